@@ -1,0 +1,59 @@
+# The two commands are `make deploy` and `make test`. Extra arguments for ansible-playbook go into ARGS:
+#   make deploy ARGS='-e orthweb_server_name=pacs.clinic.example --check --diff'
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+COLLECTION := $(VENV)/collections/ansible_collections/cellcs/orthweb
+ORTHWEB_STACK ?= orthweb
+ORTHWEB_STATE_ROOT ?= $(HOME)/.orthweb
+export ORTHWEB_STATE_ROOT
+PLAYBOOK = $(VENV)/bin/ansible-playbook
+STACK_ARGS = -e orthweb_stack=$(ORTHWEB_STACK)
+
+.PHONY: help venv venv-test deploy verify outputs teardown save-images test lint benchmark
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+venv: $(VENV)/.runtime $(COLLECTION) ## Make the environment
+venv-test: venv $(VENV)/.test
+
+$(VENV)/.runtime: requirements.txt
+	@files/scripts/make_venv.sh $(PYTHON) $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.runtime
+	$(VENV)/bin/pip install --quiet --requirement requirements-test.txt
+	@touch $@
+
+$(COLLECTION):
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR) $@
+
+deploy: venv ## Put the archive into service, or bring it up to date
+	$(PLAYBOOK) playbooks/deploy.yml $(STACK_ARGS) $(ARGS)
+
+verify: venv ## Prove that the archive works and refuses what it should
+	$(PLAYBOOK) playbooks/verify.yml $(STACK_ARGS) $(ARGS)
+
+outputs: ## Print where everything is, as JSON (make -s outputs)
+	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \
+	  echo "Nothing is deployed under the name $(ORTHWEB_STACK) from this machine: run 'make deploy'." >&2; exit 1; }
+
+teardown: venv ## Take the archive away, images and all; asks for the stack's name
+	$(PLAYBOOK) playbooks/teardown.yml $(STACK_ARGS) $(ARGS)
+
+save-images: venv ## Write the container images to a tarball, for hosts without a network
+	$(PLAYBOOK) playbooks/save_images.yml $(STACK_ARGS) $(ARGS)
+
+test: venv-test ## Run the whole test suite on this machine
+	$(PLAYBOOK) tests/prepare.yml
+	$(VENV)/bin/python -m pytest
+
+lint: venv-test ## Run the linters
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy plugins
+	$(VENV)/bin/yamllint .
+	$(VENV)/bin/ansible-lint --offline

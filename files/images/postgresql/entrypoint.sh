@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes the database cluster once, whole or not at all, then runs the server in the foreground.
+#
+# There is no superuser password: the superuser is the operating-system user `postgres` inside this container
+# ("peer" on the local socket), and pg_hba.conf, which the role writes, has no line for it over the network.
+set -euo pipefail
+data=/var/lib/postgresql/data/17
+
+if [ ! -s "$data/PG_VERSION" ]; then
+    rm -rf "$data.partial"
+    initdb --pgdata="$data.partial" --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C.UTF-8 \
+        --auth-local=peer --auth-host=reject --data-checksums
+    sync
+    mv "$data.partial" "$data"
+fi
+exec postgres -D "$data" -c config_file=/etc/postgresql/orthweb/postgresql.conf
