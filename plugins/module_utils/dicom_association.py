@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An association as its requestor: A-ASSOCIATE, C-ECHO, C-STORE, A-RELEASE (PS3.8 §9.3, PS3.7 §9.3).
+
+pynetdicom codes the association's PDUs; the talking is done here, in the caller's thread. pynetdicom's own reader
+waits without end for the rest of a PDU and believes any length that one announces, which a peer that is not what it
+should be can use to hang us or to fill our memory. Here every wait has a deadline, and every PDU an upper limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import struct
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
+    ABORT,
+    ASSOCIATE_AC,
+    ASSOCIATE_RJ,
+    C_ECHO_RQ,
+    C_STORE_RQ,
+    MALFORMED,
+    NO_DATA_SET,
+    P_DATA,
+    PDU_TYPES,
+    RELEASE_RQ,
+    VERIFICATION,
+    WITH_DATA_SET,
+    Acceptance,
+    PeerInformation,
+    Proposal,
+    abort_by_user,
+    associate_request,
+    collect_command,
+    command_fragments,
+    command_set,
+    data_set_fragments,
+    read_acceptance,
+    release_request,
+    status_of_response,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import (
+    client_certificate_demanded,
+    failure_of_handshake,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import (
+    Connection,
+    Deadline,
+    Stopwatch,
+    speaks_tls,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import (
+    abort_in_words,
+    rejection_in_words,
+    rejection_remedy,
+)
+
+# The A-ASSOCIATE-AC for 128 presentation contexts is well below this, and so is any DIMSE response.
+LARGEST_ANSWER = 262144
+
+_TLS_ALERT = 0x15
+
+
+class _PeerClosedError(Exception):
+    """The peer has ended the connection. ``unanswered``: before the first byte of the answer that we wait for."""
+
+    def __init__(self, unanswered: bool) -> None:
+        super().__init__()
+        self.unanswered = unanswered
+
+
+class Association:
+    """An association with ``peer`` over ``connection``; made by ``request``.
+
+    As a context manager it is released at the end, or aborted if the block raises. The connection is closed in any
+    case.
+    """
+
+    def __init__(self, connection: Connection, peer: Peer) -> None:
+        self.peer = peer
+        self.acceptance = Acceptance({}, (), PeerInformation())
+        self.establishment_ms = 0.0
+        self._connection = connection
+        self._socket = connection.socket
+        self._message_id = 0
+
+    @classmethod
+    def request(cls, connection: Connection, peer: Peer, proposals: Sequence[Proposal]) -> Association:
+        """Ask the peer for an association (PS3.8 §9.3.2) with at most 128 presentation contexts.
+
+        Raises ``DicomError``; the connection is closed then. That all presentation contexts were refused is no
+        failure here: see ``acceptance.refused``.
+        """
+        association = cls(connection, peer)
+        try:
+            stopwatch = Stopwatch()
+            association.acceptance = association._establish(proposals)
+            association.establishment_ms = stopwatch.elapsed_ms()
+        except BaseException:
+            association.close()
+            raise
+        return association
+
+    def __enter__(self) -> Association:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.release()
+        else:
+            self.abort()
+
+    def context_for(self, sop_class_uid: str, transfer_syntax_uid: str | None = None) -> int | None:
+        """Return the accepted presentation context for a SOP class, in that transfer syntax if one is given."""
+        for (sop_class, transfer_syntax), context_id in self.acceptance.accepted.items():
+            if sop_class == sop_class_uid and transfer_syntax_uid in (None, transfer_syntax):
+                return context_id
+        return None
+
+    def echo(self, context_id: int) -> int:
+        """Send a C-ECHO (PS3.7 §9.3.5) and return the status of its response. Raises ``DicomError``."""
+        self._message_id = self._message_id % 0xFFFF + 1
+        command = {
+            "AffectedSOPClassUID": VERIFICATION,
+            "CommandField": C_ECHO_RQ,
+            "MessageID": self._message_id,
+            "CommandDataSetType": NO_DATA_SET,
+        }
+        return self._exchange(context_id, command, None)
+
+    def store(self, context_id: int, sop_class_uid: str, sop_instance_uid: str, data_set: BinaryIO) -> int:
+        """Send a C-STORE (PS3.7 §9.3.1) with the data set as ``data_set`` has it, byte for byte.
+
+        Returns the status of the response. Raises ``DicomError``, and ``OSError`` if ``data_set`` cannot be read.
+        """
+        self._message_id = self._message_id % 0xFFFF + 1
+        command = {
+            "AffectedSOPClassUID": sop_class_uid,
+            "CommandField": C_STORE_RQ,
+            "MessageID": self._message_id,
+            "Priority": 0x0000,
+            "CommandDataSetType": WITH_DATA_SET,
+            "AffectedSOPInstanceUID": sop_instance_uid,
+        }
+        return self._exchange(context_id, command, data_set)
+
+    def release(self) -> None:
+        """End the association in order (PS3.8 §9.3.6), and close. A peer that does not answer changes nothing."""
+        with contextlib.suppress(DicomError, _PeerClosedError, OSError):
+            deadline = Deadline(self.peer.timeouts.association)
+            self._send(release_request(), deadline)
+            while self._read_pdu(deadline)[0] == P_DATA:
+                pass
+        self.close()
+
+    def abort(self) -> None:
+        """End the association at once (A-ABORT by the service-user, PS3.8 §9.3.8), and close."""
+        with contextlib.suppress(DicomError, _PeerClosedError, OSError):
+            self._send(abort_by_user(), Deadline(1))
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _establish(self, proposals: Sequence[Proposal]) -> Acceptance:
+        deadline = Deadline(self.peer.timeouts.association)
+        try:
+            self._send(associate_request(self.peer, proposals), deadline)
+            kind, pdu = self._read_pdu(deadline)
+        except TimeoutError as error:
+            raise DicomError(
+                "association_timeout",
+                f"{self.peer} accepted the connection, but did not answer A-ASSOCIATE-RQ "
+                f"within {deadline.seconds:g} s. It may be overloaded, or no DICOM service.",
+            ) from error
+        except _PeerClosedError as error:
+            raise self._failure_of_closed_request(error.unanswered) from error
+
+        if kind == ASSOCIATE_RJ:
+            raise self._failure_of_rejection(pdu)
+        if kind == ABORT:
+            raise self._failure_of_abort(pdu, "A-ASSOCIATE-RQ")
+        if kind != ASSOCIATE_AC:
+            raise self._not_dicom(f"answered A-ASSOCIATE-RQ with a PDU of type {kind:02X}")
+        try:
+            return read_acceptance(pdu, proposals)
+        except MALFORMED as error:
+            raise self._not_dicom(f"answered with an A-ASSOCIATE-AC that cannot be decoded ({error!r})") from error
+
+    def _exchange(self, context_id: int, command: dict[str, Any], data_set: BinaryIO | None) -> int:
+        """Send one DIMSE request and return the status of its response."""
+        operation = "C-ECHO" if data_set is None else "C-STORE"
+        limit = self.acceptance.information.maximum_pdu
+        try:
+            for pdu in command_fragments(context_id, command_set(command), limit):
+                self._send(pdu, Deadline(self.peer.timeouts.dimse))
+            if data_set is not None:
+                for pdu in data_set_fragments(context_id, data_set, limit):
+                    self._send(pdu, Deadline(self.peer.timeouts.dimse))
+            return self._read_status(command, operation)
+        except TimeoutError as error:
+            raise DicomError(
+                "dimse_timeout",
+                f"{self.peer} accepted the association, but did not answer {operation} "
+                f"within {self.peer.timeouts.dimse:g} s. It may be overloaded, or its database may be.",
+            ) from error
+        except _PeerClosedError as error:
+            raise DicomError(
+                "connection_closed",
+                f"{self.peer} closed the connection in the midst of a {operation}. Its log, or a proxy's, says why.",
+            ) from error
+
+    def _read_status(self, request: dict[str, Any], operation: str) -> int:
+        """Wait for the response to ``request`` and return its status (PS3.7 §9.3.1.2, §9.3.5.2)."""
+        deadline = Deadline(self.peer.timeouts.dimse)
+        encoded = bytearray()
+        while True:
+            kind, pdu = self._read_pdu(deadline)
+            if kind == ABORT:
+                raise self._failure_of_abort(pdu, operation)
+            if kind == RELEASE_RQ:
+                raise DicomError(
+                    "association_aborted",
+                    f"{self.peer} asked to release the association instead of answering {operation}.",
+                )
+            if kind != P_DATA:
+                raise self._not_dicom(f"answered {operation} with a PDU of type {kind:02X}")
+            try:
+                if collect_command(pdu, encoded):
+                    return status_of_response(bytes(encoded), request)
+            except MALFORMED as error:
+                raise self._not_dicom(
+                    f"answered {operation} with a message that cannot be decoded ({error!r})"
+                ) from error
+            if len(encoded) > LARGEST_ANSWER:
+                raise self._not_dicom(f"answered {operation} with a command set without end")
+
+    def _send(self, data: bytes, deadline: Deadline) -> None:
+        """Send all of ``data``. Raises ``TimeoutError``, ``_PeerClosedError`` and ``DicomError``."""
+        self._socket.settimeout(deadline.remaining())
+        try:
+            self._socket.sendall(data)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise self._why_closed() from error
+
+    def _why_closed(self) -> Exception:
+        """Return what a peer that takes no more data has said last: an alert, an A-ABORT, or nothing."""
+        try:
+            kind, pdu = self._read_pdu(Deadline(1))
+        except (DicomError, _PeerClosedError) as said:
+            return said
+        except OSError:
+            return _PeerClosedError(unanswered=True)
+        return self._failure_of_abort(pdu, "what we sent") if kind == ABORT else _PeerClosedError(unanswered=False)
+
+    def _read_pdu(self, deadline: Deadline) -> tuple[int, bytes]:
+        """Read one PDU whole, its header included, and return it behind its type.
+
+        Raises ``TimeoutError``, ``_PeerClosedError``, and ``DicomError`` for what is no PDU.
+        """
+        header = self._read(6, deadline, unanswered=True)
+        kind, length = struct.unpack(">BxL", header)
+        if kind == _TLS_ALERT and self.peer.tls is None:
+            raise self._tls_expected()
+        if kind not in PDU_TYPES:
+            raise self._not_dicom(f"answered with {self._excerpt(header)!r}")
+        if length > max(LARGEST_ANSWER, self.peer.maximum_pdu):
+            raise self._not_dicom(f"announced a PDU of {length} bytes, which no answer of a DICOM peer has")
+        return kind, header + self._read(length, deadline, unanswered=False)
+
+    def _read(self, length: int, deadline: Deadline, unanswered: bool) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            self._socket.settimeout(deadline.remaining())
+            try:
+                received = self._socket.recv(length - len(data))
+            except TimeoutError:
+                raise
+            except ssl.SSLEOFError as error:
+                raise _PeerClosedError(unanswered and not data) from error
+            except ssl.SSLError as error:
+                assert self._connection.watch is not None
+                raise failure_of_handshake(self.peer, error, self._connection.watch) from error
+            except OSError as error:
+                raise _PeerClosedError(unanswered and not data) from error
+            if not received:
+                raise _PeerClosedError(unanswered and not data)
+            data += received
+        return bytes(data)
+
+    def _excerpt(self, beginning: bytes) -> str:
+        """Return the first line of an answer that is not DICOM, as far as it is there already."""
+        with contextlib.suppress(OSError):
+            self._socket.settimeout(0.2)
+            beginning += self._socket.recv(60)
+        return beginning.splitlines()[0].decode("ascii", "backslashreplace") if beginning.strip() else ""
+
+    def _failure_of_closed_request(self, unanswered: bool) -> DicomError:
+        """Say why a peer closes the connection rather than answer A-ASSOCIATE-RQ, as far as can be known."""
+        peer, session = self.peer, self._connection.tls
+        if not unanswered:
+            return DicomError(
+                "connection_closed", f"{peer} closed the connection in the midst of its answer to A-ASSOCIATE-RQ."
+            )
+        if peer.tls is None and speaks_tls(peer):
+            return self._tls_expected()
+        if peer.tls is None or session is None or not session.client_certificate_requested:
+            return DicomError(
+                "connection_closed",
+                f"{peer} closed the connection without an answer to A-ASSOCIATE-RQ. "
+                "The DICOM service behind it is down, or it does not want us; its log says which.",
+            )
+        if not peer.tls.client_certificate:
+            return client_certificate_demanded(peer)
+        return DicomError(
+            "connection_closed",
+            f"{peer} asked for our certificate, then closed the connection without an answer to A-ASSOCIATE-RQ. "
+            f"It does not accept {peer.tls.client_certificate} (another authority, expired or revoked), "
+            "or the DICOM service behind it is down; its log says which.",
+        )
+
+    def _failure_of_rejection(self, pdu: bytes) -> DicomError:
+        if len(pdu) < 10:
+            return self._not_dicom("answered with an A-ASSOCIATE-RJ that is too short")
+        result, source, reason = pdu[7], pdu[8], pdu[9]
+        words = rejection_in_words(result, source, reason)
+        return DicomError(
+            "association_rejected",
+            f"{self.peer} {words['result']} the association asked for by {self.peer.calling_aet.strip()}: "
+            f"{words['reason']}, says {words['source']} (PS3.8 §9.3.4). {rejection_remedy(source, reason)}",
+            {"rejection": words},
+        )
+
+    def _failure_of_abort(self, pdu: bytes, operation: str) -> DicomError:
+        if len(pdu) < 10:
+            return self._not_dicom("sent an A-ABORT that is too short")
+        return DicomError(
+            "association_aborted",
+            f"{self.peer} answered {operation} with A-ABORT, by {abort_in_words(pdu[8], pdu[9])} (PS3.8 §9.3.8). "
+            "Its log says why.",
+        )
+
+    def _tls_expected(self) -> DicomError:
+        return DicomError("tls_expected", f"{self.peer} expects TLS, and we spoke in the clear. Set tls: true.")
+
+    def _not_dicom(self, what: str) -> DicomError:
+        return DicomError("not_dicom", f"{self.peer} {what}. It is no DICOM service, or a broken one: check the port.")

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLS as a DICOM client speaks it (PS3.15 Annex B): contexts, certificates, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+with contextlib.suppress(ImportError):  # the module says what is missing
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError, FailureName
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, TlsOptions
+
+# OpenSSL's x509_vfy.h
+_CERTIFICATE_FAILURE: dict[int, FailureName] = {
+    9: "certificate_not_yet_valid",
+    10: "certificate_expired",
+    23: "certificate_revoked",
+    62: "certificate_wrong_name",
+    64: "certificate_wrong_name",
+}
+_CERTIFICATE_REMEDY: dict[str, str] = {
+    "certificate_unknown": "Give the authority that issued it as ca_file.",
+    "certificate_not_yet_valid": "Compare the clocks of both machines.",
+    "certificate_expired": "Have the peer's certificate renewed, and the peer load it; compare the clocks if it was.",
+    "certificate_revoked": "Do not trust this peer until it has a new certificate.",
+    "certificate_wrong_name": "Use a host name that the certificate has, give it as server_name, or reissue it.",
+}
+_REVOCATION_LIST_CODES = {3: "no revocation list of that authority is in crl_file", 12: "crl_file is out of date"}
+
+# Alerts that speak of our certificate, as OpenSSL calls them (RFC 8446 §6.2)
+_ALERTS_ON_OUR_CERTIFICATE = {
+    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not know the authority that issued it",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer calls it bad",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer does not support its kind",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer holds it for revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer holds it for expired",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not accept it",
+    "TLSV1_ALERT_ACCESS_DENIED": "the peer denies it access",
+    "TLSV1_ALERT_DECRYPT_ERROR": "the peer could not verify its signature",
+}
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+_VERSION_REASONS = frozenset({"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"})
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a certificate says about whom, by whom and until when."""
+
+    subject: str
+    subject_alt_names: tuple[str, ...]
+    issuer: str
+    not_valid_after: str
+    days_left: int
+
+    @classmethod
+    def from_der(cls, der: bytes, now: datetime) -> Certificate:
+        """Read a certificate. Raises ``ValueError`` if it is none."""
+        certificate = x509.load_der_x509_certificate(der)
+        end = certificate.not_valid_after_utc
+        return cls(
+            subject=certificate.subject.rfc4514_string(),
+            subject_alt_names=_subject_alt_names(certificate),
+            issuer=certificate.issuer.rfc4514_string(),
+            not_valid_after=end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            days_left=(end - now).days,
+        )
+
+    def to_result(self) -> dict[str, Any]:
+        """Return the certificate as a module's result."""
+        return asdict(self) | {"subject_alt_names": list(self.subject_alt_names)}
+
+
+@dataclass(frozen=True)
+class TlsSession:
+    """What a handshake came to."""
+
+    version: str
+    cipher: str
+    client_certificate_requested: bool
+    peer_certificate: Certificate | None
+
+
+class TlsOptionsError(Exception):
+    """A file or a passphrase of ``TlsOptions`` cannot be used."""
+
+
+class HandshakeWatch:
+    """Notes whether the peer asks for a client certificate (CertificateRequest, RFC 8446 §4.3.2).
+
+    Under TLS 1.3 the client has finished its handshake before the server looks at its certificate, or misses it: the
+    alert comes later, and is lost if the server closes on unread data. That the peer had asked is then all there is to
+    tell a missing certificate from a broken service.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.client_certificate_requested = False
+        # The only way that Python has to see handshake messages. Not public, so it may be gone one day.
+        if hasattr(context, "_msg_callback"):
+            context._msg_callback = self._note
+
+    def _note(self, _ssl: Any, direction: str, _version: Any, _content: Any, message: Any, _data: bytes) -> None:
+        if direction == "read" and getattr(message, "name", "") == "CERTIFICATE_REQUEST":
+            self.client_certificate_requested = True
+
+
+def client_context(options: TlsOptions) -> ssl.SSLContext:
+    """Return the context that ``options`` describe. Raises ``TlsOptionsError`` for the first file that is no good."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if options.minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
+    if not options.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif options.ca_file:
+        _load_authorities(context, "ca_file", options.ca_file)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if options.crl_file:
+        _load_authorities(context, "crl_file", options.crl_file)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+    if options.client_certificate:
+        _load_client_certificate(context, options.client_certificate, options)
+    return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate, to look at what a peer shows; nothing is ever sent over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def tls_problems(options: TlsOptions | None) -> list[str]:
+    """Return all that is wrong with the files of ``options``."""
+    if options is None:
+        return []
+    problems = [
+        f"{option}: {problem}"
+        for option in ("ca_file", "crl_file", "client_certificate", "client_key")
+        if (path := getattr(options, option)) and (problem := file_problem(path))
+    ]
+    if not problems:
+        try:
+            client_context(options)
+        except TlsOptionsError as error:
+            problems.append(str(error))
+    return problems
+
+
+def file_problem(path: str) -> str | None:
+    """Say what keeps ``path`` from being read, or ``None``."""
+    try:
+        with Path(path).open("rb"):
+            return None
+    except OSError as error:
+        return f"cannot read {path}: {error.strerror}"
+
+
+def failure_of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError) -> DicomError:
+    """Say why we do not accept the peer's certificate."""
+    failure = _CERTIFICATE_FAILURE.get(error.verify_code, "certificate_unknown")
+    remedy = _CERTIFICATE_REMEDY[failure]
+    if error.verify_code in _REVOCATION_LIST_CODES:
+        remedy = f"Renew crl_file: {_REVOCATION_LIST_CODES[error.verify_code]}."
+    said = error.verify_message.rstrip(".")
+    return DicomError(failure, f"The certificate of {peer} is not accepted: {said}. {remedy}")
+
+
+def failure_of_handshake(peer: Peer, error: ssl.SSLError, watch: HandshakeWatch) -> DicomError:
+    """Say what a TLS error means that is not about the peer's certificate, in the handshake or at a later read."""
+    assert peer.tls is not None
+    reason = error.reason or ""
+    # Where a TLS 1.2 server misses the client certificate, it sends handshake_failure (RFC 5246 §7.4.6).
+    if reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED" or (
+        watch.client_certificate_requested and not peer.tls.client_certificate and "_ALERT_" in reason
+    ):
+        return client_certificate_demanded(peer)
+    if peer.tls.client_certificate and reason in _ALERTS_ON_OUR_CERTIFICATE:
+        return DicomError(
+            "client_certificate_refused",
+            f"{peer} refuses our certificate {peer.tls.client_certificate}: {_ALERTS_ON_OUR_CERTIFICATE[reason]} "
+            f"(alert {reason}). Use one that the peer's authority has issued, and that is neither expired nor revoked.",
+        )
+    if reason in _NOT_TLS:
+        return DicomError(
+            "tls_not_spoken",
+            f"{peer} does not speak TLS on this port: its answer to our ClientHello is something else. "
+            "Set tls: false, or use the port where it speaks TLS.",
+        )
+    if reason in _VERSION_REASONS:
+        return DicomError(
+            "tls_failed",
+            f"{peer} and we have no TLS version in common: we ask for {peer.tls.minimum_version} or above ({reason}). "
+            "Have the peer speak a current version (PS3.15 §B.9 asks for 1.2 and 1.3).",
+        )
+    return DicomError(
+        "tls_failed",
+        f"The TLS handshake with {peer} failed: {reason or error}. Compare versions and ciphers of both sides.",
+    )
+
+
+def client_certificate_demanded(peer: Peer) -> DicomError:
+    """Say that the peer does without us unless we show a certificate."""
+    return DicomError(
+        "client_certificate_demanded",
+        f"{peer} demands a client certificate, and we have none to show. "
+        "Give one that its authority has issued as client_certificate and client_key.",
+    )
+
+
+def certificate_shown(socket: ssl.SSLSocket) -> Certificate | None:
+    """Return the certificate that the peer has shown, verified or not."""
+    der = socket.getpeercert(binary_form=True)
+    if not der:
+        return None
+    with contextlib.suppress(ValueError):
+        return Certificate.from_der(der, datetime.now(timezone.utc))  # noqa: UP017 - Python 3.10 has no datetime.UTC
+    return None
+
+
+def _load_authorities(context: ssl.SSLContext, option: str, path: str) -> None:
+    try:
+        context.load_verify_locations(path)
+    except (ssl.SSLError, OSError) as error:
+        raise TlsOptionsError(f"{option}: {path} has no PEM that OpenSSL can read ({error})") from error
+
+
+def _load_client_certificate(context: ssl.SSLContext, certificate: str, options: TlsOptions) -> None:
+    """Load certificate and key. A passphrase is always given, or else OpenSSL would ask the terminal for one."""
+    key = options.client_key or certificate
+    try:
+        context.load_cert_chain(certificate, options.client_key, password=options.client_key_passphrase or "")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise TlsOptionsError(f"client_key: {key} is not the key of {certificate}") from error
+        problem = _key_problem(key, options.client_key_passphrase)
+        raise TlsOptionsError(problem or f"client_certificate: {certificate} is no PEM certificate") from error
+
+
+def _key_problem(key: str, passphrase: str | None) -> str | None:
+    """Say what is wrong with a private key that OpenSSL does not take; its own message is the same for all."""
+    try:
+        serialization.load_pem_private_key(Path(key).read_bytes(), passphrase.encode() if passphrase else None)
+    except TypeError:
+        return None if passphrase else f"client_key_passphrase: is missing, and {key} is encrypted"
+    except (ValueError, UnsupportedAlgorithm):
+        if passphrase:
+            return f"client_key_passphrase: does not open {key}, or that is no PEM private key"
+        return f"client_key: {key} is no PEM private key"
+    return None
+
+
+def _subject_alt_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the subject alternative names as OpenSSL writes them: ``DNS:archive``, ``IP:10.0.0.1``."""
+    kinds = {"DNSName": "DNS", "IPAddress": "IP", "RFC822Name": "email", "UniformResourceIdentifier": "URI"}
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    return tuple(f"{kinds.get(type(name).__name__, 'other')}:{name.value}" for name in names)

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does the archive give back over DICOMweb (PS3.18 §10) what was put in: found, retrieved, compared, bit by bit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+with contextlib.suppress(ImportError):  # the module says what is missing
+    import requests
+    from dicomweb_client.api import DICOMwebClient
+    from pydicom import dcmread
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import MALFORMED, Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import host_name_problem
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import ONE_DAY
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import file_problem
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+NAMED_FAILURES = 3
+
+_PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_SOP_INSTANCE_UID = "00080018"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A DICOMweb root, and how to be let in. ``verify``: a file of authorities, or whether to verify at all."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    verify: str | bool = True
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How one instance came out. ``pixel_data_identical`` is ``None`` where there is none, or it was not retrieved."""
+
+    instance: Instance
+    found: bool = False
+    retrieved: bool = False
+    pixel_data_identical: bool | None = None
+    transfer_syntax_uid: str | None = None
+    problem: str | None = None
+
+    def to_result(self) -> dict[str, Any]:
+        """Return it as a module's result."""
+        return {
+            "path": str(self.instance.path),
+            "sop_instance_uid": self.instance.sop_instance_uid,
+            "found": self.found,
+            "retrieved": self.retrieved,
+            "pixel_data_identical": self.pixel_data_identical,
+            "transfer_syntax_uid": self.transfer_syntax_uid,
+            "verified": self.problem is None,
+            "message": self.problem or "found, retrieved, and the same as the file",
+        }
+
+
+class DicomWebError(Exception):
+    """The archive does not answer as a DICOMweb server; ``str()`` says what was asked, what came back, what to do."""
+
+
+def archive_problems(archive: Archive, ca_file: str | None) -> list[str]:
+    """Return all that is wrong with how the archive is to be asked."""
+    problems = []
+    try:
+        parts = urlsplit(archive.url)
+        problem = parts.port == 0 or host_name_problem(parts.hostname or "")
+    except ValueError as error:
+        problems.append(f"url: {archive.url!r} is no URL ({error})")
+    else:
+        if parts.scheme not in ("http", "https") or problem:
+            problems.append(f"url: {archive.url!r} is no http or https URL of a DICOMweb root")
+        if parts.username or parts.password:
+            problems.append("url: holds credentials: give them as username and password, which are kept out of logs")
+        if parts.query or parts.fragment:
+            problems.append("url: has a query or a fragment: give the DICOMweb root alone")
+        if ca_file and parts.scheme == "http":
+            problems.append("ca_file: needs an https URL")
+    if (archive.username is None) != (archive.password is None):
+        problems.append("username, password: give both or none")
+    if not 0 < archive.timeout <= ONE_DAY:
+        problems.append(f"timeout_seconds: {archive.timeout} is not above 0 and at most {ONE_DAY}")
+    if ca_file and not archive.verify:
+        problems.append("ca_file: is of no use with verify: false")
+    if ca_file and (problem := file_problem(ca_file)):
+        problems.append(f"ca_file: {problem}")
+    return problems
+
+
+def verify(archive: Archive, instances: Iterable[Instance]) -> list[Verification]:
+    """Ask for each instance. Raises ``DicomWebError`` as soon as the archive itself is what fails."""
+    with requests.Session() as session:
+        client = _client(archive, session)
+        return [_verify(archive, client, instance) for instance in instances]
+
+
+def sentence(archive: Archive, verifications: list[Verification]) -> str:
+    """Tell a person what came out."""
+    failed = [verification for verification in verifications if verification.problem]
+    if not failed:
+        return f"{archive.url} gives back all {len(verifications)} instances as they were sent."
+    named = "; ".join(f"{each.instance.path}: {each.problem}" for each in failed[:NAMED_FAILURES])
+    more = len(failed) - NAMED_FAILURES
+    return (
+        f"{archive.url} does not give back {len(failed)} of {len(verifications)} instances as they were sent. {named}"
+        f"{f'; and {more} more' if more > 0 else ''}"
+    )
+
+
+def _client(archive: Archive, session: requests.Session) -> DICOMwebClient:
+    # Left to the environment, REQUESTS_CA_BUNDLE would override ca_file, and a proxy stand between.
+    session.trust_env = False
+    session.verify = archive.verify
+    if archive.username is not None and archive.password is not None:
+        session.auth = requests.auth.HTTPBasicAuth(archive.username.encode(), archive.password.encode())
+    client = DICOMwebClient(archive.url.rstrip("/"), session=session, permissive_uid=True, timeout=archive.timeout)
+    client.set_http_retry_params(retry=False)
+    # It would send the Host header without the port, and cut an IPv6 address short.
+    client.host = urlsplit(archive.url).netloc
+    return client
+
+
+def _verify(archive: Archive, client: DICOMwebClient, instance: Instance) -> Verification:
+    try:
+        if not _is_found(archive, client, instance):
+            return Verification(instance, problem="QIDO-RS: the archive does not find it (PS3.18 §10.6)")
+    except _StepError as error:
+        return Verification(instance, problem=f"QIDO-RS: {error}")
+    try:
+        retrieved = _retrieve(archive, client, instance)
+    except _StepError as error:
+        return Verification(instance, found=True, problem=f"WADO-RS: {error}")
+
+    differences, identical = _differences(dcmread(instance.path), retrieved)
+    return Verification(
+        instance,
+        found=True,
+        retrieved=True,
+        pixel_data_identical=identical,
+        transfer_syntax_uid=str(retrieved.file_meta.get("TransferSyntaxUID", "")),
+        problem=f"comparison: {'; '.join(differences)}" if differences else None,
+    )
+
+
+def _is_found(archive: Archive, client: DICOMwebClient, instance: Instance) -> bool:
+    with _asking(archive, "QIDO-RS"):
+        results = client.search_for_instances(
+            instance.study_instance_uid,
+            instance.series_instance_uid,
+            search_filters={"SOPInstanceUID": instance.sop_instance_uid},
+        )
+        # A server may ignore a filter, so look at what it answers.
+        return any(result[_SOP_INSTANCE_UID]["Value"] == [instance.sop_instance_uid] for result in results)
+
+
+def _retrieve(archive: Archive, client: DICOMwebClient, instance: Instance) -> Dataset:
+    """Retrieve the instance in the transfer syntax that the archive holds it in (PS3.18 §8.7.3.5.2)."""
+    with _asking(archive, "WADO-RS"):
+        return client.retrieve_instance(
+            instance.study_instance_uid,
+            instance.series_instance_uid,
+            instance.sop_instance_uid,
+            media_types=(("application/dicom", "*"),),
+        )
+
+
+class _StepError(Exception):
+    """The archive answers, but not with what this instance was asked for."""
+
+
+@contextlib.contextmanager
+def _asking(archive: Archive, service: str) -> Iterator[None]:
+    """Turn what can go wrong in a request into ``DicomWebError`` (the archive) or ``_StepError`` (the instance)."""
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise DicomWebError(
+            f"The certificate of {archive.url} is not accepted: {_cause(error)}. Give the authority that issued it as "
+            "ca_file, and ask by a name that the certificate has."
+        ) from error
+    except requests.exceptions.Timeout as error:
+        raise DicomWebError(
+            f"{archive.url} did not answer {service} within {archive.timeout:g} s. It is overloaded, or a firewall "
+            "drops the packets."
+        ) from error
+    except requests.exceptions.HTTPError as error:
+        raise _failure_of_status(archive, service, error.response) from error
+    except requests.exceptions.JSONDecodeError as error:
+        raise DicomWebError(
+            f"{archive.url} answered {service} with something else than DICOM JSON (PS3.18 §F). "
+            "Is it the DICOMweb root, and does no login page stand before it?"
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise DicomWebError(
+            f"{archive.url} cannot be reached: {_cause(error)}. Is the service up, and the port right?"
+        ) from error
+    except MALFORMED as error:
+        raise _StepError(f"the answer cannot be decoded ({error!r})") from error
+
+
+def _failure_of_status(archive: Archive, service: str, response: requests.Response) -> Exception:
+    status = f"HTTP {response.status_code} {response.reason}".strip()
+    if response.status_code == 401:
+        who = f"the user {archive.username}" if archive.username else "requests without a user"
+        return DicomWebError(f"{archive.url} does not let {who} in ({status}). Mend username and password.")
+    if response.status_code == 403:
+        return DicomWebError(
+            f"{archive.url} forbids {service} to {archive.username or 'whoever has not signed in'} ({status}). "
+            "Give that user the right to read, or use another."
+        )
+    if response.status_code == 404 and service == "QIDO-RS":
+        return DicomWebError(
+            f"{archive.url} knows no such resource ({status}). Is it the DICOMweb root, such as …/dicom-web?"
+        )
+    return _StepError(f"the archive answered {status}; its log says why")
+
+
+def _differences(sent: Dataset, retrieved: Dataset) -> tuple[list[str], bool | None]:
+    """Return how both differ, in words, and whether their pixel data are the same byte for byte."""
+    pairs = [
+        ("transfer syntax", sent.file_meta.get("TransferSyntaxUID"), retrieved.file_meta.get("TransferSyntaxUID")),
+        ("SOP class", sent.get("SOPClassUID"), retrieved.get("SOPClassUID")),
+        ("SOP instance", sent.get("SOPInstanceUID"), retrieved.get("SOPInstanceUID")),
+        ("rows", sent.get("Rows"), retrieved.get("Rows")),
+        ("columns", sent.get("Columns"), retrieved.get("Columns")),
+        ("frames", int(sent.get("NumberOfFrames") or 1), int(retrieved.get("NumberOfFrames") or 1)),
+    ]
+    differences = [f"{what} was {before}, came back as {after}" for what, before, after in pairs if before != after]
+
+    identical: bool | None = None
+    for keyword in _PIXEL_DATA:
+        before, after = sent.get(keyword), retrieved.get(keyword)
+        if before is None and after is None:
+            continue
+        identical = before == after and identical is not False
+        if before != after:
+            differences.append(
+                f"{keyword} is not the same byte for byte ({len(before or b'')} bytes sent, {len(after or b'')} back)"
+            )
+    return differences, identical
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of a chain of wrapped errors."""
+    inner = error
+    while inner.args and isinstance(inner.args[0], BaseException):
+        inner = inner.args[0]
+    reason = getattr(inner, "reason", None)
+    return _cause(reason) if isinstance(reason, BaseException) and reason is not inner else str(inner)

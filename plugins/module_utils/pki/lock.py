@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One writer at a time in a PKI's folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import FolderError, LockedError
+from .layout import Layout
+
+_POLL_SECONDS = 0.05
+
+
+@contextmanager
+def locked(layout: Layout, *, writing: bool, timeout_seconds: float = 60) -> Iterator[None]:
+    """Hold the folder's lock, which the kernel lets go of when the process ends, however it ends.
+
+    A writer makes the folder if need be, and is alone. A reader creates nothing: where no lock file is, no writer
+    was ever there.
+    """
+    descriptor = _open_lock_file(layout, writing=writing)
+    try:
+        if descriptor is not None:
+            _acquire(descriptor, layout, fcntl.LOCK_EX if writing else fcntl.LOCK_SH, timeout_seconds)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open_lock_file(layout: Layout, *, writing: bool) -> int | None:
+    try:
+        if not writing:
+            return os.open(layout.lock, os.O_RDONLY)
+        layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FolderError(f"Opening the certificate folder {layout.folder}", f"{error.strerror}") from error
+
+
+def _acquire(descriptor: int, layout: Layout, kind: int, timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"Locking {layout.lock}", f"another run has held it for {timeout_seconds:g} seconds"
+                ) from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return

@@ -1,0 +1,209 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dicomweb_verify
+short_description: Does the archive give back over DICOMweb what was put in
+version_added: 0.1.0
+author:
+  - The OrthWeb authors (@cellcs)
+description:
+  - Takes the files that were sent to an archive and asks for each of their instances over DICOMweb (PS3.18).
+  - QIDO-RS (PS3.18 §10.6) must find it, and WADO-RS (PS3.18 §10.4) must give it back in the transfer syntax that it
+    was sent in, with the same SOP class, rows, columns and frames, and with pixel data that are the same byte for
+    byte.
+  - It only reads. Proxies that the environment names are not used.
+options:
+  url:
+    description: The archive's DICOMweb root.
+    type: str
+    required: true
+  username:
+    description: User to sign in as (HTTP basic authentication).
+    type: str
+  password:
+    description: That user's password.
+    type: str
+  ca_file:
+    description:
+      - PEM file of the authorities that may have issued the archive's certificate.
+      - Without it, those that Python's requests brings along.
+    type: path
+  verify:
+    description:
+      - Whether the archive's certificate must be valid.
+      - With V(false) anybody may be at the other end, and is told the password.
+    type: bool
+    default: true
+  paths:
+    description:
+      - The files that were sent. Folders are taken all the way down, and C(**) in a pattern crosses folders.
+      - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over.
+    type: list
+    elements: path
+    required: true
+  timeout_seconds:
+    description: How long the archive may take to connect, and to go on answering.
+    type: float
+    default: 30.0
+  fail_on:
+    description:
+      - Whether the task fails when an instance does not come back as it was sent.
+      - With V(never) it does not, and RV(instances) says what is wrong. An archive that cannot be asked at all is
+        always a failure.
+    type: str
+    choices: [any, never]
+    default: any
+requirements:
+  - python >= 3.10
+  - dicomweb-client >= 0.60
+  - pynetdicom >= 3.0
+  - pydicom >= 3.0
+attributes:
+  check_mode:
+    description: Can run in check mode, where it reads just the same, for it changes nothing.
+    support: full
+  diff_mode:
+    description: Has nothing to show.
+    support: none
+seealso:
+  - module: cellcs.orthweb.dicom_sample
+  - module: cellcs.orthweb.dicom_store
+  - name: DICOM PS3.18, Web services
+    description: QIDO-RS and WADO-RS.
+    link: https://dicom.nema.org/medical/dicom/current/output/chtml/part18/PS3.18.html
+"""
+
+EXAMPLES = r"""
+- name: What was sent comes back, bit by bit
+  cellcs.orthweb.dicomweb_verify:
+    url: https://archive.hospital.example:8042/dicom-web
+    username: acceptance
+    password: "{{ acceptance_password }}"
+    ca_file: /etc/orthweb/pki/ca-bundle.pem
+    paths: "{{ sample.files | map(attribute='path') }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+msg:
+  description: What came out, for a person. If something failed, the first few instances, the step and why.
+  type: str
+  returned: always
+  sample: https://archive.hospital.example:8042/dicom-web gives back all 5 instances as they were sent.
+instances:
+  description: Each instance, and how it came out.
+  type: list
+  elements: dict
+  returned: when the archive could be asked
+  contains:
+    path:
+      description: The file that was sent.
+      type: str
+    sop_instance_uid:
+      description: Its SOP instance UID.
+      type: str
+    found:
+      description: Whether QIDO-RS found it.
+      type: bool
+    retrieved:
+      description: Whether WADO-RS gave it back.
+      type: bool
+    pixel_data_identical:
+      description: Whether the pixel data are the same byte for byte. None if there are none, or it was not retrieved.
+      type: bool
+    transfer_syntax_uid:
+      description: The transfer syntax that it came back in.
+      type: str
+    verified:
+      description: Whether it passed every step.
+      type: bool
+    message:
+      description: Which step failed (QIDO-RS, WADO-RS, comparison) and why.
+      type: str
+  sample:
+    - path: /tmp/orthweb-acceptance/ct.dcm
+      sop_instance_uid: 1.2.826.0.1.3680043.8.498.1
+      found: true
+      retrieved: true
+      pixel_data_identical: true
+      transfer_syntax_uid: 1.2.840.10008.1.2.1
+      verified: true
+      message: found, retrieved, and the same as the file
+"""
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import (
+    Archive,
+    DicomWebError,
+    archive_problems,
+    sentence,
+    verify,
+)
+
+IMPORT_ERROR: str | None = None
+try:
+    import dicomweb_client  # noqa: F401
+    import pynetdicom  # noqa: F401
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+
+def main() -> None:
+    """Read the files, ask for each, and say what came back."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "ca_file": {"type": "path"},
+            "verify": {"type": "bool", "default": True},
+            "paths": {"type": "list", "elements": "path", "required": True},
+            "timeout_seconds": {"type": "float", "default": 30.0},
+            "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("dicomweb-client and pynetdicom"), exception=IMPORT_ERROR)
+    silence_libraries()
+
+    options = module.params
+    archive = Archive(
+        url=options["url"],
+        username=options["username"],
+        password=options["password"],
+        verify=(options["ca_file"] or True) if options["verify"] else False,
+        timeout=options["timeout_seconds"],
+    )
+    found = collect(options["paths"])
+    problems = archive_problems(archive, options["ca_file"]) + [f"paths: {problem}" for problem in found.problems]
+    if not found.instances and not found.problems:
+        problems.append("paths: there is no DICOM file to verify")
+    if problems:
+        module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
+
+    try:
+        verifications = verify(archive, found.instances)
+    except DicomWebError as error:
+        module.fail_json(msg=str(error))
+
+    result = {
+        "changed": False,
+        "msg": sentence(archive, verifications),
+        "instances": [verification.to_result() for verification in verifications],
+    }
+    if options["fail_on"] == "any" and any(verification.problem for verification in verifications):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,381 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pki
+short_description: A whole private PKI as one declared thing
+version_added: 0.1.0
+author:
+  - The OrthWeb authors (@cellcs)
+description:
+  - Makes and keeps a private certificate authority, the certificates that it issues and its certificate revocation
+    list in one folder, as declared.
+  - Each run decides for the CA, for every certificate and for the CRL what has to be done, and says why in
+    RV(ignore:reasons). A run that has nothing to do changes nothing, so renewal is running the same playbook again.
+  - Every file is written whole or not at all. A run that was cut off is finished by the next one, and a lock keeps two
+    runs at the same time apart.
+  - The CA's key is never replaced. A key that is missing, that may not be read, that does not open with the
+    passphrase, that is damaged or of another type, a CA certificate that is damaged or does not belong to the key,
+    and a folder that belongs to another CA are each refused with an error of its own, and every file stays as it was.
+  - All parameters are checked before anything is touched, and all problems are reported at once.
+  - Certificates conform to RFC 5280. What is issued is valid one hour ago already, for peers whose clock is behind,
+    and never outlives its CA.
+options:
+  path:
+    description:
+      - Absolute path of the folder. It is created with mode C(0700).
+      - Private keys, the CA's among them, never leave it. Keep a backup.
+    type: path
+    required: true
+  ca:
+    description: The certificate authority. It issues leaf certificates only (path length 0).
+    type: dict
+    required: true
+    suboptions:
+      common_name:
+        description: Common name of the CA. A folder whose CA has another subject is refused.
+        type: str
+        required: true
+      organization:
+        description: Organization in the subject of the CA and of its certificates.
+        type: str
+      key_type:
+        description: Type of the CA's key. It cannot be changed later.
+        type: str
+        choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
+        default: ecdsa-p256
+      valid_days:
+        description: Life of the CA certificate. It is renewed with the same key, so that its certificates stay valid.
+        type: int
+        default: 3650
+      passphrase:
+        description:
+          - Encrypts C(ca.key) (PKCS#8). A key that was not encrypted so far is encrypted in place.
+          - Without it the key is protected by its mode C(0600) only.
+        type: str
+  certificates:
+    description:
+      - The certificates. One that is in the folder but not in this list is left alone and returned in RV(undeclared).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Stem of the certificate's files. At most 64 of C(a-z), C(0-9), C(.), C(_) and C(-).
+        type: str
+        required: true
+      state:
+        description:
+          - V(present) issues the certificate, and issues it again when it differs or ends soon. After V(revoked) it
+            gets a new key.
+          - V(revoked) puts every certificate that was ever issued under this name, and has not ended, on the CRL.
+            The files stay, and it stays on the CRL whatever the state is later.
+          - V(absent) removes the files. It does not revoke.
+        type: str
+        choices: [present, revoked, absent]
+        default: present
+      usage:
+        description: Which sides of a TLS connection it is for (extended key usage). Give both to a node that does both.
+        type: list
+        elements: str
+        choices: [server, client]
+        default: [server]
+      common_name:
+        description:
+          - Common name in the subject. By default the first DNS name of
+            O(certificates[].subject_alt_names), or O(certificates[].name) if there is none.
+        type: str
+      subject_alt_names:
+        description:
+          - DNS names, IP addresses, URIs and mail addresses, told apart by their form, or by a prefix C(DNS:), C(IP:),
+            C(URI:) or C(email:).
+          - Internationalised names become A-labels. A wildcard is the whole first part of a name that
+            has at least two more.
+          - A certificate for V(server) needs at least one DNS name or IP address.
+        type: list
+        elements: str
+        default: []
+      valid_days:
+        description: Life of the certificate. TLS clients refuse servers with more than V(398).
+        type: int
+        default: 397
+      key_type:
+        description: Type of the key. The default is what the oldest modalities can still use and is strong enough.
+        type: str
+        choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
+        default: rsa-3072
+      pkcs12:
+        description: Whether to bundle key, certificate and CA certificate in C(<name>.p12), to be handed over.
+        type: bool
+        default: false
+      pkcs12_passphrase:
+        description: Passphrase of the bundle. Required with O(certificates[].pkcs12).
+        type: str
+  renew_before_days:
+    description: A certificate, and the CA's own, is renewed when it has less than this left.
+    type: int
+    default: 30
+  crl_valid_days:
+    description: Life of the CRL. It is renewed when less than a third of it is left, and with every revocation.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    description: Takes the same decisions and writes nothing, also where the folder does not exist yet.
+    support: full
+  diff_mode:
+    description: Shows what each certificate says before and after, and never key material.
+    support: full
+notes:
+  - Meant for the controller, by delegation or over a local connection. It needs the Python that the controller needs.
+  - Files are C(ca.key), C(ca.crt), C(ca-bundle.crt) and C(crl.pem); C(<name>.key), C(<name>.crt), C(<name>.chain.crt)
+    and C(<name>.p12) for each certificate; and C(issued/), the ledger from which later runs know what to revoke.
+    Do not remove the ledger.
+requirements:
+  - python >= 3.11
+  - cryptography >= 38
+"""
+
+EXAMPLES = r"""
+- name: Keep the PKI of a stack, with one server and two modalities
+  cellcs.orthweb.pki:
+    path: "{{ ansible_facts['env']['HOME'] }}/.orthweb/clinic/pki"
+    ca:
+      common_name: Clinic imaging CA
+      organization: Example Clinic
+      passphrase: "{{ clinic_ca_passphrase }}"
+    certificates:
+      - name: pacs
+        subject_alt_names:
+          - pacs.clinic.example
+          - 192.0.2.10
+      - name: ct-1
+        usage: [client]
+        pkcs12: true
+        pkcs12_passphrase: "{{ clinic_ct_1_passphrase }}"
+      - name: mr-1
+        usage: [client]
+        state: revoked
+  register: clinic_pki
+
+- name: Hand the bundle over
+  ansible.builtin.copy:
+    src: "{{ clinic_pki.by_name['ct-1'].pkcs12 }}"
+    dest: /mnt/handover/ct-1.p12
+    mode: "0600"
+"""
+
+RETURN = r"""
+path:
+  description: The folder.
+  returned: success
+  type: str
+  sample: /home/admin/.orthweb/clinic/pki
+ca:
+  description: The CA. In check mode, what only the run itself will know is V(null) here and below.
+  returned: success
+  type: dict
+  contains:
+    action:
+      description:
+        - What was done. V(keep) nothing, V(issue) there was no certificate, V(renew) a new certificate for the same
+          key, V(repair) the files were completed from what is there.
+      type: str
+    reasons:
+      description: Why.
+      type: list
+      elements: str
+      sample: [expires_soon]
+    key:
+      description: Path of the private key.
+      type: str
+    certificate:
+      description: Path of the certificate.
+      type: str
+    bundle:
+      description: Path of the certificates that peers are to trust.
+      type: str
+    fingerprint_sha256:
+      description: SHA-256 fingerprint, as C(openssl x509 -fingerprint) writes it.
+      type: str
+    serial:
+      description: Serial number, as C(openssl x509 -serial) writes it.
+      type: str
+    not_valid_after:
+      description: End of its life, in UTC.
+      type: str
+      sample: "2036-11-19T13:21:07Z"
+    days_left:
+      description: Whole days until then.
+      type: int
+crl:
+  description: The certificate revocation list.
+  returned: success
+  type: dict
+  contains:
+    action:
+      description: V(keep), V(issue) or V(renew).
+      type: str
+    reasons:
+      description: Why.
+      type: list
+      elements: str
+      sample: [revocations_differ]
+    path:
+      description: Path of the list.
+      type: str
+    number:
+      description: CRL number; it only ever grows.
+      type: int
+    next_update:
+      description: When the list ends, in UTC.
+      type: str
+certificates:
+  description: The declared certificates, in declared order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: As declared.
+      type: str
+    state:
+      description: As declared.
+      type: str
+    action:
+      description: As for RV(ca.action), and V(rekey) a new key and certificate, V(revoke), V(remove).
+      type: str
+    reasons:
+      description: Why.
+      type: list
+      elements: str
+      sample: [subject_alt_name_differs]
+    private_key:
+      description: Path of the private key.
+      type: str
+    certificate:
+      description: Path of the certificate alone.
+      type: str
+    chain:
+      description: Path of the certificate with the intermediate CA certificates after it, as servers want it.
+      type: str
+    pkcs12:
+      description: Path of the PKCS#12 bundle; V(null) if none is declared.
+      type: str
+    subject_alt_names:
+      description: The names, normalised and with their prefix.
+      type: list
+      elements: str
+      sample: ["DNS:pacs.clinic.example", "IP:192.0.2.10"]
+    fingerprint_sha256:
+      description: SHA-256 fingerprint, as C(openssl x509 -fingerprint) writes it.
+      type: str
+    serial:
+      description: Serial number, as C(openssl x509 -serial) writes it.
+      type: str
+    not_valid_after:
+      description: End of its life, in UTC.
+      type: str
+    days_left:
+      description: Whole days until then.
+      type: int
+by_name:
+  description: The same entries as in RV(certificates), by name.
+  returned: success
+  type: dict
+undeclared:
+  description: Names under which certificates are valid that the declaration does not mention.
+  returned: success
+  type: list
+  elements: str
+failure:
+  description: Which failure it was, for callers that tell them apart. RV(ignore:msg) says what to do about it.
+  returned: failure
+  type: str
+  sample: ca_key_passphrase
+"""
+
+import traceback
+from datetime import UTC, datetime
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.apply import apply_plan
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.current import read_current
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.errors import PkiError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.layout import Layout
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.lock import locked
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.plan import make_plan
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.report import build_diff, build_report
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.spec import parse_spec
+
+try:
+    import cryptography
+
+    CRYPTOGRAPHY_IMPORT_ERROR = None
+except ImportError:
+    CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
+
+KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
+
+CA_OPTIONS = {
+    "common_name": {"type": "str", "required": True},
+    "organization": {"type": "str"},
+    "key_type": {"type": "str", "choices": KEY_TYPES, "default": "ecdsa-p256", "no_log": False},
+    "valid_days": {"type": "int", "default": 3650},
+    "passphrase": {"type": "str", "no_log": True},
+}
+
+CERTIFICATE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "revoked", "absent"], "default": "present"},
+    "usage": {"type": "list", "elements": "str", "choices": ["server", "client"], "default": ["server"]},
+    "common_name": {"type": "str"},
+    "subject_alt_names": {"type": "list", "elements": "str", "default": []},
+    "valid_days": {"type": "int", "default": 397},
+    "key_type": {"type": "str", "choices": KEY_TYPES, "default": "rsa-3072", "no_log": False},
+    "pkcs12": {"type": "bool", "default": False},
+    "pkcs12_passphrase": {"type": "str", "no_log": True},
+}
+
+ARGUMENT_SPEC = {
+    "path": {"type": "path", "required": True},
+    "ca": {"type": "dict", "required": True, "options": CA_OPTIONS},
+    "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE_OPTIONS},
+    "renew_before_days": {"type": "int", "default": 30},
+    "crl_valid_days": {"type": "int", "default": 30},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    require_cryptography(module)
+    now = datetime.now(UTC)
+    try:
+        desired = parse_spec(module.params)
+        layout = Layout(desired.path)
+        with locked(layout, writing=not module.check_mode):
+            before = after = read_current(desired, layout)
+            plan = make_plan(desired, before, now)
+            if not module.check_mode:
+                apply_plan(plan, desired, layout, before, now)
+                after = read_current(desired, layout) if plan.changes_anything else before
+    except PkiError as error:
+        module.fail_json(msg=str(error), failure=error.failure)
+
+    result = build_report(plan, layout, after, now, done=not module.check_mode)
+    module.exit_json(**result, diff=build_diff(plan, desired, before, now))
+
+
+def require_cryptography(module: AnsibleModule) -> None:
+    if CRYPTOGRAPHY_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("cryptography >= 38"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
+    if int(cryptography.__version__.partition(".")[0]) < 38:
+        found = f"cryptography {cryptography.__version__} is too old. "
+        module.fail_json(msg=found + missing_required_lib("cryptography >= 38"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import yaml
+from ansible_collections.cellcs.orthweb.plugins.doc_fragments.dicom_peer import ModuleDocFragment
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+    PEER_ARGUMENTS,
+    TlsOptions,
+    peer_from_options,
+    peer_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
+from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
+from dicom_peers import server_context
+
+DEFAULTS = {name: spec.get("default") for name, spec in PEER_ARGUMENTS.items()}
+
+
+def problems_of(**options):
+    return peer_problems({**DEFAULTS, "host": "archive", "called_aet": "ORTHANC", **options})
+
+
+def test_the_documented_options_are_the_options():
+    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert documented.keys() == PEER_ARGUMENTS.keys()
+    for name, spec in PEER_ARGUMENTS.items():
+        for aspect in ("type", "default", "choices", "required"):
+            assert documented[name].get(aspect) == spec.get(aspect), (name, aspect)
+
+
+def test_the_failures_that_are_named_are_documented():
+    notes = " ".join(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["notes"])
+    assert [name for name in get_args(FailureName) if f"V(ignore:{name})" not in notes] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"host": "https://archive"}, "host: "),
+        ({"port": 0}, "port: "),
+        ({"called_aet": "A" * 17}, "called_aet: "),
+        ({"calling_aet": ""}, "calling_aet: "),
+        ({"connect_timeout_seconds": 0.0}, "connect_timeout_seconds: "),
+        ({"dimse_timeout_seconds": float("inf")}, "dimse_timeout_seconds: "),
+        ({"tls_timeout_seconds": float("nan")}, "tls_timeout_seconds: "),
+        ({"retries": -1}, "retries: "),
+        ({"maximum_pdu": 100}, "maximum_pdu: "),
+        ({"ca_file": "/ca.pem"}, "ca_file: needs tls"),
+        ({"verify": False}, "verify: needs tls"),
+        ({"tls": True, "verify": False, "ca_file": "/ca.pem"}, "ca_file: is of no use"),
+        ({"tls": True, "crl_file": "/crl.pem"}, "crl_file: needs ca_file"),
+        ({"tls": True, "client_key": "/key"}, "client_key: needs client_certificate"),
+        ({"tls": True, "client_key_passphrase": "x"}, "client_key_passphrase: needs client_certificate"),
+        ({"tls": True, "server_name": "a b"}, "server_name: "),
+    ],
+)
+def test_each_option_has_its_own_problem(options, problem):
+    problems = problems_of(**options)
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
+
+
+def test_options_without_a_problem():
+    assert problems_of() == []
+    assert problems_of(tls=True, ca_file="/ca.pem", client_certificate="/crt", client_key_passphrase="x") == []
+
+
+def test_the_name_to_verify_is_the_host_unless_told():
+    options = {**DEFAULTS, "host": "archive", "called_aet": "ORTHANC", "tls": True}
+    assert peer_from_options(options).tls == TlsOptions(server_name="archive")
+    assert peer_from_options({**options, "server_name": "other"}).tls == TlsOptions(server_name="other")
+
+
+def test_the_passphrase_is_not_shown():
+    assert "secret" not in repr(TlsOptions(server_name="a", client_key_passphrase="secret"))
+
+
+def test_files_that_cannot_be_used(authority, stranger, tmp_path):
+    certificate, key = authority.issue("files", passphrase=b"secret")
+    other_key = stranger.issue("files")[1]
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("rubbish")
+
+    def problem(**options):
+        problems = tls_problems(TlsOptions(server_name="a", **options))
+        assert len(problems) == 1
+        return problems[0]
+
+    assert problem(ca_file="/nowhere").startswith("ca_file: cannot read /nowhere: No such file")
+    assert problem(ca_file=str(tmp_path)).startswith("ca_file: cannot read")
+    assert problem(ca_file=str(rubbish)).startswith("ca_file: ")
+    mine = {"client_certificate": certificate, "client_key": key}
+    assert problem(**mine).startswith("client_key_passphrase: is missing")
+    assert problem(**mine, client_key_passphrase="wrong").startswith("client_key_passphrase: does not open")
+    assert problem(client_certificate=certificate, client_key=other_key).startswith("client_key: ")
+    assert problem(client_certificate=certificate).startswith(f"client_key: {certificate} is no PEM private key")
+    assert problem(client_certificate=certificate, client_key=str(rubbish)).startswith("client_key: ")
+    plain_key = authority.issue("plain")[1]
+    assert problem(client_certificate=str(rubbish), client_key=plain_key).startswith("client_certificate: ")
+    assert tls_problems(TlsOptions(server_name="a", **mine, client_key_passphrase="secret")) == []
+    assert tls_problems(None) == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_module_asks_also_in_check_mode(run_module, archive, check_mode):
+    options = {"host": "127.0.0.1", "port": archive().port, "called_aet": "ORTHANC", "count": 2}
+    ran = run_module(dicom_echo, options, check_mode)
+    assert not ran.failed
+    assert ran.result["alive"] is True
+    assert ran.result["changed"] is False
+    assert ran.result["failure"] is None
+    assert "answered 2 C-ECHO" in ran.result["msg"]
+
+
+def test_the_module_fails_or_not_as_told(run_module, archive):
+    options = {"host": "127.0.0.1", "port": archive(require_called_aet=True).port, "called_aet": "NOBODY"}
+    failed = run_module(dicom_echo, options)
+    told = run_module(dicom_echo, {**options, "fail_on": "never"})
+    assert failed.failed
+    assert not told.failed
+    assert failed.result["failure"] == told.result["failure"] == "association_rejected"
+    assert failed.result["msg"] == told.result["msg"]
+    assert told.result["alive"] is False
+
+
+def test_the_module_names_all_problems_at_once_and_asks_nobody(run_module):
+    ran = run_module(
+        dicom_echo,
+        {"host": "a b", "port": 0, "called_aet": " ", "count": 0, "tls": True, "ca_file": "/nowhere"},
+    )
+    assert ran.failed
+    assert [problem.split(":")[0] for problem in ran.result["problems"]] == [
+        "host",
+        "port",
+        "called_aet",
+        "count",
+        "ca_file",
+    ]
+    assert all(problem in ran.result["msg"] for problem in ran.result["problems"])
+
+
+def test_the_module_over_mutual_tls(run_module, archive, authority):
+    port = archive(tls=server_context(authority, authority.issue("module-server"), demand=True)).port
+    certificate, key = authority.issue("module-client", passphrase=b"a-secret-phrase")
+    options = {
+        "host": "localhost",
+        "port": port,
+        "called_aet": "ORTHANC",
+        "tls": True,
+        "ca_file": str(authority.file),
+        "client_certificate": certificate,
+        "client_key": key,
+        "client_key_passphrase": "a-secret-phrase",
+    }
+    ran = run_module(dicom_echo, options)
+    assert not ran.failed, ran.result["msg"]
+    assert ran.result["tls_version"] == "TLSv1.3"
+    assert ran.result["peer_certificate"]["subject"] == "CN=module-server"
+    assert "a-secret-phrase" not in str(ran.result)
+
+
+def test_the_module_says_which_library_is_missing(run_module, monkeypatch):
+    monkeypatch.setattr(dicom_echo, "IMPORT_ERROR", "Traceback")
+    ran = run_module(dicom_echo, {"host": "a", "called_aet": "A"})
+    assert ran.failed
+    assert "pynetdicom" in ran.result["msg"]

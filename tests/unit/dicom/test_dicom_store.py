@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import threading
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import data_set_fragments
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+    SAMPLES,
+    new_study,
+    samples,
+    write_whole,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import proposals_for, send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
+from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store
+from dicom_peers import peer_at, server_context
+from pydicom.uid import UID
+from pynetdicom.sop_class import CTImageStorage
+
+PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A folder with one sample of each kind."""
+    for sample in samples(tmp_path, new_study(None, "ID", "NAME"), [*SAMPLES], copies=2):
+        write_whole(sample)
+    return tmp_path
+
+
+def data_set_of(path: Path) -> bytes:
+    return path.read_bytes()[read_instance(path).data_set_offset :]
+
+
+# dicom_sample
+
+
+def test_samples_are_filed_under_the_new_study_with_pixel_data_untouched(run_module, tmp_path):
+    folder = tmp_path / "new" / "folder"
+    ran = run_module(dicom_sample, {"path": str(folder), "copies": 3, "patient_id": "P1", "patient_name": "Röntgen^W"})
+    assert ran.result["changed"] is True
+    files = ran.result["files"]
+    assert [file["kind"] for file in files] == ["ct", "ct", "ct", "mr", "ultrasound", "jpeg2000", "rle"]
+    assert sorted(file["path"] for file in files) == sorted(str(path) for path in folder.iterdir())
+    assert len({file["sop_instance_uid"] for file in files}) == 7
+    assert len({file["series_instance_uid"] for file in files}) == 5
+    for file in files:
+        image = pydicom.dcmread(file["path"])
+        original = pydicom.dcmread(PYDICOM_FILES / SAMPLES[file["kind"]])
+        assert image.PixelData == original.PixelData
+        assert image.file_meta.TransferSyntaxUID == original.file_meta.TransferSyntaxUID == file["transfer_syntax_uid"]
+        assert image.SOPClassUID == image.file_meta.MediaStorageSOPClassUID == file["sop_class_uid"]
+        assert image.SOPInstanceUID == image.file_meta.MediaStorageSOPInstanceUID == file["sop_instance_uid"]
+        assert image.StudyInstanceUID == ran.result["study_instance_uid"]
+        assert image.SeriesInstanceUID == file["series_instance_uid"]
+        assert (image.PatientID, str(image.PatientName)) == ("P1", "Röntgen^W")
+        assert Path(file["path"]).stat().st_size == file["bytes"]
+        assert all(UID(file[key]).is_valid for key in file if key.endswith("_uid"))
+    assert {file["transfer_syntax_uid"] for file in files} >= {
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.5",
+    }
+
+
+def test_samples_in_check_mode(run_module, tmp_path):
+    folder = tmp_path / "new"
+    ran = run_module(dicom_sample, {"path": str(folder), "study_instance_uid": "1.2.3"}, check_mode=True)
+    assert ran.result["changed"] is True
+    assert ran.result["study_instance_uid"] == "1.2.3"
+    assert len(ran.result["files"]) == 5
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"study_instance_uid": "1.2.x"}, "study_instance_uid: "),
+        ({"patient_id": "A\\B"}, "patient_id: "),
+        ({"patient_name": " "}, "patient_name: "),
+        ({"copies": 0}, "copies: "),
+    ],
+)
+def test_samples_that_cannot_be_made(run_module, tmp_path, options, problem):
+    ran = run_module(dicom_sample, {"path": str(tmp_path), **options})
+    assert ran.failed
+    assert ran.result["problems"][0].startswith(problem)
+
+
+def test_samples_to_a_place_that_is_none(run_module, tmp_path):
+    (tmp_path / "file").touch()
+    ran = run_module(dicom_sample, {"path": str(tmp_path / "file")})
+    assert ran.failed
+    assert "Cannot write sample files" in ran.result["msg"]
+
+
+# Files
+
+
+def test_files_folders_and_patterns(study):
+    (study / "README").write_text("no DICOM")
+    (study / "deep").mkdir()
+    (study / "ct-000001.dcm").rename(study / "deep" / "one.dcm")
+    found = collect([str(study), str(study / "**" / "one.dcm"), str(study / "mr.dcm")])
+    assert len(found.instances) == 6
+    assert [skipped.path.name for skipped in found.skipped] == ["README"]
+    assert found.problems == ()
+    assert [each.path.name for each in collect([str(study / "**" / "o*.dcm")]).instances] == ["one.dcm"]
+
+
+def test_what_is_named_must_be_there_and_dicom(study):
+    (study / "text").write_text("no DICOM")
+    (study / "short").write_bytes(bytes(128) + b"DICM")
+    found = collect([str(study / "text"), str(study / "nothing*"), str(study / "short")])
+    assert [problem.partition(": ")[2][:20] for problem in found.problems] == [
+        "is no DICOM file: th",
+        "no such file or fold",
+        "lacks SOPClassUID, S",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_file_of_pydicom_is_read_or_refused_in_words():
+    found = collect([str(PYDICOM_FILES)])
+    assert len(found.instances) > 60
+    assert any("DICOMDIR" in skipped.reason for skipped in found.skipped)
+    assert found.problems == ()
+
+
+# Sending
+
+
+def test_the_archive_gets_the_very_bytes_of_the_files(archive, study):
+    scp = archive()
+    instances = collect([str(study)]).instances
+    sending = send(peer_at(scp.port), instances)
+    assert sending.failed == ()
+    assert len(sending.stored) == 6
+    assert scp.stored == {each.sop_instance_uid: data_set_of(each.path) for each in instances}
+    assert sending.summary()["bytes"] == sum(each.data_set_bytes for each in instances)
+
+
+def test_over_mutual_tls(archive, study, authority):
+    scp = archive(tls=server_context(authority, authority.issue("store-server"), demand=True))
+    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue("store-client"))
+    instances = collect([str(study)]).instances
+    assert send(peer_at(scp.port, mine), instances).failed == ()
+    assert scp.stored == {each.sop_instance_uid: data_set_of(each.path) for each in instances}
+
+
+@pytest.mark.parametrize("limit", [7, 100, 4096, 0])
+@pytest.mark.parametrize("length", [0, 1, 94, 95, 188, 5000])
+def test_fragments_make_up_the_data_set(limit, length):
+    data = bytes(index % 251 for index in range(length))
+    pdus = list(data_set_fragments(3, BytesIO(data), limit))
+    assert b"".join(pdu[12:] for pdu in pdus) == data
+    assert all(len(pdu) - 6 == int.from_bytes(pdu[2:6], "big") == int.from_bytes(pdu[6:10], "big") + 4 for pdu in pdus)
+    assert all(len(pdu) - 6 <= limit for pdu in pdus if limit)
+    assert [pdu[11] for pdu in pdus] == [0] * (len(pdus) - 1) + [2]
+
+
+def test_one_context_for_each_sop_class_and_transfer_syntax(study):
+    proposals = proposals_for(collect([str(study)]).instances)
+    assert len(proposals) == len(set(proposals)) == 5
+    assert all(len(proposal.transfer_syntax_uids) == 1 for proposal in proposals)
+
+
+def test_more_contexts_than_an_association_can_have(archive, study, monkeypatch):
+    monkeypatch.setattr(dicom_sending, "CONTEXTS_AN_ASSOCIATION", 2)
+    scp = archive()
+    assert len(send(peer_at(scp.port), collect([str(study)]).instances).stored) == len(scp.stored) == 6
+
+
+def test_a_refused_context_keeps_only_its_own_instances_back(archive, study):
+    scp = archive(contexts=[(CTImageStorage, ["1.2.840.10008.1.2.1"])])
+    sending = send(peer_at(scp.port), collect([str(study)]).instances)
+    assert [outcome.instance.path.name for outcome in sending.stored] == ["ct-000001.dcm", "ct-000002.dcm"]
+    assert {outcome.failure for outcome in sending.failed} == {"presentation_context_refused"}
+    assert "did not store 4 of 6" in sending.sentence
+    assert "and 1 more" in sending.sentence
+    assert "abstract syntax" in sending.sentence
+
+
+def test_statuses_are_told_in_words(archive, study):
+    answers = iter([0xA700, 0xB000, 0xC123, 0x0000, 0x0124, 0x0000])
+    scp = archive(status=lambda event: next(answers))
+    sending = send(peer_at(scp.port), collect([str(study)]).instances)
+    assert [outcome.stored for outcome in sending.outcomes] == [False, True, False, True, False, True]
+    assert [outcome.status for outcome in sending.failed] == [0xA700, 0xC123, 0x0124]
+    assert "out of resources (A700)" in sending.sentence
+    assert {outcome.failure for outcome in sending.failed} == {"dimse_status"}
+
+
+def test_an_association_that_ends_half_way(archive, study):
+    def abort_the_third(event):
+        if len(seen) == 2:
+            event.assoc.abort()
+        seen.append(event)
+        return 0x0000
+
+    seen: list = []
+    sending = send(peer_at(archive(status=abort_the_third).port), collect([str(study)]).instances)
+    assert [outcome.stored for outcome in sending.outcomes] == [True, True, False, False, False, False]
+    assert {outcome.failure for outcome in sending.failed} <= {"association_aborted", "connection_closed"}
+
+
+def test_a_peer_that_takes_nothing_in(listener, study):
+    """It accepts the connection and never reads: sending must end, too."""
+    stop = threading.Event()
+    sending = send(peer_at(listener(lambda connection: stop.wait(5))), collect([str(study)]).instances)
+    stop.set()
+    assert {outcome.failure for outcome in sending.outcomes} == {"association_timeout"}
+
+
+def test_words_for_statuses():
+    assert status_in_words(0x0000) == "success"
+    assert status_in_words(0xA7FF) == "refused: out of resources"
+    assert status_in_words(0x1234) == "status unknown to the standard"
+    assert status_accepts(0xB007)
+    assert not status_accepts(0xA900)
+
+
+def test_the_module_sends(run_module, archive, study):
+    scp = archive()
+    options = {"host": "127.0.0.1", "port": scp.port, "called_aet": "ORTHANC", "paths": [str(study)]}
+    announced = run_module(dicom_store, options, check_mode=True)
+    assert announced.result["changed"] is True
+    assert "6 instances would be sent" in announced.result["msg"]
+    assert announced.result["summary"]["failed"] == 0
+    assert scp.stored == {}
+
+    ran = run_module(dicom_store, options)
+    assert not ran.failed
+    assert ran.result["changed"] is True
+    assert ran.result["failure"] is None
+    assert ran.result["summary"]["stored"] == ran.result["summary"]["count"] == len(scp.stored) == 6
+    assert ran.result["instances"][0].keys() == {
+        "path",
+        "sop_instance_uid",
+        "study_instance_uid",
+        "status",
+        "status_text",
+        "stored",
+    }
+    assert ran.result["instances"][0]["status"] == "0000"
+
+
+def test_the_module_fails_or_not_as_told(run_module, archive, study):
+    options = {"host": "127.0.0.1", "port": archive(status=0xA700).port, "called_aet": "ORTHANC", "paths": [str(study)]}
+    failed = run_module(dicom_store, options)
+    told = run_module(dicom_store, {**options, "fail_on": "never"})
+    assert failed.failed
+    assert not told.failed
+    assert failed.result["failure"] == told.result["failure"] == "dimse_status"
+    assert told.result["changed"] is False
+
+
+def test_the_module_names_files_that_are_none(run_module, tmp_path):
+    options = {"host": "127.0.0.1", "port": 1, "called_aet": "ORTHANC", "paths": [str(tmp_path / "none")]}
+    ran = run_module(dicom_store, options)
+    assert ran.failed
+    assert ran.result["problems"][0].startswith("paths: ")
