@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible.errors import AnsibleTypeError
-
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import ae_title_problem, host_name_problem
 
 

@@ -84,7 +84,7 @@ def _socket_owners(proc: Path) -> dict[str, int]:
             continue
         for descriptor in descriptors:
             try:
-                match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor))
+                match = re.fullmatch(r"socket:\[(\d+)\]", str(descriptor.readlink()))
             except OSError:
                 continue
             if match:

@@ -81,7 +81,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
 
 FOLDER_MODE = 0o750
@@ -158,7 +157,9 @@ def main() -> None:
     folder, owner, group = Path(module.params["path"]), module.params["owner"], module.params["group"]
     for declared in module.params["files"]:
         if declared["name"] != Path(declared["name"]).name or declared["name"] in ("", ".", ".."):
-            module.fail_json(msg=f"files: {declared['name']!r} must be a file name without a folder. Nothing was changed.")
+            module.fail_json(
+                msg=f"files: {declared['name']!r} must be a file name without a folder. Nothing was changed."
+            )
 
     changed = folder_differs(folder, group)
     written, diffs = [], []
@@ -176,7 +177,7 @@ def main() -> None:
                 write_atomically(path, after.content, mode=after.mode, owner=(after.owner, after.group))
     except OSError as error:
         module.fail_json(
-            msg=f"Could not write the configuration in {folder}: {error}. Look at the disk (df {folder}) and at who owns it.",
+            msg=f"Could not write the configuration in {folder}: {error}. Look at its disk and its owner.",
             written=written,
         )
     module.exit_json(changed=changed or bool(written), written=written, diff=diffs)

@@ -82,7 +82,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cellcs.orthweb.plugins.module_utils import host
 
 

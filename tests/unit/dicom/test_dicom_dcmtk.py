@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -23,7 +22,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
 from dicom_peers import peer_at
 
-pytestmark = pytest.mark.skipif(not shutil.which("storescp"), reason="dcmtk is not installed")
+# Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
+STORESCP = "/usr/bin/storescp"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def storescp(tmp_path) -> Iterator:
     def start(*options: str) -> int:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        command = ["storescp", "-aet", "ORTHANC", "-od", str(tmp_path), "+xa", "+B", *options, str(port)]
+        command = [STORESCP, "-aet", "ORTHANC", "-od", str(tmp_path), "+xa", "+B", *options, str(port)]
         processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for _ in range(100):
             with socket.socket() as probe:

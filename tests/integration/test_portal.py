@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTPS straight from Orthanc: Debian's package crashes on its first request unless something is done about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+from stack import Stack, container_id, docker, wait_until_healthy
+
+REQUESTS, CLIENTS = 300, 8
+
+
+def ask(stack: Stack, _number: int) -> int:
+    """One request on a connection of its own: it is the handshake that used to crash."""
+    answer = requests.get(f"{stack.portal}/system", auth=stack.login, verify=stack.ca, timeout=30)
+    return answer.status_code
+
+
+def test_many_requests_and_a_restart(stack: Stack) -> None:
+    orthanc = stack.container("orthanc")
+    before = container_id(orthanc), docker("inspect", "--format", "{{.RestartCount}}", orthanc)
+    for _ in range(2):
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            codes = Counter(clients.map(lambda number: ask(stack, number), range(REQUESTS)))
+        assert codes == {200: REQUESTS}
+        assert (container_id(orthanc), docker("inspect", "--format", "{{.RestartCount}}", orthanc)) == before
+        docker("restart", orthanc)
+        wait_until_healthy(orthanc)
+    assert ask(stack, 0) == 200
+
+
+def test_a_wrong_password_is_refused(stack: Stack) -> None:
+    answer = requests.get(f"{stack.portal}/system", auth=(stack.login[0], "orthanc"), verify=stack.ca, timeout=30)
+    assert answer.status_code == 401

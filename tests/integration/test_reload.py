@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""New certificates and revocations arrive at once, and cut no association that is open."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryptography import x509
+from images import associate, ct_image, is_stored
+from pydicom.uid import generate_uid
+from pynetdicom.association import Association
+from stack import ECHOSCU, Stack, container_id
+
+
+def names_shown_at(stack: Stack, port: int) -> list[str]:
+    """The DNS names in the certificate that is shown to a new connection."""
+    with (
+        socket.create_connection(("localhost", port), timeout=10) as connection,
+        stack.client_tls().wrap_socket(connection, server_hostname="localhost") as tls,
+    ):
+        certificate = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
+    alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return alternative.get_values_for_type(x509.DNSName)
+
+
+@contextmanager
+def kept_busy(association: Association) -> Iterator[list[int]]:
+    """Send a C-ECHO every second meanwhile, as a modality does that sends a long study; the list holds the answers."""
+    statuses: list[int] = []
+    done = threading.Event()
+
+    def echo() -> None:
+        while not done.wait(1):
+            statuses.append(association.send_c_echo().get("Status", -1) if association.is_established else -1)
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
+    new = "renewed.example"
+    nginx, orthanc = container_id(stack.container("nginx")), container_id(stack.container("orthanc"))
+    assert new not in names_shown_at(stack, stack.dicom_port)
+    association = associate(stack)
+    assert association.is_established
+    with kept_busy(association) as statuses:
+        run = stack.deploy(orthweb_server_aliases=[new]).ok()
+    assert statuses and set(statuses) == {0x0000}
+    assert is_stored(association, ct_image(generate_uid()))
+
+    # New connections see the new certificate at nginx; Orthanc waits with its own, since it would have to restart.
+    assert new in names_shown_at(stack, stack.dicom_port)
+    assert (container_id(stack.container("nginx")), container_id(stack.container("orthanc"))) == (nginx, orthanc)
+    assert "goes on with its old certificate" in " ".join(run.output.split())
+    assert new not in names_shown_at(stack, stack.portal_port)
+
+    association.release()
+    stack.deploy(orthweb_server_aliases=[new]).ok()
+    assert new in names_shown_at(stack, stack.portal_port)
+    assert stack.deploy(orthweb_server_aliases=[new]).ok().changed == 0
+
+
+def test_who_is_taken_off_the_list_gets_in_no_more(stack: Stack) -> None:
+    workstation = {"name": "workstation", "aet": "WORKSTATION"}
+    visitor = {"name": "visitor", "aet": "VISITOR"}
+    stack.deploy(orthweb_modalities=[workstation, visitor]).ok()
+    assert stack.dcmtk(ECHOSCU, "-aet", "VISITOR", client="client-visitor").returncode == 0
+    stack.deploy(orthweb_modalities=[workstation]).ok()
+    assert stack.dcmtk(ECHOSCU, client="client-visitor").returncode != 0
+    assert stack.dcmtk(ECHOSCU).returncode == 0

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets are in their files and nowhere else: not in output, environment, process lists, inspect or image layers."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from stack import Stack, docker
+
+PARTS = ("postgresql", "orthanc", "nginx")
+
+
+def test_they_are_not_in_the_output_of_the_wordiest_run(stack: Stack) -> None:
+    # Another configuration, so that the files are written and shown as a diff; and back again.
+    first = stack.deploy("-vvv", "--diff", postgresql_max_connections=61, orthanc_config={"StableAge": 61}).ok()
+    second = stack.deploy("-vvv", "--diff").ok()
+    assert "StableAge" in first.output, "The diff shows what is no secret"
+    for secret in stack.secrets:
+        assert secret not in first.output + second.output
+    assert "BEGIN PRIVATE KEY" not in first.output + second.output
+
+
+def test_they_are_not_in_the_containers_definition_or_log(stack: Stack) -> None:
+    for part in PARTS:
+        container = stack.container(part)
+        shown = docker("inspect", container) + docker("top", container, "-ef")
+        logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True)
+        for secret in stack.secrets:
+            assert secret not in shown + logs.stdout + logs.stderr
+
+
+def test_files_with_secrets_are_for_their_reader_only(stack: Stack) -> None:
+    host = Path("/etc/orthweb") / stack.name
+    modes = {path.relative_to(host).as_posix(): path.stat() for path in host.rglob("*") if path.is_file()}
+    for file, owner in {"orthanc/secrets.json": 8042, "orthanc/server.pem": 8042, "nginx/server.pem": 11112}.items():
+        assert (modes[file].st_mode & 0o777, modes[file].st_uid) == (0o400, owner), file
+    for secret in stack.secrets:
+        holders = [path for path in host.rglob("*") if path.is_file() and secret in path.read_text()]
+        assert {holder.name for holder in holders} <= {"secrets.json"}, holders
+    for path in stack.folder.rglob("*"):
+        if path.suffix in (".key", ".p12", ".json"):
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_all_run_as_somebody_without_rights(stack: Stack) -> None:
+    for part in PARTS:
+        container = stack.container(part)
+        assert docker("exec", container, "id", "-u") != "0"
+        status = docker("exec", container, "cat", "/proc/1/status")
+        assert "CapEff:\t0000000000000000" in status
+        assert "NoNewPrivs:\t1" in status
