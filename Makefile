@@ -6,9 +6,8 @@ VENV := .venv
 COLLECTION := $(VENV)/collections/ansible_collections/cellcs/orthweb
 ORTHWEB_STACK ?= orthweb
 ORTHWEB_STATE_ROOT ?= $(HOME)/.orthweb
-export ORTHWEB_STATE_ROOT
+export ORTHWEB_STACK ORTHWEB_STATE_ROOT
 PLAYBOOK = $(VENV)/bin/ansible-playbook
-STACK_ARGS = -e orthweb_stack=$(ORTHWEB_STACK)
 
 .PHONY: help venv venv-test deploy verify outputs teardown save-images test lint benchmark
 
@@ -32,20 +31,20 @@ $(COLLECTION):
 	@ln -sfn $(CURDIR) $@
 
 deploy: venv ## Put the archive into service, or bring it up to date
-	$(PLAYBOOK) playbooks/deploy.yml $(STACK_ARGS) $(ARGS)
+	$(PLAYBOOK) playbooks/deploy.yml $(ARGS)
 
 verify: venv ## Prove that the archive works and refuses what it should
-	$(PLAYBOOK) playbooks/verify.yml $(STACK_ARGS) $(ARGS)
+	$(PLAYBOOK) playbooks/verify.yml $(ARGS)
 
 outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \
 	  echo "Nothing is deployed under the name $(ORTHWEB_STACK) from this machine: run 'make deploy'." >&2; exit 1; }
 
 teardown: venv ## Take the archive away, images and all; asks for the stack's name
-	$(PLAYBOOK) playbooks/teardown.yml $(STACK_ARGS) $(ARGS)
+	$(PLAYBOOK) playbooks/teardown.yml $(ARGS)
 
 save-images: venv ## Write the container images to a tarball, for hosts without a network
-	$(PLAYBOOK) playbooks/save_images.yml $(STACK_ARGS) $(ARGS)
+	$(PLAYBOOK) playbooks/save_images.yml $(ARGS)
 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
