@@ -40,7 +40,7 @@ outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \
 	  echo "Nothing is deployed under the name $(ORTHWEB_STACK) from this machine: run 'make deploy'." >&2; exit 1; }
 
-teardown: venv ## Take the archive away, images and all; asks for the stack's name
+teardown: venv ## Take the archive away with all that is stored in it; asks for the stack's name
 	$(PLAYBOOK) playbooks/teardown.yml $(ARGS)
 
 save-images: venv ## Write the container images to a tarball, for hosts without a network
@@ -49,6 +49,10 @@ save-images: venv ## Write the container images to a tarball, for hosts without 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(VENV)/bin/python -m pytest
+
+benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
+	$(VENV)/bin/python benchmarks/c_store_tls.py
+	$(VENV)/bin/python benchmarks/deploy.py
 
 lint: venv-test ## Run the linters
 	$(VENV)/bin/ruff format --check .

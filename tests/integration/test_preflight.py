@@ -28,7 +28,10 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             orthweb_portal_port=70000,
             orthweb_server_name="no name/",
             orthweb_aet="WITH\\BACKSLASH",
-            orthweb_modalities=[{"name": "ct", "aet": "SEVENTEEN_LETTERS"}, {"name": "Not good", "aet": "MR"}],
+            orthweb_modalities=[
+                {"name": "ct", "aet": "SEVENTEEN_LETTERS"},
+                {"name": "Not good", "aet": "MR", "tls": False, "allow": ["fetch"]},
+            ],
             orthweb_portal_password="orthanc",
             container_images_source="nowhere",
             preflight_minimum_disk_mb=10**9,
@@ -49,6 +52,8 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             "has a backslash",
             "has 17 characters",
             "orthweb_modalities, entry 2 (Not good): name must be",
+            "does not know tls;",
+            "allow has fetch;",
             'orthweb_portal_password is "orthanc"',
             'container_images_source is "nowhere"',
         ):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,11 +69,29 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     assert stack.deploy(orthweb_server_aliases=[new]).ok().changed == 0
 
 
+def resumed(stack: Stack, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+    """Connect, with the session of an earlier connection if given; the session, or None if it was not taken up."""
+    try:
+        with (
+            socket.create_connection(("localhost", stack.dicom_port), timeout=10) as connection,
+            context.wrap_socket(connection, server_hostname="localhost", session=session) as tls,
+        ):
+            return tls.session if session is None or tls.session_reused else None
+    except OSError:
+        return None
+
+
 def test_who_is_taken_off_the_list_gets_in_no_more(stack: Stack) -> None:
     workstation = {"name": "workstation", "aet": "WORKSTATION"}
     visitor = {"name": "visitor", "aet": "VISITOR"}
     stack.deploy(orthweb_modalities=[workstation, visitor]).ok()
     assert stack.dcmtk(ECHOSCU, "-aet", "VISITOR", client="client-visitor").returncode == 0
+    context = stack.client_tls("client-visitor")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = resumed(stack, context, None)
+    assert resumed(stack, context, session), "Sessions are resumed as long as the certificate is good"
+
     stack.deploy(orthweb_modalities=[workstation]).ok()
     assert stack.dcmtk(ECHOSCU, client="client-visitor").returncode != 0
+    assert not resumed(stack, context, session), "A kept session leads past the revocation list"
     assert stack.dcmtk(ECHOSCU).returncode == 0
