@@ -7,6 +7,8 @@ COLLECTION := $(VENV)/collections/ansible_collections/cellcs/orthweb
 ORTHWEB_STACK ?= orthweb
 ORTHWEB_STATE_ROOT ?= $(HOME)/.orthweb
 export ORTHWEB_STACK ORTHWEB_STATE_ROOT
+# The tests look into containers and take ports: they need root, as the deployment does.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
 PLAYBOOK = $(VENV)/bin/ansible-playbook
 
 .PHONY: help venv venv-test deploy verify outputs teardown save-images test lint benchmark
@@ -19,11 +21,13 @@ venv-test: venv $(VENV)/.test
 
 $(VENV)/.runtime: requirements.txt
 	@files/scripts/make_venv.sh $(PYTHON) $(VENV)
-	$(VENV)/bin/pip install --quiet --requirement requirements.txt
+	@echo "Installing Ansible and the DICOM libraries into $(VENV) (about a minute) ..."
+	@$(VENV)/bin/pip install --quiet --requirement requirements.txt
 	@touch $@
 
 $(VENV)/.test: requirements-test.txt $(VENV)/.runtime
-	$(VENV)/bin/pip install --quiet --requirement requirements-test.txt
+	@echo "Installing the test tools into $(VENV) (about 30 seconds) ..."
+	@$(VENV)/bin/pip install --quiet --requirement requirements-test.txt
 	@touch $@
 
 $(COLLECTION):
@@ -48,7 +52,7 @@ save-images: venv ## Write the container images to a tarball, for hosts without 
 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
-	$(VENV)/bin/python -m pytest
+	$(SUDO) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
 	$(VENV)/bin/python benchmarks/c_store_tls.py
