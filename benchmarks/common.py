@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmarks share: the stack under test, the commands they run, and how figures are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import requests
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REQUEST_TIMEOUT_SECONDS = 120
+
+
+class BenchmarkError(Exception):
+    """A benchmark cannot go on. The message says what was tried, what came back and what to do."""
+
+
+def run(argv: Sequence[str | Path], env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+    """Run a command from the repository's folder and return its standard output. ``env`` is added to our own."""
+    process = subprocess.run(
+        [str(part) for part in argv],
+        cwd=REPOSITORY,
+        env={**os.environ, **(env or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        said = (process.stderr or process.stdout).strip()
+        raise BenchmarkError(f"{' '.join(map(str, argv))} ended with {process.returncode}: {said[-2000:]}")
+    return process.stdout
+
+
+def docker_inspect(kind: str, name: str) -> dict[str, Any]:
+    """Return what the engine says about a ``container``, ``image`` or ``network``."""
+    answer: list[dict[str, Any]] = json.loads(run(["docker", kind, "inspect", name]))
+    return answer[0]
+
+
+@cache
+def _cpu_account(container: str) -> Path:
+    """Return the file in which the kernel counts a container's CPU time: cgroups version 2, or version 1."""
+    process = docker_inspect("container", container)["State"]["Pid"]
+    for line in Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if "cpuacct" in controllers.split(","):
+            return Path("/sys/fs/cgroup/cpuacct" + group) / "cpuacct.usage"
+        if not controllers and (account := Path("/sys/fs/cgroup" + group) / "cpu.stat").exists():
+            return account
+    raise BenchmarkError(f"No control group of {container} counts its CPU time.")
+
+
+def container_cpu_seconds(container: str) -> float:
+    """Return the CPU time a container has used since its start."""
+    account = _cpu_account(container)
+    try:
+        text = account.read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise BenchmarkError(f"{container} was restarted while it was measured.") from None
+    if account.name == "cpuacct.usage":
+        return int(text) / 1e9  # nanoseconds
+    return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+def machine_cpu_seconds() -> float:
+    """Return the CPU time that the whole machine has used since its start, what its own host took away included."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs on this machine, as ``make -s outputs`` describes it."""
+
+    name: str
+    outputs: dict[str, Any]
+    username: str
+    password: str
+
+    @classmethod
+    def deployed(cls, name: str) -> Stack:
+        """Return the stack of that name. Raises ``BenchmarkError`` if it is not deployed from this machine."""
+        outputs = json.loads(run(["make", "-s", "outputs"], env={"ORTHWEB_STACK": name}))
+        login = json.loads(Path(outputs["credentials_file"]).read_text(encoding="utf-8"))
+        return cls(name, outputs, login["username"], login["password"])
+
+    def container(self, service: str) -> str:
+        """Return the name of the container of ``nginx``, ``orthanc`` or ``postgresql``."""
+        return f"{self.name}-{service}"
+
+    def container_address(self, service: str) -> str:
+        """Return the IPv4 address of a container on the network that nginx reaches Orthanc on."""
+        networks = docker_inspect("container", self.container(service))["NetworkSettings"]["Networks"]
+        try:
+            return str(networks[self.name]["IPAddress"])
+        except KeyError:
+            raise BenchmarkError(f"{self.container(service)} is not in the Docker network {self.name}.") from None
+
+    def rest(self, method: str, path: str, **arguments: Any) -> Any:
+        """Ask Orthanc's REST API and return the decoded answer. Raises ``BenchmarkError``."""
+        url = self.outputs["portal_url"].rstrip("/") + path
+        with requests.Session() as session:
+            session.trust_env = False  # REQUESTS_CA_BUNDLE would win over the stack's own CA
+            answer = session.request(
+                method,
+                url,
+                auth=(self.username, self.password),
+                verify=self.outputs["ca_certificate"],
+                timeout=REQUEST_TIMEOUT_SECONDS,
+                **arguments,
+            )
+        if not answer.ok:
+            raise BenchmarkError(f"{method} {url} was answered {answer.status_code}: {answer.text[:500]}")
+        return answer.json()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as text, the first column to the left and all others to the right."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+
+    def text(line: Sequence[str]) -> str:
+        cells = [line[0].ljust(widths[0])] + [
+            cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([text(header), "  ".join("-" * width for width in widths), *map(text, rows)])
+
+
+def verdict(met: bool) -> str:
+    """Return the word for an aim that was met or missed."""
+    return "met" if met else "MISSED"
+
+
+def say(text: str) -> None:
+    """Print progress on standard error, so that standard output holds the figures only."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def machine() -> str:
+    """Return one line about this machine and how busy it is: figures mean nothing without it."""
+    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
+    return f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, load {load}"
