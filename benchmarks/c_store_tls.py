@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -209,6 +210,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure and print. Return 1 if a figure misses its aim."""
     chosen = arguments()
+    if not shutil.which("storescu"):
+        raise BenchmarkError("There is no storescu here: apt-get install dcmtk.")
     stack = Stack.deployed(chosen.stack)
     dicom = stack.outputs["dicom"]
     both = ways(stack, chosen.host or dicom["host"], chosen.port or dicom["port"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_folder
-short_description: Keeps the files that a container reads, as one declared thing
+short_description: Keeps a folder of configuration files as one declared thing
 version_added: 0.1.0
 description:
   - Makes a folder with the given files in it, each written whole or not at all and never readable by others meanwhile.
@@ -16,17 +16,18 @@ author:
   - The OrthWeb authors (@cellcs)
 options:
   path:
-    description: The folder. It belongs to root and to O(group), with mode 0750; its parent is made if it is missing.
+    description:
+      - The folder. Its parent is made if it is missing.
+      - With O(owner) and O(group) it belongs to root and to that group, with mode 0750, as a container's folder should.
+      - Without them it is for the user who runs the module alone, with mode 0700.
     type: path
     required: true
   owner:
     description: Numeric user who owns the files, the user in the container.
     type: int
-    required: true
   group:
     description: Numeric group of folder and files.
     type: int
-    required: true
   files:
     description: The files.
     type: list
@@ -38,10 +39,10 @@ options:
         type: str
         required: true
       content:
-        description: The text. Mode 0440.
+        description: The text. Mode 0440 with an owner, 0600 without.
         type: str
       secret_content:
-        description: Text that nobody else may see. Mode 0400, and not shown in a diff or a log.
+        description: Text that nobody else may see. Mode 0400 with an owner, 0600 without; not shown in a diff or a log.
         type: str
 attributes:
   check_mode:
@@ -83,7 +84,24 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
 
-FOLDER_MODE = 0o750
+
+@dataclass(frozen=True)
+class Access:
+    """Who owns the folder and its files, and the modes they have."""
+
+    folder_owner: int
+    owner: int
+    group: int
+    folder_mode: int
+    mode: int
+    secret_mode: int
+
+
+def access(owner: int | None, group: int | None) -> Access:
+    if owner is None or group is None:
+        user, group = os.geteuid(), os.getegid()
+        return Access(user, user, group, 0o700, 0o600, 0o600)
+    return Access(0, owner, group, 0o750, 0o440, 0o400)
 
 
 @dataclass(frozen=True)
@@ -96,10 +114,10 @@ class ConfigFile:
     group: int
 
 
-def desired(declared: dict[str, Any], owner: int, group: int) -> ConfigFile:
+def desired(declared: dict[str, Any], who: Access) -> ConfigFile:
     secret = declared["secret_content"] is not None
     content = declared["secret_content"] if secret else declared["content"]
-    return ConfigFile(content.encode(), 0o400 if secret else 0o440, owner, group)
+    return ConfigFile(content.encode(), who.secret_mode if secret else who.mode, who.owner, who.group)
 
 
 def read(path: Path) -> ConfigFile | None:
@@ -110,17 +128,21 @@ def read(path: Path) -> ConfigFile | None:
         return None
 
 
-def folder_differs(path: Path, group: int) -> bool:
+def folder_differs(path: Path, who: Access) -> bool:
     if not path.is_dir():
         return True
     status = path.stat()
-    return (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) != (FOLDER_MODE, 0, group)
+    return (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) != (
+        who.folder_mode,
+        who.folder_owner,
+        who.group,
+    )
 
 
-def make_folder(path: Path, group: int) -> None:
+def make_folder(path: Path, who: Access) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chown(path, 0, group)
-    path.chmod(FOLDER_MODE)
+    os.chown(path, who.folder_owner, who.group)
+    path.chmod(who.folder_mode)
 
 
 def diff_of(name: str, secret: bool, before: ConfigFile | None, after: ConfigFile) -> dict[str, str]:
@@ -137,8 +159,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "owner": {"type": "int", "required": True},
-            "group": {"type": "int", "required": True},
+            "owner": {"type": "int"},
+            "group": {"type": "int"},
             "files": {
                 "type": "list",
                 "elements": "dict",
@@ -152,23 +174,24 @@ def main() -> None:
                 "required_one_of": [("content", "secret_content")],
             },
         },
+        required_together=[("owner", "group")],
         supports_check_mode=True,
     )
-    folder, owner, group = Path(module.params["path"]), module.params["owner"], module.params["group"]
+    folder, who = Path(module.params["path"]), access(module.params["owner"], module.params["group"])
     for declared in module.params["files"]:
         if declared["name"] != Path(declared["name"]).name or declared["name"] in ("", ".", ".."):
             module.fail_json(
                 msg=f"files: {declared['name']!r} must be a file name without a folder. Nothing was changed."
             )
 
-    changed = folder_differs(folder, group)
+    changed = folder_differs(folder, who)
     written, diffs = [], []
     try:
         if changed and not module.check_mode:
-            make_folder(folder, group)
+            make_folder(folder, who)
         for declared in module.params["files"]:
             path = folder / declared["name"]
-            before, after = read(path), desired(declared, owner, group)
+            before, after = read(path), desired(declared, who)
             if before == after:
                 continue
             written.append(path.name)

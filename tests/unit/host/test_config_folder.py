@@ -14,7 +14,8 @@ FILES = [{"name": "nginx.conf", "content": "events {}\n"}, {"name": "server.pem"
 
 
 def run(capsys: pytest.CaptureFixture[str], path: Path, files: list[dict[str, str]] | None = None, **more: Any) -> dict:
-    arguments = {"path": str(path), "owner": USER, "group": USER, "files": FILES if files is None else files, **more}
+    wanted = {"path": str(path), "owner": USER, "group": USER, "files": FILES if files is None else files, **more}
+    arguments = {name: value for name, value in wanted.items() if value is not None}
     with patch_module_args(arguments), pytest.raises(SystemExit):
         config_folder.main()
     return json.loads(capsys.readouterr().out)
@@ -78,3 +79,16 @@ def test_a_name_with_a_folder_is_refused_before_anything_is_written(
     assert result["failed"]
     assert "must be a file name without a folder" in result["msg"]
     assert not (tmp_path / "nginx").exists()
+
+
+def test_without_an_owner_it_is_for_this_user_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "clinic"
+    run(capsys, folder, owner=None, group=None)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
+    assert modes == {"clinic": 0o700, "nginx.conf": 0o600, "server.pem": 0o600}
+    assert not run(capsys, folder, owner=None, group=None)["changed"]
+
+
+def test_an_owner_without_a_group_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, tmp_path / "clinic", group=None)["failed"]
+    assert not (tmp_path / "clinic").exists()
