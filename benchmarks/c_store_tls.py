@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -97,16 +98,24 @@ def send(stack: Stack, way: Way, study: Study, associations: int) -> float:
     return seconds
 
 
-def check_and_delete(stack: Stack, study: Study) -> None:
-    """See that each instance of the study was stored once, and delete it. Raises ``BenchmarkError``."""
-    found = stack.rest("POST", "/tools/find", json={"Level": "Study", "Query": {"StudyInstanceUID": study.uid}})
-    stored = sum(int(stack.rest("GET", f"/studies/{name}/statistics")["CountInstances"]) for name in found)
-    for name in found:
-        stack.rest("DELETE", f"/studies/{name}")
+def check(stack: Stack, study: Study) -> None:
+    """See that each instance of the study was stored once. Raises ``BenchmarkError``."""
+    names = find(stack, study)
+    stored = sum(int(stack.rest("GET", f"/studies/{name}/statistics")["CountInstances"]) for name in names)
     if stored != len(study.paths):
-        raise BenchmarkError(
-            f"{len(study.paths)} instances were sent and {stored} were stored: the round is worth nothing."
-        )
+        raise BenchmarkError(f"Of {len(study.paths)} instances {stored} were stored: the round is worth nothing.")
+
+
+def find(stack: Stack, study: Study) -> list[str]:
+    """Return Orthanc's names for the study: one, or none if nothing of it is stored."""
+    query = {"Level": "Study", "Query": {"StudyInstanceUID": study.uid}}
+    return [str(name) for name in stack.rest("POST", "/tools/find", json=query)]
+
+
+def delete(stack: Stack, study: Study) -> None:
+    """Delete what is stored of the study."""
+    for name in find(stack, study):
+        stack.rest("DELETE", f"/studies/{name}")
 
 
 def cpu_seconds(stack: Stack) -> dict[str, float]:
@@ -121,9 +130,15 @@ def play(stack: Stack, way: Way, instances: int, associations: int, scratch: Pat
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         study = write_study(Path(folder) / "study", instances)
         before, machine_before = cpu_seconds(stack), machine_cpu_seconds()
-        seconds = send(stack, way, study, associations)
-        machine_after, after = machine_cpu_seconds(), cpu_seconds(stack)
-        check_and_delete(stack, study)
+        try:
+            seconds = send(stack, way, study, associations)
+            machine_after, after = machine_cpu_seconds(), cpu_seconds(stack)
+            check(stack, study)
+        except BenchmarkError:
+            with suppress(BenchmarkError):  # what went wrong first is what is said
+                delete(stack, study)
+            raise
+        delete(stack, study)
         used = {name: after[name] - before[name] for name in before}
         others = (machine_after - machine_before - sum(used.values())) / seconds
         return Round(instances, study.size_bytes, seconds, used, others)

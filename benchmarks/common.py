@@ -112,14 +112,17 @@ class Stack:
         url = self.outputs["portal_url"].rstrip("/") + path
         with requests.Session() as session:
             session.trust_env = False  # REQUESTS_CA_BUNDLE would win over the stack's own CA
-            answer = session.request(
-                method,
-                url,
-                auth=(self.username, self.password),
-                verify=self.outputs["ca_certificate"],
-                timeout=REQUEST_TIMEOUT_SECONDS,
-                **arguments,
-            )
+            try:
+                answer = session.request(
+                    method,
+                    url,
+                    auth=(self.username, self.password),
+                    verify=self.outputs["ca_certificate"],
+                    timeout=REQUEST_TIMEOUT_SECONDS,
+                    **arguments,
+                )
+            except requests.RequestException as error:
+                raise BenchmarkError(f"{method} {url} was not answered: {error}") from error
         if not answer.ok:
             raise BenchmarkError(f"{method} {url} was answered {answer.status_code}: {answer.text[:500]}")
         return answer.json()

@@ -34,3 +34,13 @@ def test_many_requests_and_a_restart(stack: Stack) -> None:
 def test_a_wrong_password_is_refused(stack: Stack) -> None:
     answer = requests.get(f"{stack.portal}/system", auth=(stack.login[0], "orthanc"), verify=stack.ca, timeout=30)
     assert answer.status_code == 401
+
+
+def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack) -> None:
+    """``-e orthanc_ssl_enabled=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
+    stack.deploy(orthanc_ssl_enabled="false").ok()
+    answer = requests.get(f"http://localhost:{stack.portal_port}/system", auth=stack.login, timeout=30)
+    assert answer.status_code == 200
+    assert stack.outputs["portal_url"] == f"http://localhost:{stack.portal_port}/"
+    stack.deploy().ok()
+    assert ask(stack, 0) == 200
