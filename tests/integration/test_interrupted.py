@@ -55,7 +55,8 @@ def builds() -> list[str]:
 
 
 def images() -> set[str]:
-    return set(docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines())
+    """The images that have a name: the stage that only compiles has none."""
+    return set(docker("images", "--filter", "dangling=false", "--format", "{{.Repository}}:{{.Tag}}").splitlines())
 
 
 def test_killed_at_every_turn(cut: Stack) -> None:
