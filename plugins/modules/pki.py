@@ -17,21 +17,22 @@ description:
     RV(ignore:reasons). A run that has nothing to do changes nothing, so renewal is running the same playbook again.
   - Every file is written whole or not at all. A run that was cut off is finished by the next one, and a lock keeps two
     runs at the same time apart.
-  - The CA's key is never replaced. A key that is missing, that may not be read, that does not open with the
+  - A CA's key is never replaced in passing. A key that is missing, that may not be read, that does not open with the
     passphrase, that is damaged or of another type, a CA certificate that is damaged or does not belong to the key,
     and a folder that belongs to another CA are each refused with an error of its own, and every file stays as it was.
+  - A CA is given a new key by O(ca.generation). The former CA stays trusted until its last certificate has gone.
   - All parameters are checked before anything is touched, and all problems are reported at once.
   - Certificates conform to RFC 5280. What is issued is valid one hour ago already, for peers whose clock is behind,
     and never outlives its CA.
 options:
   path:
     description:
-      - Absolute path of the folder. It is created with mode C(0700).
+      - Absolute path of the folder. It is created, with O(directory_mode).
       - Private keys, the CA's among them, never leave it. Keep a backup.
     type: path
     required: true
   ca:
-    description: The certificate authority. It issues leaf certificates only (path length 0).
+    description: The root certificate authority. It issues the certificates, unless there is O(ca.intermediate).
     type: dict
     required: true
     suboptions:
@@ -43,7 +44,7 @@ options:
         description: Organization in the subject of the CA and of its certificates.
         type: str
       key_type:
-        description: Type of the CA's key. It cannot be changed later.
+        description: Type of the CA's key. It is changed with O(ca.generation) only.
         type: str
         choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
         default: ecdsa-p256
@@ -56,6 +57,73 @@ options:
           - Encrypts C(ca.key) (PKCS#8). A key that was not encrypted so far is encrypted in place.
           - Without it the key is protected by its mode C(0600) only.
         type: str
+      generation:
+        description:
+          - Raised by one, it gives the CA a new key and certificate, called C(<common_name> G2) and so on.
+          - Certificates of the former CA stay as they are until they are renewed, and come from the new one then. The
+            former certificate stays in C(ca-bundle.crt), and its CRL in C(crl.pem), until its last certificate has
+            ended or is revoked. Give the new bundle to all peers before that.
+          - It cannot be lowered. Left away, the CA stays as it is.
+          - Not for a CA whose key is in wrong hands, since it stays trusted. Begin with a new folder then.
+        type: int
+      path_length:
+        description:
+          - How many CAs may stand below this one (RFC 5280 §4.2.1.9).
+          - By default V(1) with O(ca.intermediate), and V(0) without.
+        type: int
+      name_constraints:
+        description:
+          - For which names the CA may issue (RFC 5280 §4.2.1.10). What O(certificates) want beside that is refused.
+          - A kind of name without a subtree here is free. To permit DNS names alone, exclude C(IP:0.0.0.0/0) and
+            C(IP:::/0), too.
+          - Each is a domain as in C(clinic.example) (with all below it), a network as in C(10.0.0.0/8), or with a
+            prefix C(DNS:), C(IP:), C(email:) or C(URI:). After the last two stands a host, or, with a leading dot,
+            all hosts below a domain.
+          - A change makes a new certificate for the same key.
+        type: dict
+        suboptions:
+          permitted:
+            description: Subtrees within which all names of their kind must be.
+            type: list
+            elements: str
+            default: []
+          excluded:
+            description: Subtrees within which no name may be, permitted or not.
+            type: list
+            elements: str
+            default: []
+      intermediate:
+        description:
+          - An intermediate CA under this one, which issues the certificates instead.
+          - Then C(ca.key) can be kept offline. Move it out of the folder, and bring it back when a run says that it
+            is needed, and what for. That is when a CA certificate has to be renewed, or a generation raised. The
+            root's own CRL lives as long as the intermediate CA, so that it does not need the key.
+          - Certificates that the root has issued before stay valid until they are renewed. Until then the root's key
+            is needed to renew its CRL.
+          - Once made, it has to stay in the declaration.
+        type: dict
+        suboptions:
+          common_name:
+            description: Common name of the intermediate CA.
+            type: str
+            required: true
+          key_type:
+            description: Type of its key. It is changed with O(ca.intermediate.generation) only.
+            type: str
+            choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
+            default: ecdsa-p256
+          valid_days:
+            description: Life of its certificate. It is renewed with the same key.
+            type: int
+            default: 1825
+          passphrase:
+            description: Encrypts C(ca-intermediate.key), as O(ca.passphrase) does C(ca.key).
+            type: str
+          generation:
+            description:
+              - Raised by one, it gives the intermediate CA a new key and certificate, as O(ca.generation) does.
+              - Peers trust the root and need nothing new. When the root's generation is raised, this must be, too.
+            type: int
   certificates:
     description:
       - The certificates. One that is in the folder but not in this list is left alone and returned in RV(undeclared).
@@ -122,6 +190,23 @@ options:
     description: Life of the CRL. It is renewed when less than a third of it is left, and with every revocation.
     type: int
     default: 30
+  owner:
+    description: Name or number of the user that owns the folder and all files. By default they are left as they come.
+    type: str
+  group:
+    description: Name or number of the group of the folder and all files. By default they are left as they come.
+    type: str
+  mode:
+    description:
+      - Mode of the private keys and PKCS#12 bundles of certificates, octal in quotes, or as in C(u=rw,g=r).
+        V(0640) with O(group) lets a service that is not root read its key.
+      - Keys of CAs always have V(0600), and what is public V(0644).
+    type: raw
+    default: '0600'
+  directory_mode:
+    description: Mode of the folder and those in it.
+    type: raw
+    default: '0700'
 attributes:
   check_mode:
     description: Takes the same decisions and writes nothing, also where the folder does not exist yet.
@@ -131,9 +216,12 @@ attributes:
     support: full
 notes:
   - Meant for the controller, by delegation or over a local connection. It needs the Python that the controller needs.
-  - Files are C(ca.key), C(ca.crt), C(ca-bundle.crt) and C(crl.pem); C(<name>.key), C(<name>.crt), C(<name>.chain.crt)
-    and C(<name>.p12) for each certificate; and C(issued/), the ledger from which later runs know what to revoke.
+  - Files are C(ca.key), C(ca.crt), C(ca-bundle.crt) and C(crl.pem); C(ca-intermediate.key) and
+    C(ca-intermediate.crt); C(<name>.key), C(<name>.crt), C(<name>.chain.crt) and C(<name>.p12) for each certificate;
+    C(former/), the CAs of former generations; and C(issued/), the ledger from which later runs know what to revoke.
     Do not remove the ledger.
+  - C(crl.pem) has one list for each CA, that of the issuing CA first, for verifiers such as nginx that check all CAs
+    on the way to the root.
 requirements:
   - python >= 3.11
   - cryptography >= 38
@@ -160,6 +248,31 @@ EXAMPLES = r"""
         usage: [client]
         state: revoked
   register: clinic_pki
+
+- name: An intermediate CA for one domain, whose root is kept offline
+  cellcs.orthweb.pki:
+    path: /srv/pki
+    ca:
+      common_name: Clinic root CA
+      name_constraints:
+        permitted: [clinic.example, 10.0.0.0/8]
+      intermediate:
+        common_name: Clinic imaging CA
+        passphrase: "{{ clinic_ca_passphrase }}"
+    certificates:
+      - name: pacs
+        subject_alt_names: [pacs.clinic.example, 10.1.2.3]
+    group: ssl-cert
+    mode: "0640"
+    directory_mode: "0750"
+
+- name: A new root, of another key type, beside the old one
+  cellcs.orthweb.pki:
+    path: /srv/other-pki
+    ca:
+      common_name: Clinic imaging CA
+      key_type: ecdsa-p384
+      generation: 2
 
 - name: Hand the bundle over
   ansible.builtin.copy:
@@ -192,17 +305,32 @@ ca:
     key:
       description: Path of the private key.
       type: str
+    offline:
+      description: Whether the private key is kept elsewhere.
+      type: bool
+    generation:
+      description: Which generation it is.
+      type: int
     certificate:
       description: Path of the certificate.
       type: str
     bundle:
       description: Path of the certificates that peers are to trust.
       type: str
+    subject:
+      description: Its subject (RFC 4514).
+      type: str
+    issuer:
+      description: Subject of the CA that has issued it.
+      type: str
     fingerprint_sha256:
       description: SHA-256 fingerprint, as C(openssl x509 -fingerprint) writes it.
       type: str
     serial:
       description: Serial number, as C(openssl x509 -serial) writes it.
+      type: str
+    not_valid_before:
+      description: Begin of its life, in UTC.
       type: str
     not_valid_after:
       description: End of its life, in UTC.
@@ -211,8 +339,22 @@ ca:
     days_left:
       description: Whole days until then.
       type: int
+intermediate_ca:
+  description: The intermediate CA, in the terms of RV(ca); V(null) if none is declared.
+  returned: success
+  type: dict
+former_cas:
+  description: CAs of former generations that are still in use, in the terms of RV(ca).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - generation: 1
+      certificate: /srv/pki/former/ca.1.crt
+      subject: CN=Clinic imaging CA
+      days_left: 812
 crl:
-  description: The certificate revocation list.
+  description: The certificate revocation lists.
   returned: success
   type: dict
   contains:
@@ -225,13 +367,13 @@ crl:
       elements: str
       sample: [revocations_differ]
     path:
-      description: Path of the list.
+      description: Path of the file with the lists.
       type: str
     number:
-      description: CRL number; it only ever grows.
+      description: CRL number of the CA that issues; it only ever grows.
       type: int
     next_update:
-      description: When the list ends, in UTC.
+      description: When the first of the lists ends, in UTC.
       type: str
 certificates:
   description: The declared certificates, in declared order.
@@ -270,11 +412,20 @@ certificates:
       type: list
       elements: str
       sample: ["DNS:pacs.clinic.example", "IP:192.0.2.10"]
+    subject:
+      description: Its subject (RFC 4514).
+      type: str
+    issuer:
+      description: Subject of the CA that has issued it.
+      type: str
     fingerprint_sha256:
       description: SHA-256 fingerprint, as C(openssl x509 -fingerprint) writes it.
       type: str
     serial:
       description: Serial number, as C(openssl x509 -serial) writes it.
+      type: str
+    not_valid_before:
+      description: Begin of its life, in UTC.
       type: str
     not_valid_after:
       description: End of its life, in UTC.
@@ -288,6 +439,11 @@ by_name:
   type: dict
 undeclared:
   description: Names under which certificates are valid that the declaration does not mention.
+  returned: success
+  type: list
+  elements: str
+attributes:
+  description: Files and folders that were there, and whose owner, group or mode was not as declared.
   returned: success
   type: list
   elements: str
@@ -307,9 +463,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.current import 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.errors import PkiError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.layout import Layout
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.lock import locked
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.parse import parse_spec
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.plan import make_plan
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.report import build_diff, build_report
-from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.spec import parse_spec
 
 try:
     import cryptography
@@ -320,12 +476,29 @@ except ImportError:
 
 KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 
-CA_OPTIONS = {
+AUTHORITY_OPTIONS = {
     "common_name": {"type": "str", "required": True},
-    "organization": {"type": "str"},
     "key_type": {"type": "str", "choices": KEY_TYPES, "default": "ecdsa-p256", "no_log": False},
-    "valid_days": {"type": "int", "default": 3650},
     "passphrase": {"type": "str", "no_log": True},
+    "generation": {"type": "int"},
+}
+
+CA_OPTIONS = {
+    **AUTHORITY_OPTIONS,
+    "organization": {"type": "str"},
+    "valid_days": {"type": "int", "default": 3650},
+    "path_length": {"type": "int"},
+    "name_constraints": {
+        "type": "dict",
+        "options": {
+            "permitted": {"type": "list", "elements": "str", "default": []},
+            "excluded": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "intermediate": {
+        "type": "dict",
+        "options": {**AUTHORITY_OPTIONS, "valid_days": {"type": "int", "default": 1825}},
+    },
 }
 
 CERTIFICATE_OPTIONS = {
@@ -346,6 +519,10 @@ ARGUMENT_SPEC = {
     "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE_OPTIONS},
     "renew_before_days": {"type": "int", "default": 30},
     "crl_valid_days": {"type": "int", "default": 30},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "raw", "default": "0600"},
+    "directory_mode": {"type": "raw", "default": "0700"},
 }
 
 
@@ -356,7 +533,7 @@ def main() -> None:
     try:
         desired = parse_spec(module.params)
         layout = Layout(desired.path)
-        with locked(layout, writing=not module.check_mode):
+        with locked(layout, desired.ownership, writing=not module.check_mode):
             before = after = read_current(desired, layout)
             plan = make_plan(desired, before, now)
             if not module.check_mode:
@@ -366,7 +543,7 @@ def main() -> None:
         module.fail_json(msg=str(error), failure=error.failure)
 
     result = build_report(plan, layout, after, now, done=not module.check_mode)
-    module.exit_json(**result, diff=build_diff(plan, desired, before, now))
+    module.exit_json(**result, diff=build_diff(plan, before, now))
 
 
 def require_cryptography(module: AnsibleModule) -> None:

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private PKI in one folder, in the order in which a run passes through these files.
 
-``spec``     what is declared, checked before anything is touched (``names``: subject alternative names)
-``current``  what is in the folder (``layout``: where each file is; ``facts``: what a certificate says)
-``plan``     what has to be done, and why; a pure function of the two above and the time
-``apply``    doing it, under a lock, in an order that the next run can always finish (``authority``: the cryptography)
+``parse``    from parameters to what is declared (``spec``), checked before anything is touched
+             (``names``, ``constraints``, ``ownership``: what they are made of)
+``current``  what is in the folder (``layout``: where each file is; ``files``: reading them; ``stored_authorities``:
+             the CAs; ``facts``: what a certificate says)
+``plan``     what has to be done, and why (``decisions``); a function of the two above and the time
+             (``plan_authorities``, ``plan_certificates``, ``plan_lists``; ``standing``: which CAs are still needed)
+``apply``    doing it, under a ``lock``, in an order that the next run can always finish (``authority``: the
+             cryptography)
 ``report``   what the module returns, and its diff
 """

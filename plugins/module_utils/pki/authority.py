@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .constraints import NameConstraints, Subtree
 from .facts import not_valid_after, subject_name
 from .names import AltName, NameKind
-from .spec import CaSpec, CertificateSpec, KeyType, Usage
+from .spec import AuthoritySpec, CertificateSpec, KeyType, Usage
 
 with suppress(ImportError):  # the module says so, with missing_required_lib
     from cryptography import x509
@@ -51,26 +52,37 @@ def validity(now: datetime, valid_days: int, ends_with: datetime | None = None) 
     return first, last if ends_with is None else min(last, ends_with)
 
 
+def list_start(now: datetime) -> datetime:
+    """From when a revocation list made now is valid."""
+    return now.replace(microsecond=0) - CLOCK_SKEW
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A CA certificate and its key, which sign leaf certificates and revocation lists."""
+    """A CA certificate and its key, which sign certificates and revocation lists.
 
-    key: PrivateKey = field(repr=False)
+    Without the key, which may be kept offline, it can sign nothing.
+    """
+
+    key: PrivateKey | None = field(repr=False)
     certificate: x509.Certificate
 
     @classmethod
-    def self_signed(cls, spec: CaSpec, key: PrivateKey, now: datetime) -> Authority:
-        """A root that may issue leaf certificates and nothing below (RFC 5280 §4.2.1.9: path length 0)."""
-        name = subject_name(spec.common_name, spec.organization)
-        key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        builder = (
-            _certificate_builder(name, name, key.public_key(), validity(now, spec.valid_days))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True)
-            .add_extension(key_id, critical=False)
-            .add_extension(_issuer_key_id(key_id), critical=False)
-        )
-        return cls(key, builder.sign(key, _hash_for(key)))
+    def self_signed(cls, spec: AuthoritySpec, generation: int, key: PrivateKey, now: datetime) -> Authority:
+        """A root (RFC 5280 §3.2)."""
+        name = subject_name(spec.common_name_of(generation), spec.organization)
+        own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = _certificate_builder(name, name, key.public_key(), validity(now, spec.valid_days))
+        certificate = _as_authority(builder, spec, key, _issuer_key_id(own_id)).sign(key, _hash_for(key))
+        return cls(key, certificate)
+
+    def issue_authority(self, spec: AuthoritySpec, generation: int, key: PrivateKey, now: datetime) -> Authority:
+        """An intermediate CA, which does not outlive this one."""
+        life = validity(now, spec.valid_days, not_valid_after(self.certificate))
+        name = subject_name(spec.common_name_of(generation), spec.organization)
+        builder = _certificate_builder(name, self.certificate.subject, key.public_key(), life)
+        builder = _as_authority(builder, spec, key, self._key_id())
+        return Authority(key, builder.sign(self._signing_key(), _hash_for(self._signing_key())))
 
     def issue(self, spec: CertificateSpec, public_key: PublicKey, now: datetime) -> x509.Certificate:
         """A leaf certificate (RFC 5280 §4.2.1), which does not outlive this CA."""
@@ -90,31 +102,35 @@ class Authority:
         if spec.alt_names:
             names = x509.SubjectAlternativeName([_general_name(alt) for alt in spec.alt_names])
             builder = builder.add_extension(names, critical=False)
-        return builder.sign(self.key, _hash_for(self.key))
+        return builder.sign(self._signing_key(), _hash_for(self._signing_key()))
 
     def revocation_list(
-        self, revoked: Mapping[int, datetime], *, number: int, valid_days: int, now: datetime
+        self, revoked: Mapping[int, datetime], *, number: int, ends: datetime, now: datetime
     ) -> x509.CertificateRevocationList:
         """A complete CRL (RFC 5280 §5) with every serial number of ``revoked``."""
-        start = now.replace(microsecond=0) - CLOCK_SKEW
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
-            .last_update(start)
-            .next_update(start + timedelta(days=valid_days))
+            .last_update(list_start(now))
+            .next_update(ends)
             .add_extension(self._key_id(), critical=False)
             .add_extension(x509.CRLNumber(number), critical=False)
         )
         for serial, moment in sorted(revoked.items()):
             entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment)
             builder = builder.add_revoked_certificate(entry.build())
-        return builder.sign(self.key, _hash_for(self.key))
+        return builder.sign(self._signing_key(), _hash_for(self._signing_key()))
+
+    def _signing_key(self) -> PrivateKey:
+        if self.key is None:
+            raise ValueError(f"the key of {self.certificate.subject.rfc4514_string()} is not here")
+        return self.key
 
     def _key_id(self) -> x509.AuthorityKeyIdentifier:
         try:
             own = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound:  # a CA made elsewhere
-            return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.certificate.public_key())  # type: ignore[arg-type]
         return _issuer_key_id(own.value)
 
 
@@ -134,21 +150,27 @@ def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
-def pkcs12_bundle(spec: CertificateSpec, key: PrivateKey, certificate: x509.Certificate, ca: x509.Certificate) -> bytes:
-    """What a modality imports: its key, its certificate, and the CA it is to trust."""
+def pkcs12_bundle(
+    spec: CertificateSpec, key: PrivateKey, certificate: x509.Certificate, authorities: Sequence[x509.Certificate]
+) -> bytes:
+    """What a modality imports: its key, its certificate, and the CAs above it or to be trusted."""
     if spec.pkcs12_passphrase is None:
         raise ValueError("a PKCS#12 bundle without a passphrase is never declared")
     return pkcs12.serialize_key_and_certificates(
         spec.name.encode(),
         key,
         certificate,
-        [ca],
+        authorities,
         serialization.BestAvailableEncryption(spec.pkcs12_passphrase),
     )
 
 
 def is_pkcs12_of(
-    data: bytes, spec: CertificateSpec, key: PrivateKey, certificate: x509.Certificate, ca: x509.Certificate
+    data: bytes,
+    spec: CertificateSpec,
+    key: PrivateKey,
+    certificate: x509.Certificate,
+    authorities: Sequence[x509.Certificate],
 ) -> bool:
     """Whether ``data`` opens with the declared passphrase and holds just this."""
     try:
@@ -159,8 +181,37 @@ def is_pkcs12_of(
         found_key is not None
         and key_pem(found_key) == key_pem(key)  # type: ignore[arg-type]  # any private key has private_bytes
         and found_certificate == certificate
-        and others == [ca]
+        and set(others) == set(authorities)
     )
+
+
+def _as_authority(
+    builder: x509.CertificateBuilder, spec: AuthoritySpec, key: PrivateKey, issuer_id: x509.AuthorityKeyIdentifier
+) -> x509.CertificateBuilder:
+    """With the extensions of a CA (RFC 5280 §4.2.1)."""
+    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = (
+        builder.add_extension(x509.BasicConstraints(ca=True, path_length=spec.path_length), critical=True)
+        .add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(key_id, critical=False)
+        .add_extension(issuer_id, critical=False)
+    )
+    if spec.name_constraints:
+        builder = builder.add_extension(_name_constraints(spec.name_constraints), critical=True)
+    return builder
+
+
+def _name_constraints(declared: NameConstraints) -> x509.NameConstraints:
+    def subtrees(given: frozenset[Subtree]) -> list[x509.GeneralName] | None:
+        return [_general_subtree(subtree) for subtree in sorted(given)] or None
+
+    return x509.NameConstraints(subtrees(declared.permitted), subtrees(declared.excluded))
+
+
+def _general_subtree(subtree: Subtree) -> x509.GeneralName:
+    if subtree.kind is NameKind.IP:
+        return x509.IPAddress(ipaddress.ip_network(subtree.value))
+    return _general_name(AltName(subtree.kind, subtree.value))
 
 
 def _certificate_builder(

@@ -2,69 +2,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is in the folder now. A folder that is not there yet is an empty one.
 
-A leaf's file that cannot be understood is a finding, since a new one can be made. The CA's key and certificate are
-not replaceable: whatever is wrong with them is an error of its own, and raised here, before anything is planned.
+A leaf's file that cannot be understood is a finding, since a new one can be made; for CAs see ``stored_authorities``.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-from .errors import (
-    CaCertificateDamagedError,
-    CaCertificateMismatchError,
-    CaKeyDamagedError,
-    CaKeyMissingError,
-    CaKeyPassphraseError,
-    CaKeyPermissionError,
-    CaKeyTypeError,
-    FileUnreadableError,
-    ForeignCaError,
-    PkiError,
-)
-from .facts import is_consistent, key_type_of, revocations, same_key, subject_name
-from .layout import Layout, parse_record_name
-from .spec import CaSpec, PkiSpec
+from .errors import IntermediateUndeclaredError
+from .facts import is_consistent, revocations
+from .files import Found, list_files, read_file
+from .layout import Layout, Tier, parse_record_name
+from .ownership import AttributeChange, attribute_changes
+from .spec import AuthoritySpec, PkiSpec
+from .stored_authorities import StoredAuthority, generation_named, read_former, read_in_place
 
 with suppress(ImportError):  # the module says so, with missing_required_lib
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
     from .authority import PrivateKey
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
-    """A file's content, or else why there is none: ``problem`` is ``missing`` or ``unreadable``."""
-
-    value: T | None = field(repr=False)
-    problem: str | None = None
-    is_private: bool = True  # nobody but the owner may open it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrentCa:
-    """The key is there where the certificate is."""
-
-    key: PrivateKey | None = field(repr=False)
-    key_is_private: bool
-    key_is_encrypted: bool
-    certificate: x509.Certificate | None
-    bundle: Found[bytes]
+    RevocationLists = tuple[x509.CertificateRevocationList, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,124 +52,97 @@ class IssuedCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    ca: CurrentCa
+    """``intermediate`` is ``None`` where none is declared. ``revoked`` comes from the ledger and from the CRLs."""
+
+    root: StoredAuthority
+    intermediate: StoredAuthority | None
+    former: tuple[StoredAuthority, ...]
+    bundle: Found[bytes]
     certificates: Mapping[str, CurrentCertificate]
-    crl: Found[x509.CertificateRevocationList]
+    crls: Found[RevocationLists]
     issued: tuple[IssuedCertificate, ...]
-    revoked: Mapping[int, datetime]  # serial number to moment, from the ledger and from the CRL
+    revoked: Mapping[int, datetime]
+    attributes: tuple[AttributeChange, ...]
+
+    @property
+    def authorities(self) -> tuple[StoredAuthority, ...]:
+        """All CAs, the one that issues first."""
+        in_place = (self.intermediate, self.root) if self.intermediate else (self.root,)
+        return (*in_place, *self.former)
+
+    def signer_of(self, certificate: x509.Certificate) -> StoredAuthority | None:
+        return next((ca for ca in self.authorities if ca.issued(certificate)), None)
+
+    def crl_of(self, ca: StoredAuthority) -> x509.CertificateRevocationList | None:
+        return next((crl for crl in self.crls.value or () if ca.signed(crl)), None)
 
 
 def read_current(spec: PkiSpec, layout: Layout) -> Current:
     issued = _read_issued(layout)
-    ca = _read_ca(spec.ca, layout, anything_issued=bool(issued))
-    crl = _read(layout.crl, x509.load_pem_x509_crl)
+    root, intermediate, former = _read_authorities(spec, layout, issued)
+    authorities = [ca for ca in (intermediate, root, *former) if ca]
+    crls = read_file(layout.crl, _load_crls)
     return Current(
-        ca=ca,
+        root=root,
+        intermediate=intermediate,
+        former=former,
+        bundle=read_file(layout.ca_bundle, bytes),
         certificates={
             certificate.name: _read_certificate(layout, certificate.name) for certificate in spec.certificates
         },
-        crl=crl,
+        crls=crls,
         issued=issued,
-        revoked=_read_revoked(layout, crl.value, ca),
+        revoked=_read_revoked(layout, crls.value or (), authorities),
+        attributes=attribute_changes(layout, spec.ownership),
     )
 
 
-# --- the CA: everything unexpected is refused
+def _read_authorities(
+    spec: PkiSpec, layout: Layout, issued: tuple[IssuedCertificate, ...]
+) -> tuple[StoredAuthority, StoredAuthority | None, tuple[StoredAuthority, ...]]:
+    former_roots = read_former(layout, spec.root)
+    has_issued = bool(issued or former_roots)
+    if spec.intermediate is None:
+        below = layout.authority_files(Tier.INTERMEDIATE).certificate
+        if below.exists():
+            raise IntermediateUndeclaredError(
+                f"Comparing the declaration with {below}", "the folder has an intermediate CA, and none is declared"
+            )
+        root = read_in_place(layout, spec.root, former_roots, has_issued=has_issued, may_be_offline=False)
+        return root, None, former_roots
 
-
-def _read_ca(spec: CaSpec, layout: Layout, *, anything_issued: bool) -> CurrentCa:
-    certificate = _read_ca_certificate(spec, layout.ca_certificate)
-    key_file = _read(layout.ca_key, bytes, unreadable=CaKeyPermissionError)
-    key = None
-    if key_file.value is not None:
-        key = _load_ca_key(key_file.value, spec, layout.ca_key)
-    elif certificate is not None or anything_issued:
-        raise CaKeyMissingError(f"Reading the CA key {layout.ca_key}", "it is missing, though this CA has issued")
-    if key and certificate and not same_key(key.public_key(), certificate.public_key()):
-        raise CaCertificateMismatchError(
-            f"Comparing {layout.ca_certificate} with {layout.ca_key}", "the certificate is for another key"
-        )
-    return CurrentCa(
-        key=key,
-        key_is_private=key_file.is_private,
-        key_is_encrypted=_is_encrypted(key_file.value or b""),
-        certificate=certificate,
-        bundle=_read(layout.ca_bundle, bytes),
+    former = read_former(layout, spec.intermediate)
+    intermediate = read_in_place(
+        layout,
+        spec.intermediate,
+        former,
+        has_issued=bool(former) or any(_is_named_by(entry, spec.intermediate) for entry in issued),
+        may_be_offline=False,
     )
+    root = read_in_place(
+        layout,
+        spec.root,
+        former_roots,
+        has_issued=has_issued or intermediate.certificate is not None,
+        may_be_offline=intermediate.certificate is not None,
+    )
+    return root, intermediate, (*former_roots, *former)
 
 
-def _read_ca_certificate(spec: CaSpec, path: Path) -> x509.Certificate | None:
-    found = _read(path, x509.load_pem_x509_certificate)
-    if found.problem == "unreadable":
-        raise CaCertificateDamagedError(f"Reading the CA certificate {path}", "it is not a whole PEM certificate")
-    declared = subject_name(spec.common_name, spec.organization)
-    if found.value is not None and found.value.subject != declared:
-        raise ForeignCaError(
-            f"Looking for the CA '{declared.rfc4514_string()}' in {path}",
-            f"it is the certificate of '{found.value.subject.rfc4514_string()}'",
-        )
-    return found.value
+def _is_named_by(entry: IssuedCertificate, spec: AuthoritySpec) -> bool:
+    return entry.certificate is not None and generation_named(entry.certificate.issuer, spec) is not None
 
 
-def _load_ca_key(pem: bytes, spec: CaSpec, path: Path) -> PrivateKey:
-    tried = f"Reading the CA key {path}"
-    encrypted = _is_encrypted(pem)
-    if not _is_whole_pem(pem):
-        raise CaKeyDamagedError(tried, "it is not a whole PEM private key")
-    if encrypted and spec.passphrase is None:
-        raise CaKeyPassphraseError(tried, "it is encrypted, and no passphrase was given")
-    try:
-        # A key that lies open although a passphrase is declared is opened too; the plan then encrypts it.
-        key = serialization.load_pem_private_key(pem, spec.passphrase if encrypted else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        if encrypted:
-            # Whole on the outside, so the passphrase is what is wrong, as far as anyone without it can tell.
-            raise CaKeyPassphraseError(tried, "the passphrase given does not open it") from error
-        raise CaKeyDamagedError(tried, f"it is not a usable private key ({error})") from error
-    found = key_type_of(key.public_key())  # type: ignore[arg-type]  # other types give None
-    if found != spec.key_type:
-        raise CaKeyTypeError(tried, f"it is {found or 'of a type of its own'}, and {spec.key_type} is declared")
-    return key  # type: ignore[return-value]  # a declared type
-
-
-_PEM_BODY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s(.*?)-----END \1-----", re.DOTALL)
-
-
-def _is_encrypted(pem: bytes) -> bool:
-    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in pem or b"\nProc-Type: 4,ENCRYPTED" in pem
-
-
-def _is_whole_pem(pem: bytes) -> bool:
-    """Whether the outside is whole: both PEM lines, Base64 between, and one DER SEQUENCE of the length it names.
-
-    Decryption alone cannot tell a damaged file from a wrong passphrase.
-    """
-    if b"\nProc-Type: 4,ENCRYPTED" in pem:  # the traditional format has no DER outside its encryption
-        return _PEM_BODY.search(pem) is not None
-    body = _PEM_BODY.search(pem)
-    try:
-        der = base64.b64decode(b"".join(body[2].split()), validate=True) if body else b""
-    except binascii.Error:
-        return False
-    if len(der) < 2 or der[0] != 0x30:
-        return False
-    length, header = der[1], 2
-    if length & 0x80:  # the long form (X.690 §8.1.3.5): so many octets of length follow
-        header += length & 0x7F
-        length = int.from_bytes(der[2:header], "big")
-    return len(der) == header + length
-
-
-# --- leaf certificates and the CRL: what cannot be understood can be made again
+# --- leaf certificates and revocation lists: what cannot be understood can be made again
 
 
 def _read_certificate(layout: Layout, name: str) -> CurrentCertificate:
     files = layout.files_of(name)
     return CurrentCertificate(
-        private_key=_read(files.private_key, _load_leaf_key),
-        certificate=_read(files.certificate, x509.load_pem_x509_certificate),
-        chain=_read(files.chain, bytes),
-        pkcs12=_read(files.pkcs12, bytes),
+        private_key=read_file(files.private_key, _load_leaf_key),
+        certificate=read_file(files.certificate, x509.load_pem_x509_certificate),
+        chain=read_file(files.chain, bytes),
+        pkcs12=read_file(files.pkcs12, bytes),
     )
 
 
@@ -218,51 +157,36 @@ def _load_leaf_key(pem: bytes) -> PrivateKey:
     return key  # type: ignore[return-value]  # a key of another type is replaced
 
 
+_CRL = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
+
+
+def _load_crls(pem: bytes) -> RevocationLists:
+    """Every list in the file. Raises :class:`ValueError` where one is damaged, or there is none."""
+    found = tuple(x509.load_pem_x509_crl(part) for part in _CRL.findall(pem))
+    if not found or len(found) != pem.count(b"-----BEGIN"):
+        raise ValueError("not a whole list")
+    return found
+
+
 def _read_issued(layout: Layout) -> tuple[IssuedCertificate, ...]:
     return tuple(
-        IssuedCertificate(*named, _read(record, x509.load_pem_x509_certificate).value)
-        for record in _list(layout.issued, ".crt")
+        IssuedCertificate(*named, read_file(record, x509.load_pem_x509_certificate).value)
+        for record in list_files(layout.issued, ".crt")
         if (named := parse_record_name(record))
     )
 
 
-def _read_revoked(layout: Layout, crl: x509.CertificateRevocationList | None, ca: CurrentCa) -> Mapping[int, datetime]:
-    revoked = {}
-    if crl is not None and ca.key and crl.is_signature_valid(ca.key.public_key()):
-        revoked = revocations(crl)
-    for record in _list(layout.issued, ".revoked"):
+def _read_revoked(layout: Layout, crls: RevocationLists, authorities: list[StoredAuthority]) -> Mapping[int, datetime]:
+    revoked: dict[int, datetime] = {}
+    for crl in crls:
+        if any(ca.signed(crl) for ca in authorities):
+            revoked.update(revocations(crl))
+    for record in list_files(layout.issued, ".revoked"):
         if named := parse_record_name(record):
-            moment = _read(record, _load_moment).value
+            moment = read_file(record, _load_moment).value
             revoked.setdefault(named[1], moment or datetime.fromtimestamp(int(record.stat().st_mtime), UTC))
     return revoked
 
 
 def _load_moment(text: bytes) -> datetime:
     return datetime.fromisoformat(text.decode().strip()).astimezone(UTC)
-
-
-# --- files
-
-
-def _read(path: Path, load: Callable[[bytes], T], *, unreadable: type[PkiError] = FileUnreadableError) -> Found[T]:
-    try:
-        with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            data = stream.read()
-    except FileNotFoundError:
-        return Found(None, "missing")
-    except OSError as error:
-        raise unreadable(f"Reading {path}", f"{error.strerror}") from error
-    try:
-        return Found(load(data), is_private=not mode & 0o077)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Found(None, "unreadable")
-
-
-def _list(folder: Path, suffix: str) -> list[Path]:
-    try:
-        return sorted(file for file in folder.iterdir() if file.suffix == suffix)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise FileUnreadableError(f"Listing {folder}", f"{error.strerror}") from error

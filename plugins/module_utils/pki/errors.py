@@ -54,44 +54,58 @@ class WriteError(PkiError):
 class CaKeyMissingError(PkiError):
     failure = "ca_key_missing"
     advice = (
-        "Restore ca.key from a backup. If it is lost for good, move the whole folder away: "
-        "the next run then makes a new CA, which every peer must be given. Nothing was changed."
+        "Restore it from a backup, or from where it is kept offline. If it is lost for good, move the whole folder "
+        "away: the next run then makes a new CA, which every peer must be given. Nothing was changed."
     )
 
 
 class CaKeyPermissionError(PkiError):
     failure = "ca_key_permission"
-    advice = "Run as the user who owns ca.key, or give the file to this user with mode 0600; nothing was changed."
+    advice = "Run as the user who owns it, or give the file to this user with mode 0600; nothing was changed."
 
 
 class CaKeyPassphraseError(PkiError):
     failure = "ca_key_passphrase"
-    advice = "Give the passphrase that the key was made with as ca.passphrase; nothing was changed."
+    advice = "Give the passphrase that the key was made with; nothing was changed."
 
 
 class CaKeyDamagedError(PkiError):
     failure = "ca_key_damaged"
-    advice = "Restore ca.key from a backup; nothing was changed."
+    advice = "Restore it from a backup; nothing was changed."
 
 
 class CaKeyTypeError(PkiError):
     failure = "ca_key_type_differs"
     advice = (
-        "A CA key is never replaced in passing, because every peer would have to be given the new CA: "
-        "declare the type it has, or move the folder away to begin with a new CA. Nothing was changed."
+        "A CA key is never replaced in passing, because every peer would have to be given the new CA: declare the "
+        "type it has, or raise the CA's generation to give it a new key beside the old one. Nothing was changed."
     )
 
 
 class CaCertificateDamagedError(PkiError):
     failure = "ca_certificate_damaged"
     advice = (
-        "Restore ca.crt from a backup; or remove it, and the next run makes it again from ca.key. Nothing was changed."
+        "Restore it from a backup; or remove it, and the next run makes it again from the CA's key. "
+        "Nothing was changed."
     )
 
 
 class CaCertificateMismatchError(PkiError):
     failure = "ca_certificate_mismatch"
     advice = "One of the two comes from elsewhere: restore the pair from one backup; nothing was changed."
+
+
+class CaGenerationError(PkiError):
+    failure = "ca_generation"
+    advice = "A CA goes from one generation to the next, and not back. Nothing was changed."
+
+
+class IntermediateUndeclaredError(PkiError):
+    failure = "ca_intermediate_undeclared"
+    advice = (
+        "What it has issued would end with it: declare ca.intermediate as it is. To do without one, move the whole "
+        "folder away, and begin with a new CA. Nothing was changed."
+    )
 
 
 class ForeignCaError(PkiError):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from .constraints import NameConstraints, Subtree
 from .names import AltName, NameKind
 from .spec import KeyType, Usage
 
@@ -154,3 +155,31 @@ def _alt_name(name: x509.GeneralName) -> AltName:
             return AltName(NameKind.EMAIL, name.value)
         case _:
             return AltName(NameKind.OTHER, repr(name))
+
+
+def path_length_of(certificate: x509.Certificate) -> int | None:
+    """How many CAs may stand below this one; ``None`` where nothing limits them, or it is no CA."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    except x509.ExtensionNotFound:
+        return None
+
+
+def name_constraints_of(certificate: x509.Certificate) -> NameConstraints:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return NameConstraints()
+    return NameConstraints(
+        permitted=frozenset(_subtree(name) for name in found.permitted_subtrees or ()),
+        excluded=frozenset(_subtree(name) for name in found.excluded_subtrees or ()),
+    )
+
+
+def _subtree(name: x509.GeneralName) -> Subtree:
+    found = _alt_name(name)
+    return Subtree(found.kind, found.value)
+
+
+def is_issuer_of(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    return certificate.issuer == issuer.subject and is_signed_by(certificate, issuer.public_key())

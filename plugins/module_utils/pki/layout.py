@@ -6,7 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class Tier(StrEnum):
+    """Where a CA stands. The spelling is the stem of its files."""
+
+    ROOT = "ca"
+    INTERMEDIATE = "ca-intermediate"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityFiles:
+    """The files of one CA."""
+
+    private_key: Path
+    certificate: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +53,18 @@ class Layout:
     def lock(self) -> Path:
         return self.folder / ".lock"
 
-    @property
-    def ca_key(self) -> Path:
-        return self.folder / "ca.key"
+    def authority_files(self, tier: Tier) -> AuthorityFiles:
+        """The CA in place: ``ca.key``, ``ca.crt``."""
+        return AuthorityFiles(self.folder / f"{tier}.key", self.folder / f"{tier}.crt")
+
+    def former_files(self, tier: Tier, generation: int) -> AuthorityFiles:
+        """A CA whose place another generation has taken: ``former/ca.1.key``, ``former/ca.1.crt``."""
+        stem = f"{tier}.{generation}"
+        return AuthorityFiles(self.former / f"{stem}.key", self.former / f"{stem}.crt")
 
     @property
-    def ca_certificate(self) -> Path:
-        return self.folder / "ca.crt"
+    def ca_keys(self) -> frozenset[Path]:
+        return frozenset(self.authority_files(tier).private_key for tier in Tier)
 
     @property
     def ca_bundle(self) -> Path:
@@ -52,6 +73,10 @@ class Layout:
     @property
     def crl(self) -> Path:
         return self.folder / "crl.pem"
+
+    @property
+    def former(self) -> Path:
+        return self.folder / "former"
 
     @property
     def issued(self) -> Path:

@@ -12,18 +12,19 @@ from contextlib import contextmanager
 
 from .errors import FolderError, LockedError
 from .layout import Layout
+from .ownership import Ownership, make_folder
 
 _POLL_SECONDS = 0.05
 
 
 @contextmanager
-def locked(layout: Layout, *, writing: bool, timeout_seconds: float = 60) -> Iterator[None]:
+def locked(layout: Layout, ownership: Ownership, *, writing: bool, timeout_seconds: float = 60) -> Iterator[None]:
     """Hold the folder's lock, which the kernel lets go of when the process ends, however it ends.
 
     A writer makes the folder if need be, and is alone. A reader creates nothing: where no lock file is, no writer
     was ever there.
     """
-    descriptor = _open_lock_file(layout, writing=writing)
+    descriptor = _open_lock_file(layout, ownership, writing=writing)
     try:
         if descriptor is not None:
             _acquire(descriptor, layout, fcntl.LOCK_EX if writing else fcntl.LOCK_SH, timeout_seconds)
@@ -33,12 +34,14 @@ def locked(layout: Layout, *, writing: bool, timeout_seconds: float = 60) -> Ite
             os.close(descriptor)
 
 
-def _open_lock_file(layout: Layout, *, writing: bool) -> int | None:
+def _open_lock_file(layout: Layout, ownership: Ownership, *, writing: bool) -> int | None:
     try:
         if not writing:
             return os.open(layout.lock, os.O_RDONLY)
-        layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        make_folder(layout.folder, ownership)
+        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        os.fchown(descriptor, *ownership.ids)
+        return descriptor
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -50,13 +50,21 @@ def parse_alt_name(text: str) -> AltName:
         case NameKind.EMAIL:
             return AltName(kind, _mail_address(value))
         case _:
-            return AltName(kind, _dns_name(value))
+            return AltName(kind, dns_name(value))
 
 
-def _classify(text: str) -> tuple[NameKind, str]:
+def split_prefix(text: str) -> tuple[NameKind | None, str]:
+    """The kind that a prefix as in ``IP:192.0.2.1`` forces, if there is one, and what follows it."""
     if prefixed := _PREFIX.fullmatch(text):
         prefix = prefixed[1].lower()
         return next(kind for kind in NameKind if kind.lower() == prefix), prefixed[2].strip()
+    return None, text
+
+
+def _classify(text: str) -> tuple[NameKind, str]:
+    kind, value = split_prefix(text)
+    if kind is not None:
+        return kind, value
     if _is_ip_address(text):
         return NameKind.IP, text
     if "://" in text or text.lower().startswith("urn:"):
@@ -94,10 +102,10 @@ def _mail_address(text: str) -> str:
         raise ValueError(f"'{text}' is not a mail address (mailbox@domain, mailbox in ASCII)")
     if domain.startswith("*"):
         raise ValueError(f"'{text}' is not a mail address: its domain is a wildcard")
-    return f"{mailbox}@{_dns_name(domain)}"
+    return f"{mailbox}@{dns_name(domain)}"
 
 
-def _dns_name(text: str) -> str:
+def dns_name(text: str) -> str:
     """The name in A-labels and lower case (RFC 5280 §7.2, RFC 1034 §3.5; wildcards as in RFC 6125 §6.4.3)."""
     if not text:
         raise ValueError("an empty text is not a DNS name")

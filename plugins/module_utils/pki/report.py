@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from . import facts
 from .authority import validity
+from .constraints import NameConstraints
 from .current import Current
-from .layout import Layout, serial_text
-from .plan import Action, CertificatePlan, CrlPlan, Plan, Reasons
-from .spec import CertificateSpec, PkiSpec, State
+from .decisions import Action, AuthorityPlan, CertificatePlan, Plan, Reasons
+from .layout import Layout, Tier, serial_text
+from .spec import CertificateSpec, State
+from .stored_authorities import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -26,25 +30,46 @@ def build_report(plan: Plan, layout: Layout, seen: Current, now: datetime, *, do
     What only the run itself will know (serial number, fingerprint, end) is ``None`` where it was not carried out.
     """
     entries = [_certificate_report(entry, layout, seen, now, done=done) for entry in plan.certificates]
-    ca_certificate = seen.ca.certificate if done or not plan.ca.makes_certificate else None
+    root = _authority_report(plan.root, seen.root, layout, now, done=done)
     return {
         "changed": plan.changes_anything,
         "path": str(layout.folder),
-        "ca": {
-            **_decision(plan.ca.action, plan.ca.reasons),
-            "key": str(layout.ca_key),
-            "certificate": str(layout.ca_certificate),
-            "bundle": str(layout.ca_bundle),
-            **_certificate_facts(ca_certificate, now),
-        },
+        "ca": {**root, "bundle": str(layout.ca_bundle)},
+        "intermediate_ca": plan.intermediate
+        and seen.intermediate
+        and _authority_report(plan.intermediate, seen.intermediate, layout, now, done=done),
+        "former_cas": [_former_report(ca, layout, now) for ca in plan.former_in_use],
         "crl": {
             **_decision(plan.crl.action, plan.crl.reasons),
             "path": str(layout.crl),
-            **_crl_facts(plan.crl, seen, done=done),
+            **_crl_facts(plan, seen, done=done),
         },
         "certificates": entries,
         "by_name": {entry["name"]: entry for entry in entries},
         "undeclared": list(plan.undeclared),
+        "attributes": [str(change.path) for change in plan.attributes],
+    }
+
+
+def _authority_report(
+    plan: AuthorityPlan, seen: StoredAuthority, layout: Layout, now: datetime, *, done: bool
+) -> Report:
+    files = layout.authority_files(plan.spec.tier)
+    return {
+        **_decision(plan.action, plan.reasons),
+        "key": str(files.private_key),
+        "offline": seen.key is None and not plan.makes_key,
+        "generation": plan.generation,
+        "certificate": str(files.certificate),
+        **_certificate_facts(seen.certificate if done or not plan.makes_certificate else None, now),
+    }
+
+
+def _former_report(ca: StoredAuthority, layout: Layout, now: datetime) -> Report:
+    return {
+        "generation": ca.generation,
+        "certificate": str(layout.former_files(ca.tier, ca.generation).certificate),
+        **_certificate_facts(ca.certificate, now),
     }
 
 
@@ -72,21 +97,27 @@ def _decision(action: Action, reasons: Reasons) -> Report:
 
 def _certificate_facts(certificate: x509.Certificate | None, now: datetime) -> Report:
     if certificate is None:
-        return dict.fromkeys(("fingerprint_sha256", "serial", "not_valid_after", "days_left"))
+        return dict.fromkeys(
+            ("subject", "issuer", "fingerprint_sha256", "serial", "not_valid_before", "not_valid_after", "days_left")
+        )
     end = facts.not_valid_after(certificate)
     return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
         "fingerprint_sha256": facts.fingerprint_sha256(certificate),
         "serial": serial_text(certificate.serial_number),
+        "not_valid_before": _iso(facts.not_valid_before(certificate)),
         "not_valid_after": _iso(end),
         "days_left": (end - now).days,
     }
 
 
-def _crl_facts(plan: CrlPlan, seen: Current, *, done: bool) -> Report:
-    crl = seen.crl.value if done or plan.action is Action.KEEP else None
-    if crl is None:
+def _crl_facts(plan: Plan, seen: Current, *, done: bool) -> Report:
+    """The number is that of the list of the CA that issues; the next update is the first of all lists."""
+    lists = seen.crls.value if done or plan.crl.action is Action.KEEP else None
+    if not lists:
         return {"number": None, "next_update": None}
-    return {"number": facts.crl_number(crl), "next_update": _iso(facts.next_update(crl))}
+    return {"number": facts.crl_number(lists[0]), "next_update": _iso(min(map(facts.next_update, lists)))}
 
 
 def _iso(moment: datetime) -> str:
@@ -96,30 +127,55 @@ def _iso(moment: datetime) -> str:
 # --- the diff: the same in a check as in the run, since it is made from the plan
 
 
-def build_diff(plan: Plan, spec: PkiSpec, before: Current, now: datetime) -> Report:
+def build_diff(plan: Plan, before: Current, now: datetime) -> Report:
     """``before`` and ``after`` of every part that changes."""
     old: Report = {}
     new: Report = {}
-    if plan.ca.action is not Action.KEEP:
-        subject = {"subject": facts.subject_name(spec.ca.common_name, spec.ca.organization).rfc4514_string()}
-        old["ca"] = before.ca.certificate and {
-            **subject,
-            **_end(facts.not_valid_after(before.ca.certificate)),
-            **_problems(plan.ca.reasons),
-        }
-        new["ca"] = {**subject, **_end(plan.ca.ends), **_problems(())}
+    for ca, found in zip(plan.authorities, (before.root, before.intermediate), strict=False):
+        if found and ca.action is not Action.KEEP:
+            part = "ca" if ca.spec.tier is Tier.ROOT else "intermediate_ca"
+            certificate = found.certificate
+            old[part] = certificate and {**_authority_says(certificate), **_problems(ca.reasons)}
+            new[part] = {**_authority_will_say(ca), **_problems(())}
     if plan.crl.action is not Action.KEEP:
-        revoked = {*before.revoked, *(serial for entry in plan.certificates for serial in entry.revokes)}
-        old["crl"] = None if before.crl.value is None else _revoked(set(facts.revocations(before.crl.value)))
-        new["crl"] = _revoked(revoked)
+        old["crl"] = None if before.crls.value is None else _revoked(*map(facts.revocations, before.crls.value))
+        new["crl"] = _revoked(*(entry.revoked for entry in plan.crl.lists))
     for entry in plan.certificates:
         if entry.action is Action.KEEP:
             continue
         certificate = before.certificates[entry.spec.name].certificate.value
         old[entry.spec.name] = certificate and {**_says(certificate), **_problems(entry.reasons)}
-        _begins, end = validity(now, entry.spec.valid_days, plan.ca.ends)
+        _begins, end = validity(now, entry.spec.valid_days, plan.issuing.ends)
         new[entry.spec.name] = _after(entry, certificate, end)
+    if plan.attributes:
+        old["attributes"] = {str(change.path): change.before for change in plan.attributes}
+        new["attributes"] = {str(change.path): change.after for change in plan.attributes}
     return {"before": old, "after": new}
+
+
+def _authority_says(certificate: x509.Certificate) -> Report:
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        **_limits(facts.path_length_of(certificate), facts.name_constraints_of(certificate)),
+        **_end(facts.not_valid_after(certificate)),
+    }
+
+
+def _authority_will_say(plan: AuthorityPlan) -> Report:
+    spec = plan.spec
+    return {
+        "subject": facts.subject_name(spec.common_name_of(plan.generation), spec.organization).rfc4514_string(),
+        **_limits(spec.path_length, spec.name_constraints),
+        **_end(plan.ends),
+    }
+
+
+def _limits(path_length: int | None, constraints: NameConstraints) -> Report:
+    return {
+        "path_length": path_length,
+        "permitted": sorted(map(str, constraints.permitted)),
+        "excluded": sorted(map(str, constraints.excluded)),
+    }
 
 
 def _after(plan: CertificatePlan, certificate: x509.Certificate | None, end: datetime) -> Report | None:
@@ -164,5 +220,5 @@ def _problems(reasons: Reasons) -> Report:
     return {"problems": [reason.value for reason in reasons]}
 
 
-def _revoked(serials: set[int]) -> Report:
-    return {"revoked": [serial_text(serial) for serial in sorted(serials)]}
+def _revoked(*serials: Iterable[int]) -> Report:
+    return {"revoked": [serial_text(serial) for serial in sorted({*chain.from_iterable(serials)})]}

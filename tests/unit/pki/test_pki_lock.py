@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.errors import LockedError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.layout import Layout
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.lock import locked
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.ownership import Ownership
 
 
 def run_at_once(pki, start, results, entries):
@@ -31,16 +32,16 @@ def test_two_runs_at_once_make_one_pki(pki, server, client):
 
 def test_writer_waits_for_writer_and_reader_for_writer(tmp_path):
     layout = Layout(tmp_path)
-    with locked(layout, writing=True):
+    with locked(layout, Ownership(), writing=True):
         for writing in (True, False):
-            lock = locked(layout, writing=writing, timeout_seconds=0.1)
+            lock = locked(layout, Ownership(), writing=writing, timeout_seconds=0.1)
             with pytest.raises(LockedError, match=r"\.lock: another run has held it for 0\.1 seconds"), lock:
                 raise AssertionError("two at once")
-    with locked(layout, writing=False), locked(layout, writing=False):
+    with locked(layout, Ownership(), writing=False), locked(layout, Ownership(), writing=False):
         pass
 
 
 def test_reader_creates_nothing(tmp_path):
-    with locked(Layout(tmp_path / "pki"), writing=False):
+    with locked(Layout(tmp_path / "pki"), Ownership(), writing=False):
         pass
     assert list(tmp_path.iterdir()) == []

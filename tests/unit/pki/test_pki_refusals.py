@@ -34,7 +34,9 @@ def made(pki, server):
 def test_wrong_passphrase(made, server):
     failure, message = refused(made, server, ca={**CA, "passphrase": "wrong one"})
     assert failure == "ca_key_passphrase"
-    assert f"{made.file('ca.key')}: the passphrase given does not open it. Give the passphrase" in message
+    assert (
+        f"{made.file('ca.key')}: the passphrase given does not open it (ca.passphrase). Give the passphrase" in message
+    )
 
 
 def test_no_passphrase(made, server):
@@ -57,7 +59,7 @@ def test_damaged_key(made, server, how, passphrase):
     made.file("ca.key").write_bytes(damaged[how])
     failure, message = refused(made, server, ca={**CA, "passphrase": passphrase})
     assert failure == "ca_key_damaged"
-    assert "Restore ca.key from a backup" in message
+    assert "Restore it from a backup" in message
 
 
 def test_damaged_open_key(pki, server):
@@ -104,7 +106,7 @@ def test_damaged_certificate(made, server):
     made.file("ca.crt").write_bytes(made.file("ca.crt").read_bytes()[:200])
     failure, message = refused(made, server, ca=CA)
     assert failure == "ca_certificate_damaged"
-    assert "remove it, and the next run makes it again from ca.key" in message
+    assert "remove it, and the next run makes it again from the CA's key" in message
 
 
 def test_other_key_type(made, server):
@@ -139,7 +141,7 @@ def test_key_that_may_not_be_read(pki, server, nobody):
     assert pki.contents() == before
     for result in results:
         assert result["failure"] == "ca_key_permission"
-        assert f"{pki.file('ca.key')}: Permission denied. Run as the user who owns ca.key" in result["msg"]
+        assert f"{pki.file('ca.key')}: Permission denied. Run as the user who owns it" in result["msg"]
 
 
 def test_path_that_is_a_file(pki, server, tmp_path):

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be done with the root and the intermediate CA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import facts
+from .authority import validity
+from .decisions import Action, AuthorityPlan, Reason
+from .errors import CaGenerationError, CaKeyTypeError
+from .ownership import CA_KEY_MODE
+from .spec import AuthoritySpec, PkiSpec
+from .stored_authorities import StoredAuthority
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+
+def plan_root(spec: PkiSpec, found: StoredAuthority, now: datetime) -> AuthorityPlan:
+    return _plan(spec.root, found, spec.renew_before, now, issuer=None)
+
+
+def plan_intermediate(
+    spec: AuthoritySpec,
+    found: StoredAuthority,
+    root: AuthorityPlan,
+    root_found: StoredAuthority,
+    renew_before: timedelta,
+    now: datetime,
+) -> AuthorityPlan:
+    plan = _plan(spec, found, renew_before, now, issuer=(root, root_found))
+    if root.action is Action.REKEY and found.exists and plan.action is not Action.REKEY:
+        # Its certificate leads those who trust the former root there, and another under the same name would not.
+        raise CaGenerationError(
+            "Giving the root a new key (ca.generation)",
+            f"the intermediate CA under it needs one, too: declare ca.intermediate.generation: {found.generation + 1}",
+        )
+    return plan
+
+
+def _plan(
+    spec: AuthoritySpec,
+    found: StoredAuthority,
+    renew_before: timedelta,
+    now: datetime,
+    issuer: tuple[AuthorityPlan, StoredAuthority] | None,
+) -> AuthorityPlan:
+    _begins, new_end = validity(now, spec.valid_days, issuer and issuer[0].ends)
+    certificate = found.certificate
+
+    def plan(action: Action, *reasons: Reason, generation: int = found.generation) -> AuthorityPlan:
+        keeps = certificate is not None and action in (Action.KEEP, Action.REPAIR)
+        ends = facts.not_valid_after(certificate) if certificate and keeps else new_end
+        return AuthorityPlan(spec=spec, action=action, reasons=reasons, generation=generation, ends=ends)
+
+    repairs = tuple(_repair_reasons(spec, found))
+    if certificate is None:
+        missing = (Reason.CERTIFICATE_MISSING,) if found.key else (Reason.KEY_MISSING, Reason.CERTIFICATE_MISSING)
+        return plan(Action.ISSUE, *missing, *repairs)
+    if _generation_is_new(spec, found):
+        return plan(Action.REKEY, Reason.GENERATION_DIFFERS, generation=found.generation + 1)
+    reasons = tuple(_certificate_reasons(spec, certificate, renew_before, now))
+    if issuer is not None:
+        reasons = (*_issuer_reasons(certificate, *issuer), *reasons)
+    if reasons:
+        return plan(Action.RENEW, *reasons, *repairs)  # the key stays, and with it every certificate below
+    return plan(Action.REPAIR, *repairs) if repairs else plan(Action.KEEP)
+
+
+def _generation_is_new(spec: AuthoritySpec, found: StoredAuthority) -> bool:
+    """Raises an error where the declared generation, or the declared type of its key, is out of the question."""
+    tried = f"Comparing {spec.option} with {found.key_path}"
+    declared = found.generation if spec.generation is None else spec.generation
+    if declared < found.generation:
+        raise CaGenerationError(tried, f"it is generation {found.generation}, and {declared} is declared")
+    if declared > found.generation + 1:
+        raise CaGenerationError(
+            tried, f"it is generation {found.generation}, {found.generation + 1} is next, and {declared} is declared"
+        )
+    key_type = found.public_key and facts.key_type_of(found.public_key)
+    if declared == found.generation and key_type != spec.key_type:
+        raise CaKeyTypeError(tried, f"it is {key_type}, and {spec.key_type} is declared")
+    return declared > found.generation
+
+
+def _certificate_reasons(
+    spec: AuthoritySpec, certificate: x509.Certificate, renew_before: timedelta, now: datetime
+) -> Iterator[Reason]:
+    if facts.path_length_of(certificate) != spec.path_length:
+        yield Reason.PATH_LENGTH_DIFFERS
+    if facts.name_constraints_of(certificate) != spec.name_constraints:
+        yield Reason.NAME_CONSTRAINTS_DIFFER
+    if facts.not_valid_after(certificate) - now < renew_before:
+        yield Reason.EXPIRES_SOON
+
+
+def _issuer_reasons(certificate: x509.Certificate, root: AuthorityPlan, found: StoredAuthority) -> Iterator[Reason]:
+    if not found.issued(certificate):
+        yield Reason.ISSUER_DIFFERS
+    if facts.not_valid_after(certificate) > root.ends:
+        yield Reason.OUTLIVES_CA
+
+
+def _repair_reasons(spec: AuthoritySpec, found: StoredAuthority) -> Iterator[Reason]:
+    if found.key is None:
+        return
+    if found.key_mode & 0o077 & ~CA_KEY_MODE:
+        yield Reason.KEY_EXPOSED
+    if spec.passphrase is not None and not found.key_is_encrypted:
+        yield Reason.KEY_NOT_ENCRYPTED

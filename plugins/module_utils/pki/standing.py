@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How every certificate that was ever issued stands once the plan is carried out, and which CAs that needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from . import facts
+from .current import Current
+from .layout import Tier
+from .stored_authorities import StoredAuthority
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """By serial number. A certificate is ``live`` while peers may still meet it: neither ended nor revoked."""
+
+    signers: Mapping[int, StoredAuthority]  # without those whose record is damaged, and on no list
+    live: frozenset[int]
+    revoked: frozenset[int]
+
+    def live_of(self, ca: StoredAuthority) -> frozenset[int]:
+        """Leaf certificates; one whose CA is unknown may be of any."""
+        return self._of(ca, self.live)
+
+    def revoked_of(self, ca: StoredAuthority) -> frozenset[int]:
+        """What is on the list of ``ca``; what is of nobody knows whom is on every list."""
+        return self._of(ca, self.revoked)
+
+    def in_use(self, former: Iterable[StoredAuthority]) -> tuple[StoredAuthority, ...]:
+        """Those with a live certificate, and the roots above them."""
+        candidates = tuple(former)
+        live = [ca for ca in candidates if self.live_of(ca)]
+        return tuple(ca for ca in candidates if ca in live or any(is_above(ca, each) for each in live))
+
+    def _of(self, ca: StoredAuthority, serials: frozenset[int]) -> frozenset[int]:
+        return frozenset(serial for serial in serials if self.signers.get(serial, ca) is ca)
+
+
+def is_above(ca: StoredAuthority, other: StoredAuthority) -> bool:
+    """Whether ``ca`` is the root of the intermediate CA ``other``."""
+    return (
+        ca.tier is Tier.ROOT
+        and other.tier is Tier.INTERMEDIATE
+        and other.certificate is not None
+        and ca.issued(other.certificate)
+    )
+
+
+def standing_after(current: Current, revokes: Iterable[int], now: datetime) -> Standing:
+    """The standing when ``revokes`` have been revoked, too."""
+    revoked = frozenset((*current.revoked, *revokes))
+    live = frozenset(
+        entry.serial
+        for entry in current.issued
+        if entry.serial not in revoked
+        and (entry.certificate is None or facts.not_valid_after(entry.certificate) >= now)
+    )
+    return Standing(signers=dict(_signers(current)), live=live, revoked=revoked)
+
+
+def _signers(current: Current) -> Iterator[tuple[int, StoredAuthority]]:
+    for ca in current.authorities:
+        crl = current.crl_of(ca)
+        yield from ((serial, ca) for serial in (() if crl is None else facts.revocations(crl)))
+    for entry in current.issued:
+        signer = current.signer_of(entry.certificate) if entry.certificate else None
+        if signer:
+            yield entry.serial, signer
