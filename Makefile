@@ -11,7 +11,7 @@ export ORTHWEB_STACK ORTHWEB_STATE_ROOT
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
 PLAYBOOK = $(VENV)/bin/ansible-playbook
 
-.PHONY: help venv venv-test deploy verify outputs teardown save-images test lint benchmark
+.PHONY: help venv venv-test deploy verify outputs teardown save-images test lint sanity benchmark benchmark-modules
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -57,6 +57,14 @@ test: venv-test ## Run the whole test suite on this machine
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
 	$(VENV)/bin/python benchmarks/c_store_tls.py
 	$(VENV)/bin/python benchmarks/deploy.py
+
+benchmark-modules: venv-test ## Measure the modules, which need no archive
+	$(VENV)/bin/python benchmarks/pki.py
+	$(VENV)/bin/python benchmarks/dicom_echo.py
+	$(VENV)/bin/python benchmarks/dicom_store.py
+
+sanity: venv-test ## Run ansible-test sanity on a copy of the checkout
+	files/scripts/ansible_test.sh sanity $(ARGS)
 
 lint: venv-test ## Run the linters
 	$(VENV)/bin/ruff format --check .

@@ -136,7 +136,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
 
 IMPORT_ERROR: str | None = None
 try:
-    import pydicom  # noqa: F401
+    import pydicom  # noqa: F401  # pylint: disable=unused-import
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 

@@ -28,7 +28,7 @@ class InvalidSpecError(PkiError):
         self.problems = tuple(problems)
         listed = "".join(f"\n- {problem}" for problem in problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        Exception.__init__(self, f"The declared PKI has {count}. {self.advice}{listed}")
+        super(PkiError, self).__init__(f"The declared PKI has {count}. {self.advice}{listed}")
 
 
 class FolderError(PkiError):
