@@ -44,7 +44,9 @@ options:
         description: Organization in the subject of the CA and of its certificates.
         type: str
       key_type:
-        description: Type of the CA's key. It is changed with O(ca.generation) only.
+        description:
+          - Type of the CA's key. It is changed with O(ca.generation) only.
+          - A peer without ECDSA can verify nothing under an ECDSA key. Give such peers an RSA one.
         type: str
         choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
         default: ecdsa-p256
@@ -61,8 +63,8 @@ options:
         description:
           - Raised by one, it gives the CA a new key and certificate, called C(<common_name> G2) and so on.
           - Certificates of the former CA stay as they are until they are renewed, and come from the new one then. The
-            former certificate stays in C(ca-bundle.crt), and its CRL in C(crl.pem), until its last certificate has
-            ended or is revoked. Give the new bundle to all peers before that.
+            former certificate stays in C(ca-bundle.crt) until its last certificate has ended or is revoked, and its
+            CRL in C(crl.pem) until all have ended. Give the new bundle to all peers before that.
           - It cannot be lowered. Left away, the CA stays as it is.
           - Not for a CA whose key is in wrong hands, since it stays trusted. Begin with a new folder then.
         type: int

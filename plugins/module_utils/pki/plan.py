@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -36,7 +36,8 @@ def make_plan(spec: PkiSpec, current: Current, now: datetime) -> Plan:
         )
     revokes = chain.from_iterable(revoked_by(entry, current, now) for entry in spec.certificates)
     standing = standing_after(current, revokes, now)
-    former = standing.in_use(_former_after(current, root, intermediate))
+    all_former = _former_after(current, root, intermediate)
+    former = standing.in_use(all_former)
     root = _with_bundle(root, current, former)
     around = Surroundings(
         spec=spec,
@@ -46,7 +47,7 @@ def make_plan(spec: PkiSpec, current: Current, now: datetime) -> Plan:
         trusted=None if root.makes_certificate else _trusted(current, former),
         now=now,
     )
-    crl = plan_lists(spec.crl_valid_days, current, root, intermediate, former, standing, now)
+    crl = plan_lists(spec.crl_valid_days, current, root, intermediate, standing.listing(all_former), standing, now)
     _require_keys(current, root, intermediate, crl)
     return Plan(
         root=root,
@@ -61,11 +62,14 @@ def make_plan(spec: PkiSpec, current: Current, now: datetime) -> Plan:
 
 def _former_after(
     current: Current, root: AuthorityPlan, intermediate: AuthorityPlan | None
-) -> Iterator[StoredAuthority]:
-    yield from current.former
-    for plan, found in ((root, current.root), (intermediate, current.intermediate)):
-        if plan and found and plan.action is Action.REKEY:
-            yield found
+) -> tuple[StoredAuthority, ...]:
+    """In the order in which they are read: root CAs, then intermediate ones, the oldest first."""
+    replaced = [
+        found
+        for plan, found in ((root, current.root), (intermediate, current.intermediate))
+        if plan and found and plan.action is Action.REKEY
+    ]
+    return tuple(sorted((*current.former, *replaced), key=lambda ca: (ca.tier, ca.generation)))
 
 
 def _trusted(current: Current, former: Sequence[StoredAuthority]) -> tuple[x509.Certificate, ...]:

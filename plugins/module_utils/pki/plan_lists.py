@@ -28,7 +28,7 @@ def plan_lists(
     current: Current,
     root: AuthorityPlan,
     intermediate: AuthorityPlan | None,
-    former_in_use: Sequence[StoredAuthority],
+    former: Sequence[StoredAuthority],
     standing: Standing,
     now: datetime,
 ) -> CrlPlan:
@@ -56,8 +56,8 @@ def plan_lists(
         lists.append(plan(Tier.INTERMEDIATE, _same_key(intermediate, current.intermediate), []))
     in_place = _same_key(root, current.root)
     below = [intermediate.ends] if intermediate else []
-    lists.append(plan(Tier.ROOT, in_place, below + _ends_below(in_place, former_in_use)))
-    lists += [plan(ca.tier, ca, _ends_below(ca, former_in_use), is_former=True) for ca in former_in_use]
+    lists.append(plan(Tier.ROOT, in_place, below + _ends_below(in_place, former)))
+    lists += [plan(ca.tier, ca, _ends_below(ca, former), is_former=True) for ca in former]
 
     reasons = tuple(dict.fromkeys(reason for entry in lists for reason in entry.reasons))
     if current.crls.value is None:

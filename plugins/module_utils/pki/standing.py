@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,11 @@ from .stored_authorities import StoredAuthority
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """By serial number. A certificate is ``live`` while peers may still meet it: neither ended nor revoked."""
+    """By serial number. A certificate is ``live`` while peers are to accept it: neither ended nor revoked."""
 
     signers: Mapping[int, StoredAuthority]  # without those whose record is damaged, and on no list
     live: frozenset[int]
+    unended: frozenset[int]
     revoked: frozenset[int]
 
     def live_of(self, ca: StoredAuthority) -> frozenset[int]:
@@ -30,14 +31,22 @@ class Standing:
         """What is on the list of ``ca``; what is of nobody knows whom is on every list."""
         return self._of(ca, self.revoked)
 
-    def in_use(self, former: Iterable[StoredAuthority]) -> tuple[StoredAuthority, ...]:
-        """Those with a live certificate, and the roots above them."""
-        candidates = tuple(former)
-        live = [ca for ca in candidates if self.live_of(ca)]
-        return tuple(ca for ca in candidates if ca in live or any(is_above(ca, each) for each in live))
+    def in_use(self, former: Sequence[StoredAuthority]) -> tuple[StoredAuthority, ...]:
+        """Those with a live certificate, and the roots above them: they are to be trusted."""
+        return _with_roots_above(former, [ca for ca in former if self._of(ca, self.live)])
+
+    def listing(self, former: Sequence[StoredAuthority]) -> tuple[StoredAuthority, ...]:
+        """Those that need a revocation list, since there are peers that trust them: also for what is revoked."""
+        return _with_roots_above(former, [ca for ca in former if self._of(ca, self.unended)])
 
     def _of(self, ca: StoredAuthority, serials: frozenset[int]) -> frozenset[int]:
         return frozenset(serial for serial in serials if self.signers.get(serial, ca) is ca)
+
+
+def _with_roots_above(
+    former: Sequence[StoredAuthority], some: Sequence[StoredAuthority]
+) -> tuple[StoredAuthority, ...]:
+    return tuple(ca for ca in former if ca in some or any(is_above(ca, each) for each in some))
 
 
 def is_above(ca: StoredAuthority, other: StoredAuthority) -> bool:
@@ -53,13 +62,12 @@ def is_above(ca: StoredAuthority, other: StoredAuthority) -> bool:
 def standing_after(current: Current, revokes: Iterable[int], now: datetime) -> Standing:
     """The standing when ``revokes`` have been revoked, too."""
     revoked = frozenset((*current.revoked, *revokes))
-    live = frozenset(
+    unended = frozenset(
         entry.serial
         for entry in current.issued
-        if entry.serial not in revoked
-        and (entry.certificate is None or facts.not_valid_after(entry.certificate) >= now)
+        if entry.certificate is None or facts.not_valid_after(entry.certificate) >= now
     )
-    return Standing(signers=dict(_signers(current)), live=live, revoked=revoked)
+    return Standing(signers=dict(_signers(current)), live=unended - revoked, unended=unended, revoked=revoked)
 
 
 def _signers(current: Current) -> Iterator[tuple[int, StoredAuthority]]:
