@@ -33,7 +33,7 @@ class Task:
     @property
     def role(self) -> str:
         """Return the short name of the task's role."""
-        role, separator, _ = self.name.partition(" : ")
+        role, separator, _unused = self.name.partition(" : ")
         return role.rpartition(".")[2] if separator else "playbook"
 
 

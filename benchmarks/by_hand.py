@@ -39,7 +39,7 @@ class ScratchCopy:
         self._folder = Path(self._temporary.name)
         self._folder.chmod(0o711)  # the containers' users reach their own folders in it, nobody reads the list
         for service in SERVICES:
-            for source, _ in self._binds(service):
+            for source, _unused in self._binds(service):
                 if source.startswith("/"):
                     run(["cp", "--archive", source, self._copy_of(source)])
         return self
@@ -81,7 +81,9 @@ class ScratchCopy:
     def remove_data(self) -> None:
         """Take everything in Docker away, volumes too."""
         self.stop()
-        sources = {source for service in SERVICES for source, _ in self._binds(service) if not source.startswith("/")}
+        sources = {
+            source for service in SERVICES for source, _unused in self._binds(service) if not source.startswith("/")
+        }
         for volume in self._existing("volume", sorted(map(self._renamed, sources))):
             run(["docker", "volume", "rm", volume])
 
@@ -142,7 +144,7 @@ class ScratchCopy:
 
     def _login(self) -> tuple[str, str, str]:
         """Return user, password and database from Orthanc's configuration."""
-        for source, _ in self._binds("orthanc"):
+        for source, _unused in self._binds("orthanc"):
             for path in sorted(Path(self._copy_of(source)).glob("*.json")) if source.startswith("/") else ():
                 section: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("PostgreSQL", {})
                 if "ConnectionUri" in section:
@@ -153,7 +155,7 @@ class ScratchCopy:
     def _binds(self, service: str) -> list[tuple[str, str]]:
         """Return (volume or folder, the rest of the bind) for all that is mounted into a container."""
         binds = self._originals[service]["HostConfig"]["Binds"] or []
-        return [(source, rest) for source, _, rest in (bind.partition(":") for bind in binds)]
+        return [(source, rest) for source, _unused, rest in (bind.partition(":") for bind in binds)]
 
     def _networks(self) -> list[str]:
         originals = self._originals.values()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """C-STORE through nginx (mutual TLS) compared with C-STORE straight to Orthanc's 4242, on the same stack.
 
@@ -23,12 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from common import BenchmarkError, Stack, container_cpu_seconds, machine, machine_cpu_seconds, say, table, verdict
+from common import (
+    BenchmarkError,
+    Stack,
+    container_cpu_seconds,
+    machine,
+    machine_cpu_seconds,
+    say,
+    table,
+    verdict,
+    wait_for_quiet,
+)
 from ct_instances import Study, write_study
 
 AIM = 0.9
 PATIENCE = 12  # with --quiet: pairs that are tried for each one that counts
-QUIET_WITHIN_SECONDS = 1800  # with --quiet: how long a quiet moment is waited for
 SERVICES = ("nginx", "orthanc", "postgresql")
 
 
@@ -142,17 +150,6 @@ def play(stack: Stack, way: Way, instances: int, associations: int, scratch: Pat
         used = {name: after[name] - before[name] for name in before}
         others = (machine_after - machine_before - sum(used.values())) / seconds
         return Round(instances, study.size_bytes, seconds, used, others)
-
-
-def wait_for_quiet(cpus: float) -> None:
-    """Wait until the machine as a whole uses no more CPUs than this for a second. Raises ``BenchmarkError``."""
-    until = time.monotonic() + QUIET_WITHIN_SECONDS
-    while time.monotonic() < until:
-        before = machine_cpu_seconds()
-        time.sleep(1)
-        if machine_cpu_seconds() - before <= cpus:
-            return
-    raise BenchmarkError(f"The machine was not quiet for a second in {QUIET_WITHIN_SECONDS} s. Try again later.")
 
 
 def compare(

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ import requests
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REQUEST_TIMEOUT_SECONDS = 120
+QUIET_WITHIN_SECONDS = 1800  # how long a quiet moment is waited for
 
 
 class BenchmarkError(Exception):
@@ -52,7 +54,7 @@ def _cpu_account(container: str) -> Path:
     """Return the file in which the kernel counts a container's CPU time: cgroups version 2, or version 1."""
     process = docker_inspect("container", container)["State"]["Pid"]
     for line in Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8").splitlines():
-        _, controllers, group = line.split(":", 2)
+        _unused, controllers, group = line.split(":", 2)
         if "cpuacct" in controllers.split(","):
             return Path("/sys/fs/cgroup/cpuacct" + group) / "cpuacct.usage"
         if not controllers and (account := Path("/sys/fs/cgroup" + group) / "cpu.stat").exists():
@@ -77,6 +79,17 @@ def machine_cpu_seconds() -> float:
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_for_quiet(cpus: float) -> None:
+    """Wait until the machine as a whole uses no more CPUs than this for a second. Raises ``BenchmarkError``."""
+    until = time.monotonic() + QUIET_WITHIN_SECONDS
+    while time.monotonic() < until:
+        before = machine_cpu_seconds()
+        time.sleep(1)
+        if machine_cpu_seconds() - before <= cpus:
+            return
+    raise BenchmarkError(f"The machine was not quiet for a second in {QUIET_WITHIN_SECONDS} s. Try again later.")
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def _slice() -> Dataset:
 def _phantom() -> bytes:
     """Return pixels that compress like a CT slice: a body of water in air, with the noise of a scanner."""
     air, water, noise = 24, 1024, 20
-    of_air = [max(0, round(random.gauss(air, noise / 2))) for _ in range(4096)]
-    of_water = [round(random.gauss(water, noise)) for _ in range(4096)]
+    of_air = [max(0, round(random.gauss(air, noise / 2))) for _unused in range(4096)]
+    of_water = [round(random.gauss(water, noise)) for _unused in range(4096)]
     pixels = array("H")
     for row in range(ROWS):
         height = (row - ROWS / 2) / (0.35 * ROWS)

@@ -86,7 +86,7 @@ def fresh_copy() -> Iterator[FreshCopy]:
 
 def free_ports(count: int) -> list[int]:
     """Return ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _unused in range(count)]
     try:
         for one in sockets:
             one.bind(("", 0))

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long one task of the module pki takes for a CA and its certificates, and what else makes the same.
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make_venv.sh PYTHON FOLDER: a virtual environment, on a Debian that may lack python3-venv.
 set -euo pipefail

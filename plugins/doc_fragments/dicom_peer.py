@@ -66,11 +66,14 @@ options:
     choices: ['1.2', '1.3']
     default: '1.2'
   connect_timeout_seconds:
-    description: How long TCP may take to connect, all addresses of O(host) together.
+    description: How long it may take to resolve the name and to connect to one of its addresses.
     type: float
     default: 5.0
   tls_timeout_seconds:
-    description: How long the TLS handshake may take.
+    description:
+      - How long the TLS handshake may take.
+      - Where a peer's certificate is not accepted, or it closes a connection without TLS, it is connected to once more
+        within the same time-outs, to see its certificate, or whether it speaks TLS.
     type: float
     default: 5.0
   association_timeout_seconds:
@@ -100,7 +103,8 @@ requirements:
   - cryptography >= 42
 notes:
   - "What can fail, as RV(ignore:failure) names it. On the way there: V(ignore:name_not_resolved),
-    V(ignore:connection_refused), V(ignore:host_unreachable), V(ignore:connect_timeout)."
+    V(ignore:resolver_timeout) (the resolver does not say whether there is such a name), V(ignore:connection_refused),
+    V(ignore:host_unreachable), V(ignore:connect_timeout)."
   - "TLS: V(ignore:tls_timeout), V(ignore:tls_not_spoken) (the peer answers the handshake with something else),
     V(ignore:tls_expected) (the peer speaks TLS, and O(tls) is false), V(ignore:tls_failed) (no version or cipher in
     common, or the peer closed in the midst of the handshake)."
@@ -113,5 +117,5 @@ notes:
   - "The association (PS3.8): V(ignore:connection_closed), V(ignore:not_dicom), V(ignore:association_timeout),
     V(ignore:association_rejected), V(ignore:association_aborted), V(ignore:presentation_context_refused)."
   - "The message (PS3.7): V(ignore:dimse_timeout), V(ignore:dimse_status) (the peer answers, but with a failure).
-    V(ignore:file_not_read) is of our own making."
+    V(ignore:file_not_read) and V(ignore:internal_error) are of our own making."
 """

@@ -9,9 +9,11 @@ should be can use to hang us or to fill our memory. Here every wait has a deadli
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
@@ -72,6 +74,45 @@ class _PeerClosedError(Exception):
         self.unanswered = unanswered
 
 
+@dataclass(frozen=True)
+class AssociationRequest:
+    """An A-ASSOCIATE-RQ (PS3.8 §9.3.2), coded before there is a connection that would have to wait for it."""
+
+    peer: Peer
+    proposals: tuple[Proposal, ...]
+    encoded: bytes
+
+    @classmethod
+    def to(cls, peer: Peer, proposals: Sequence[Proposal]) -> AssociationRequest:
+        """Return the request to ``peer`` for at most 128 presentation contexts."""
+        return cls(peer, tuple(proposals), associate_request(peer, proposals))
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command set of a DIMSE request (PS3.7 §6.3): its elements by their keywords, and its bytes."""
+
+    elements: Mapping[str, Any]
+    encoded: bytes
+
+    @classmethod
+    def of(cls, elements: Mapping[str, Any]) -> Command:
+        """Return the command with these elements."""
+        return cls(elements, command_set(elements))
+
+
+def echo_command(message_id: int) -> Command:
+    """Return a C-ECHO-RQ (PS3.7 §9.3.5.1). Message IDs are 1 to 65535."""
+    return Command.of(
+        {
+            "AffectedSOPClassUID": VERIFICATION,
+            "CommandField": C_ECHO_RQ,
+            "MessageID": message_id,
+            "CommandDataSetType": NO_DATA_SET,
+        }
+    )
+
+
 class Association:
     """An association with ``peer`` over ``connection``; made by ``request``.
 
@@ -88,16 +129,16 @@ class Association:
         self._message_id = 0
 
     @classmethod
-    def request(cls, connection: Connection, peer: Peer, proposals: Sequence[Proposal]) -> Association:
-        """Ask the peer for an association (PS3.8 §9.3.2) with at most 128 presentation contexts.
+    def request(cls, connection: Connection, request: AssociationRequest) -> Association:
+        """Ask the peer for an association.
 
         Raises ``DicomError``; the connection is closed then. That all presentation contexts were refused is no
         failure here: see ``acceptance.refused``.
         """
-        association = cls(connection, peer)
+        association = cls(connection, request.peer)
         try:
             stopwatch = Stopwatch()
-            association.acceptance = association._establish(proposals)
+            association.acceptance = association._establish(request)
             association.establishment_ms = stopwatch.elapsed_ms()
         except BaseException:
             association.close()
@@ -107,7 +148,7 @@ class Association:
     def __enter__(self) -> Association:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_unused: object) -> None:
         if kind is None:
             self.release()
         else:
@@ -120,15 +161,8 @@ class Association:
                 return context_id
         return None
 
-    def echo(self, context_id: int) -> int:
+    def echo(self, context_id: int, command: Command) -> int:
         """Send a C-ECHO (PS3.7 §9.3.5) and return the status of its response. Raises ``DicomError``."""
-        self._message_id = self._message_id % 0xFFFF + 1
-        command = {
-            "AffectedSOPClassUID": VERIFICATION,
-            "CommandField": C_ECHO_RQ,
-            "MessageID": self._message_id,
-            "CommandDataSetType": NO_DATA_SET,
-        }
         return self._exchange(context_id, command, None)
 
     def store(self, context_id: int, sop_class_uid: str, sop_instance_uid: str, data_set: BinaryIO) -> int:
@@ -137,14 +171,16 @@ class Association:
         Returns the status of the response. Raises ``DicomError``, and ``OSError`` if ``data_set`` cannot be read.
         """
         self._message_id = self._message_id % 0xFFFF + 1
-        command = {
-            "AffectedSOPClassUID": sop_class_uid,
-            "CommandField": C_STORE_RQ,
-            "MessageID": self._message_id,
-            "Priority": 0x0000,
-            "CommandDataSetType": WITH_DATA_SET,
-            "AffectedSOPInstanceUID": sop_instance_uid,
-        }
+        command = Command.of(
+            {
+                "AffectedSOPClassUID": sop_class_uid,
+                "CommandField": C_STORE_RQ,
+                "MessageID": self._message_id,
+                "Priority": 0x0000,
+                "CommandDataSetType": WITH_DATA_SET,
+                "AffectedSOPInstanceUID": sop_instance_uid,
+            }
+        )
         return self._exchange(context_id, command, data_set)
 
     def release(self) -> None:
@@ -166,10 +202,10 @@ class Association:
         """Close the connection."""
         self._socket.close()
 
-    def _establish(self, proposals: Sequence[Proposal]) -> Acceptance:
+    def _establish(self, request: AssociationRequest) -> Acceptance:
         deadline = Deadline(self.peer.timeouts.association)
         try:
-            self._send(associate_request(self.peer, proposals), deadline)
+            self._send(request.encoded, deadline)
             kind, pdu = self._read_pdu(deadline)
         except TimeoutError as error:
             raise DicomError(
@@ -187,21 +223,21 @@ class Association:
         if kind != ASSOCIATE_AC:
             raise self._not_dicom(f"answered A-ASSOCIATE-RQ with a PDU of type {kind:02X}")
         try:
-            return read_acceptance(pdu, proposals)
+            return read_acceptance(pdu, request.proposals)
         except MALFORMED as error:
             raise self._not_dicom(f"answered with an A-ASSOCIATE-AC that cannot be decoded ({error!r})") from error
 
-    def _exchange(self, context_id: int, command: dict[str, Any], data_set: BinaryIO | None) -> int:
+    def _exchange(self, context_id: int, command: Command, data_set: BinaryIO | None) -> int:
         """Send one DIMSE request and return the status of its response."""
         operation = "C-ECHO" if data_set is None else "C-STORE"
         limit = self.acceptance.information.maximum_pdu
         try:
-            for pdu in command_fragments(context_id, command_set(command), limit):
+            for pdu in command_fragments(context_id, command.encoded, limit):
                 self._send(pdu, Deadline(self.peer.timeouts.dimse))
             if data_set is not None:
                 for pdu in data_set_fragments(context_id, data_set, limit):
                     self._send(pdu, Deadline(self.peer.timeouts.dimse))
-            return self._read_status(command, operation)
+            return self._read_status(command.elements, operation)
         except TimeoutError as error:
             raise DicomError(
                 "dimse_timeout",
@@ -214,7 +250,7 @@ class Association:
                 f"{self.peer} closed the connection in the midst of a {operation}. Its log, or a proxy's, says why.",
             ) from error
 
-    def _read_status(self, request: dict[str, Any], operation: str) -> int:
+    def _read_status(self, request: Mapping[str, Any], operation: str) -> int:
         """Wait for the response to ``request`` and return its status (PS3.7 §9.3.1.2, §9.3.5.2)."""
         deadline = Deadline(self.peer.timeouts.dimse)
         encoded = bytearray()
@@ -279,20 +315,30 @@ class Association:
         while len(data) < length:
             self._socket.settimeout(deadline.remaining())
             try:
+                self._acknowledge_at_once()
                 received = self._socket.recv(length - len(data))
             except TimeoutError:
                 raise
             except ssl.SSLEOFError as error:
                 raise _PeerClosedError(unanswered and not data) from error
             except ssl.SSLError as error:
-                assert self._connection.watch is not None
-                raise failure_of_handshake(self.peer, error, self._connection.watch) from error
+                session = self._connection.tls
+                requested = session is not None and session.client_certificate_requested
+                raise failure_of_handshake(self.peer, error, requested) from error
             except OSError as error:
                 raise _PeerClosedError(unanswered and not data) from error
             if not received:
                 raise _PeerClosedError(unanswered and not data)
             data += received
         return bytes(data)
+
+    def _acknowledge_at_once(self) -> None:
+        """Have the kernel not delay its next ACK, for which a peer with Nagle's algorithm, as dcmtk, waits 40 ms.
+
+        Linux has this, and only until the next time.
+        """
+        if hasattr(socket, "TCP_QUICKACK"):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _excerpt(self, beginning: bytes) -> str:
         """Return the first line of an answer that is not DICOM, as far as it is there already."""

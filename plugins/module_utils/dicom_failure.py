@@ -8,6 +8,7 @@ from typing import Literal
 
 FailureName = Literal[
     "name_not_resolved",
+    "resolver_timeout",
     "connection_refused",
     "host_unreachable",
     "connect_timeout",
@@ -31,6 +32,7 @@ FailureName = Literal[
     "dimse_timeout",
     "dimse_status",
     "file_not_read",
+    "internal_error",
 ]
 
 

@@ -44,17 +44,8 @@ NO_DATA_SET, WITH_DATA_SET = 0x0101, 0x0001
 # What we send at most in one PDU to a peer that sets no limit.
 LARGEST_FRAGMENT = 131072
 
-# What pynetdicom and pydicom raise on bytes that are not what they claim to be.
-MALFORMED = (
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    NotImplementedError,
-    EOFError,
-    struct.error,
-)
+# What reading bytes raises that are not what they claim to be.
+MALFORMED = (ValueError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -116,12 +107,14 @@ def associate_request(peer: Peer, proposals: Sequence[Proposal]) -> bytes:
 
 def read_acceptance(pdu: bytes, proposals: Sequence[Proposal]) -> Acceptance:
     """Read the A-ASSOCIATE-AC (PS3.8 §9.3.3) that answers ``proposals``."""
-    decoded = A_ASSOCIATE_AC()
-    decoded.decode(pdu)
-    answer = decoded.to_primitive()
+    with _decoding():
+        decoded = A_ASSOCIATE_AC()
+        decoded.decode(pdu)
+        answer = decoded.to_primitive()
+        results = negotiate_as_requestor(_contexts(proposals), answer.presentation_context_definition_results_list)
+        information = _peer_information(answer)
     accepted: dict[tuple[str, str], int] = {}
     refused = []
-    results = negotiate_as_requestor(_contexts(proposals), answer.presentation_context_definition_results_list)
     for position, (context, proposal) in enumerate(zip(results, proposals, strict=True)):
         if context.result != 0:
             refused.append(Refusal(proposal, context_result_in_words(context.result)))
@@ -130,7 +123,7 @@ def read_acceptance(pdu: bytes, proposals: Sequence[Proposal]) -> Acceptance:
         if transfer_syntax not in proposal.transfer_syntax_uids:
             raise ValueError(f"transfer syntax {transfer_syntax} was not proposed")
         accepted[proposal.sop_class_uid, transfer_syntax] = _context_id(position)
-    return Acceptance(accepted, tuple(refused), _peer_information(answer))
+    return Acceptance(accepted, tuple(refused), information)
 
 
 def release_request() -> bytes:
@@ -181,12 +174,27 @@ def collect_command(pdu: bytes, command: bytearray) -> bool:
 
 def status_of_response(command: bytes, request: Mapping[str, Any]) -> int:
     """Return the status of the response to ``request`` (PS3.7 §9.3.1.2, §9.3.5.2)."""
-    response = decode(BytesIO(command), True, True)
-    if response.CommandField != request["CommandField"] | RESPONSE:
-        raise ValueError(f"command field {response.CommandField:04X}")
-    if response.MessageIDBeingRespondedTo != request["MessageID"]:
-        raise ValueError(f"response to message {response.MessageIDBeingRespondedTo}")
-    return int(response.Status)
+    with _decoding():
+        response = decode(BytesIO(command), True, True)
+        command_field, message_id = int(response.CommandField), int(response.MessageIDBeingRespondedTo)
+        status = int(response.Status)
+    if command_field != request["CommandField"] | RESPONSE:
+        raise ValueError(f"command field {command_field:04X}")
+    if message_id != request["MessageID"]:
+        raise ValueError(f"response to message {message_id}")
+    return status
+
+
+@contextlib.contextmanager
+def _decoding() -> Iterator[None]:
+    """Turn whatever pynetdicom and pydicom raise on bytes that are not what they claim to be into ``ValueError``.
+
+    That is many an exception without a common base: ``BytesLengthException``, ``AttributeError``, ``RecursionError``.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _fragments(context_id: int, control: int, message: BinaryIO, limit: int) -> Iterator[bytes]:
@@ -234,5 +242,6 @@ def _peer_information(answer: A_ASSOCIATE) -> PeerInformation:
 
 def _encode(elements: Dataset) -> bytes:
     encoded = encode(elements, True, True)
-    assert encoded is not None
+    if encoded is None:  # pynetdicom has logged why
+        raise ValueError(f"cannot be coded: {elements}")
     return encoded

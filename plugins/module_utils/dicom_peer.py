@@ -43,6 +43,12 @@ PEER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "maximum_pdu": {"type": "int", "default": 16384},
 }
 
+# The same for one entry of a list, where what is not said is the list's default.
+ENTRY_ARGUMENTS: dict[str, dict[str, Any]] = {
+    name: {aspect: value for aspect, value in spec.items() if aspect not in ("default", "required")}
+    for name, spec in PEER_ARGUMENTS.items()
+}
+
 _ONLY_WITH_TLS = ("ca_file", "crl_file", "client_certificate", "client_key", "client_key_passphrase", "server_name")
 _TIMEOUTS = (
     "connect_timeout_seconds",
@@ -50,6 +56,17 @@ _TIMEOUTS = (
     "association_timeout_seconds",
     "dimse_timeout_seconds",
 )
+
+# What an entry says puts aside these defaults, which belong to something else than what it says.
+_PUT_ASIDE: dict[str, tuple[str, ...]] = {
+    "ca_file": ("crl_file",),
+    "client_certificate": ("client_key", "client_key_passphrase"),
+    "client_key": ("client_key_passphrase",),
+}
+_PUT_ASIDE_IF_FALSE: dict[str, tuple[str, ...]] = {
+    "tls": (*_ONLY_WITH_TLS, "verify"),
+    "verify": ("ca_file", "crl_file"),
+}
 
 
 @dataclass(frozen=True)
@@ -94,15 +111,30 @@ class Peer:
         return f"{self.called_aet.strip()} at {at(self.host, self.port)}"
 
 
+def entry_options(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of ``PEER_ARGUMENTS`` for one entry of a list: what it says, and for the rest ``defaults``.
+
+    Defaults that belong to something else than what the entry says are not taken over: its own certificate does not
+    get the key of another, and without TLS there is nothing to verify.
+    """
+    said = {name: value for name, value in entry.items() if value is not None}
+    aside = {other for name in said for other in _PUT_ASIDE.get(name, ())}
+    aside |= {other for name, others in _PUT_ASIDE_IF_FALSE.items() if said.get(name) is False for other in others}
+    return {
+        name: said.get(name, spec.get("default") if name in aside else defaults[name])
+        for name, spec in PEER_ARGUMENTS.items()
+    }
+
+
 def peer_problems(options: Mapping[str, Any]) -> list[str]:
     """Return all that is wrong with the options of ``PEER_ARGUMENTS``, files left aside (see ``tls_problems``)."""
     problems = [
         f"{option}: {problem}"
         for option, problem in (
-            ("host", host_name_problem(options["host"])),
+            ("host", "is missing" if options["host"] is None else host_name_problem(options["host"])),
             ("port", port_problem(options["port"])),
             ("calling_aet", ae_title_problem(options["calling_aet"])),
-            ("called_aet", ae_title_problem(options["called_aet"])),
+            ("called_aet", "is missing" if options["called_aet"] is None else ae_title_problem(options["called_aet"])),
             ("server_name", options["server_name"] is not None and host_name_problem(options["server_name"])),
         )
         if problem

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import ssl
 import statistics
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import (
+    Association,
+    AssociationRequest,
+    echo_command,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     VERIFICATION,
@@ -16,7 +21,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     verification_proposal,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsSession
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import Certificate, TlsSession
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import Stopwatch, open_tcp, start_tls
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_in_words
 
@@ -33,6 +38,7 @@ class Report:
     association_ms: float | None = None
     echo_ms: tuple[float, ...] = ()
     tls: TlsSession | None = None
+    certificate: Certificate | None = None
     information: PeerInformation | None = None
 
     @property
@@ -46,13 +52,15 @@ class Report:
         if self.failure:
             return str(self.failure)
         over = f" over {self.tls.version}" if self.tls else ""
+        if self.peer.tls and not self.peer.tls.verify:
+            over += ", its certificate not verified"
         return f"{self.peer} answered {len(self.echo_ms)} C-ECHO{over}, in {statistics.median(self.echo_ms):.1f} ms."
 
     def to_result(self) -> dict[str, Any]:
-        """Return the report as a module's result, its message left aside."""
+        """Return the report as a module's result."""
         details = self.failure.details if self.failure else {}
-        certificate = self.tls.peer_certificate if self.tls else None
         return {
+            "msg": self.sentence,
             "host": self.peer.host,
             "port": self.peer.port,
             "called_aet": self.peer.called_aet,
@@ -68,7 +76,7 @@ class Report:
             "tls_version": self.tls.version if self.tls else None,
             "cipher": self.tls.cipher if self.tls else None,
             "client_certificate_requested": self.tls.client_certificate_requested if self.tls else None,
-            "peer_certificate": certificate.to_result() if certificate else details.get("peer_certificate"),
+            "peer_certificate": self.certificate.to_result() if self.certificate else details.get("peer_certificate"),
             "implementation_class_uid": self.information.implementation_class_uid if self.information else None,
             "implementation_version_name": self.information.implementation_version_name if self.information else None,
             "maximum_pdu": self.information.maximum_pdu if self.information else None,
@@ -77,37 +85,44 @@ class Report:
         }
 
 
-def check(peer: Peer, count: int = 1) -> Report:
+def check(peer: Peer, count: int = 1, context: ssl.SSLContext | None = None) -> Report:
     """Send ``count`` C-ECHO to ``peer`` over one association; begin again as often as ``peer.retries`` allows.
 
-    Never raises for what the peer does: the report says it.
+    ``context`` is the one that ``peer.tls`` describes, if it is there already. Never raises for what the peer does:
+    the report says it.
     """
     attempts = 1
-    report = _check_once(peer, count)
+    report = _check_once(peer, count, context)
     while not report.alive and attempts <= peer.retries:
         time.sleep(peer.retry_delay)
         attempts += 1
-        report = _check_once(peer, count)
-    return replace(report, attempts=attempts)
+        report = _check_once(peer, count, context)
+    certificate = report.tls.peer_certificate if report.tls else None
+    return replace(report, attempts=attempts, certificate=certificate)
 
 
-def _check_once(peer: Peer, count: int) -> Report:
+def _check_once(peer: Peer, count: int, context: ssl.SSLContext | None) -> Report:
     report = Report(peer)
+    # Coded before the peer waits for it, and before anything is timed.
+    request = AssociationRequest.to(peer, [verification_proposal()])
+    command = echo_command(1)
     try:
         connection = open_tcp(peer)
         report = replace(report, tcp_ms=connection.tcp_ms)
         if peer.tls:
-            connection = start_tls(connection, peer)
+            connection = start_tls(connection, peer, context)
             report = replace(report, tls_ms=connection.tls_ms, tls=connection.tls)
 
-        with Association.request(connection, peer, [verification_proposal()]) as association:
+        with Association.request(connection, request) as association:
             report = replace(
                 report, association_ms=association.establishment_ms, information=association.acceptance.information
             )
             context_id = _verification_context(association)
-            for _ in range(count):
+            for number in range(count):
+                if number:
+                    command = echo_command(number % 0xFFFF + 1)
                 stopwatch = Stopwatch()
-                status = association.echo(context_id)
+                status = association.echo(context_id, command)
                 if status != 0x0000:
                     raise _failure_of_status(peer, status)
                 report = replace(report, echo_ms=(*report.echo_ms, stopwatch.elapsed_ms()))

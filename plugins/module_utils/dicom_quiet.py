@@ -8,7 +8,7 @@ import warnings
 
 
 def silence_libraries() -> None:
-    """Stop pydicom and pynetdicom from telling standard error about odd values. For a process of our own only."""
+    """Stop the libraries from telling standard error about odd values. For a process of our own only."""
     warnings.simplefilter("ignore")
     for name in ("pydicom", "pynetdicom", "dicomweb_client"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

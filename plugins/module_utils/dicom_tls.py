@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -85,35 +85,53 @@ class TlsSession:
     version: str
     cipher: str
     client_certificate_requested: bool
-    peer_certificate: Certificate | None
+    certificate_der: bytes | None = field(default=None, repr=False)
+
+    @property
+    def peer_certificate(self) -> Certificate | None:
+        """Return the certificate that the peer has shown, verified or not. It is read now: the peer does not wait."""
+        return _certificate(self.certificate_der)
 
 
 class TlsOptionsError(Exception):
     """A file or a passphrase of ``TlsOptions`` cannot be used."""
 
 
-class HandshakeWatch:
-    """Notes whether the peer asks for a client certificate (CertificateRequest, RFC 8446 §4.3.2).
+class WatchedSocket(ssl.SSLSocket):
+    """Knows whether the peer has asked for a client certificate (CertificateRequest, RFC 8446 §4.3.2).
 
     Under TLS 1.3 the client has finished its handshake before the server looks at its certificate, or misses it: the
     alert comes later, and is lost if the server closes on unread data. That the peer had asked is then all there is to
     tell a missing certificate from a broken service.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.client_certificate_requested = False
-        # The only way that Python has to see handshake messages. Not public, so it may be gone one day.
-        if hasattr(context, "_msg_callback"):
-            context._msg_callback = self._note
+    client_certificate_requested = False
 
-    def _note(self, _ssl: Any, direction: str, _version: Any, _content: Any, message: Any, _data: bytes) -> None:
-        if direction == "read" and getattr(message, "name", "") == "CERTIFICATE_REQUEST":
-            self.client_certificate_requested = True
+
+class TlsContexts:
+    """Contexts by the options that they come from, each made once.
+
+    To load the authorities that a machine trusts takes tens of milliseconds, which many peers need not pay each.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[TlsOptions, ssl.SSLContext] = {}
+
+    def context(self, options: TlsOptions) -> ssl.SSLContext:
+        """Return the context that ``options`` describe. Raises ``TlsOptionsError``."""
+        nameless = replace(options, server_name="")  # the only option that belongs to the connection
+        if nameless not in self._made:
+            self._made[nameless] = client_context(options)
+        return self._made[nameless]
 
 
 def client_context(options: TlsOptions) -> ssl.SSLContext:
     """Return the context that ``options`` describe. Raises ``TlsOptionsError`` for the first file that is no good."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = WatchedSocket
+    # The only way that Python has to see handshake messages. Not public, so it may be gone one day.
+    if hasattr(context, "_msg_callback"):
+        context._msg_callback = _note_certificate_request
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if options.minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
     if not options.verify:
         context.check_hostname = False
@@ -138,8 +156,8 @@ def unverified_context() -> ssl.SSLContext:
     return context
 
 
-def tls_problems(options: TlsOptions | None) -> list[str]:
-    """Return all that is wrong with the files of ``options``."""
+def tls_problems(options: TlsOptions | None, contexts: TlsContexts | None = None) -> list[str]:
+    """Return all that is wrong with the files of ``options``. If that is nothing, ``contexts`` has their context."""
     if options is None:
         return []
     problems = [
@@ -149,7 +167,7 @@ def tls_problems(options: TlsOptions | None) -> list[str]:
     ]
     if not problems:
         try:
-            client_context(options)
+            (contexts or TlsContexts()).context(options)
         except TlsOptionsError as error:
             problems.append(str(error))
     return problems
@@ -174,13 +192,14 @@ def failure_of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError)
     return DicomError(failure, f"The certificate of {peer} is not accepted: {said}. {remedy}")
 
 
-def failure_of_handshake(peer: Peer, error: ssl.SSLError, watch: HandshakeWatch) -> DicomError:
+def failure_of_handshake(peer: Peer, error: ssl.SSLError, client_certificate_requested: bool) -> DicomError:
     """Say what a TLS error means that is not about the peer's certificate, in the handshake or at a later read."""
-    assert peer.tls is not None
+    if peer.tls is None:
+        raise AssertionError(f"{peer} is spoken to in the clear")
     reason = error.reason or ""
     # Where a TLS 1.2 server misses the client certificate, it sends handshake_failure (RFC 5246 §7.4.6).
     if reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED" or (
-        watch.client_certificate_requested and not peer.tls.client_certificate and "_ALERT_" in reason
+        client_certificate_requested and not peer.tls.client_certificate and "_ALERT_" in reason
     ):
         return client_certificate_demanded(peer)
     if peer.tls.client_certificate and reason in _ALERTS_ON_OUR_CERTIFICATE:
@@ -218,12 +237,22 @@ def client_certificate_demanded(peer: Peer) -> DicomError:
 
 def certificate_shown(socket: ssl.SSLSocket) -> Certificate | None:
     """Return the certificate that the peer has shown, verified or not."""
-    der = socket.getpeercert(binary_form=True)
+    return _certificate(socket.getpeercert(binary_form=True))
+
+
+def _certificate(der: bytes | None) -> Certificate | None:
     if not der:
         return None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, x509.InvalidVersion):
         return Certificate.from_der(der, datetime.now(timezone.utc))  # noqa: UP017 - Python 3.10 has no datetime.UTC
     return None
+
+
+def _note_certificate_request(
+    socket: Any, direction: str, _version: Any, _content: Any, message: Any, _data: bytes
+) -> None:
+    if direction == "read" and getattr(message, "name", "") == "CERTIFICATE_REQUEST":
+        socket.client_certificate_requested = True
 
 
 def _load_authorities(context: ssl.SSLContext, option: str, path: str) -> None:
@@ -263,6 +292,6 @@ def _subject_alt_names(certificate: x509.Certificate) -> tuple[str, ...]:
     kinds = {"DNSName": "DNS", "IPAddress": "IP", "RFC822Name": "email", "UniformResourceIdentifier": "URI"}
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return ()
     return tuple(f"{kinds.get(type(name).__name__, 'other')}:{name.value}" for name in names)

@@ -6,21 +6,28 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
+from concurrent import futures
 from dataclasses import dataclass, replace
+from typing import cast
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import (
     Certificate,
-    HandshakeWatch,
+    TlsOptionsError,
     TlsSession,
+    WatchedSocket,
     certificate_shown,
     client_context,
     failure_of_handshake,
     failure_of_peer_certificate,
     unverified_context,
 )
+
+# As socket.getaddrinfo has them: address family, and what socket.connect takes.
+Address = tuple[int, tuple]
 
 
 class Deadline:
@@ -57,7 +64,6 @@ class Connection:
     tcp_ms: float
     tls_ms: float | None = None
     tls: TlsSession | None = None
-    watch: HandshakeWatch | None = None
 
 
 def connect(peer: Peer) -> Connection:
@@ -69,17 +75,9 @@ def connect(peer: Peer) -> Connection:
 def open_tcp(peer: Peer) -> Connection:
     """Resolve the peer's name and connect to the first of its addresses that answers. Raises ``DicomError``."""
     stopwatch = Stopwatch()
-    try:
-        found = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise DicomError(
-            "name_not_resolved",
-            f"The name {peer.host} does not resolve ({error}). Mend the name, or the resolver here.",
-        ) from error
-
-    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     deadline = Deadline(peer.timeouts.connect)
-    failure: DicomError | None = None
+    addresses = resolve(peer)
+    failure = DicomError("name_not_resolved", f"The name {peer.host} has no address. Mend the name.")
     for position, (family, address) in enumerate(addresses):
         try:
             # An address that never answers leaves the others their share of the time.
@@ -87,50 +85,97 @@ def open_tcp(peer: Peer) -> Connection:
             return Connection(tcp, stopwatch.elapsed_ms())
         except OSError as error:
             failure = _failure_of_tcp(peer, str(address[0]), error)
-    assert failure is not None
     raise failure
 
 
-def start_tls(connection: Connection, peer: Peer) -> Connection:
-    """Speak TLS on an open connection, which it closes and raises ``DicomError`` if that fails."""
-    assert peer.tls is not None
-    stopwatch = Stopwatch()
-    context = client_context(peer.tls)
-    watch = HandshakeWatch(context)
-    connection.socket.settimeout(peer.timeouts.tls)
+def resolve(peer: Peer) -> list[Address]:
+    """Return the addresses of the peer, each once, in the order to try them. Raises ``DicomError``.
+
+    The resolver's own time-outs are not ours, and nothing can interrupt it: it is left behind when the time is up.
+    """
+    with contextlib.suppress(OSError, UnicodeError):  # an IP address needs no resolver
+        return _addresses(peer.host, peer.port, socket.AI_NUMERICHOST)
+    lookup = _lookup(peer.host, peer.port)
+    done, _unused = futures.wait([lookup], peer.timeouts.connect)
+    if not done:
+        raise DicomError(
+            "resolver_timeout",
+            f"The resolver here did not answer for the name {peer.host} within {peer.timeouts.connect:g} s. "
+            "Look at its name servers (/etc/resolv.conf), or give an IP address.",
+        )
     try:
-        tls = context.wrap_socket(connection.socket, server_hostname=peer.tls.server_name.removesuffix("."))
-    except ssl.SSLCertVerificationError as error:
-        failure = failure_of_peer_certificate(peer, error)
-        shown = look_at_certificate(peer)
-        if shown:
-            failure.details["peer_certificate"] = shown.to_result()
-        raise failure from error
-    except (ssl.SSLEOFError, ConnectionError) as error:
+        return lookup.result()
+    except (OSError, UnicodeError) as error:
         raise DicomError(
-            "tls_failed",
-            f"{peer} closed the connection during the TLS handshake. It may not speak TLS on this port, "
-            "or want another version or cipher; its log says which.",
+            "name_not_resolved",
+            f"The name {peer.host} does not resolve ({error}). Mend the name, or the resolver here.",
         ) from error
-    except ssl.SSLError as error:
-        raise failure_of_handshake(peer, error, watch) from error
-    except TimeoutError as error:
-        raise DicomError(
-            "tls_timeout",
-            f"{peer} accepted the connection, but did not finish the TLS handshake within {peer.timeouts.tls:g} s. "
-            "It may not speak TLS on this port, or be overloaded.",
-        ) from error
+
+
+def start_tls(connection: Connection, peer: Peer, context: ssl.SSLContext | None = None) -> Connection:
+    """Speak TLS on an open connection, which it closes and raises ``DicomError`` if that fails.
+
+    ``context`` is the one that ``peer.tls`` describes, if it is there already.
+    """
+    if peer.tls is None:
+        raise AssertionError(f"{peer} is to be spoken to in the clear")
+    try:
+        context = context or client_context(peer.tls)
+    except TlsOptionsError as error:
+        connection.socket.close()
+        raise DicomError("file_not_read", f"To speak TLS with {peer}: {error}.") from error
+    stopwatch = Stopwatch()
+    connection.socket.settimeout(peer.timeouts.tls)
+    tls: WatchedSocket | None = None
+    try:
+        tls = cast(
+            WatchedSocket,
+            context.wrap_socket(
+                connection.socket,
+                server_hostname=peer.tls.server_name.removesuffix("."),
+                do_handshake_on_connect=False,
+            ),
+        )
+        tls.do_handshake()
     except OSError as error:
-        raise DicomError("tls_failed", f"The connection to {peer} broke in the TLS handshake: {error}.") from error
+        requested = False
+        if tls is not None:
+            requested = tls.client_certificate_requested
+            tls.close()
+        raise _failure_of_tls(peer, error, requested) from error
 
     cipher = tls.cipher()
     session = TlsSession(
         version=tls.version() or "",
         cipher=cipher[0] if cipher else "",
-        client_certificate_requested=watch.client_certificate_requested,
-        peer_certificate=certificate_shown(tls),
+        client_certificate_requested=tls.client_certificate_requested,
+        certificate_der=tls.getpeercert(binary_form=True),
     )
-    return replace(connection, socket=tls, tls_ms=stopwatch.elapsed_ms(), tls=session, watch=watch)
+    return replace(connection, socket=tls, tls_ms=stopwatch.elapsed_ms(), tls=session)
+
+
+def _failure_of_tls(peer: Peer, error: OSError, client_certificate_requested: bool) -> DicomError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        failure = failure_of_peer_certificate(peer, error)
+        shown = look_at_certificate(peer)
+        if shown:
+            failure.details["peer_certificate"] = shown.to_result()
+        return failure
+    if isinstance(error, (ssl.SSLEOFError, ConnectionError)):
+        return DicomError(
+            "tls_failed",
+            f"{peer} closed the connection during the TLS handshake. It may not speak TLS on this port, "
+            "or want another version or cipher; its log says which.",
+        )
+    if isinstance(error, ssl.SSLError):
+        return failure_of_handshake(peer, error, client_certificate_requested)
+    if isinstance(error, TimeoutError):
+        return DicomError(
+            "tls_timeout",
+            f"{peer} accepted the connection, but did not finish the TLS handshake within {peer.timeouts.tls:g} s. "
+            "It may not speak TLS on this port, or be overloaded.",
+        )
+    return DicomError("tls_failed", f"The connection to {peer} broke in the TLS handshake: {error}.")
 
 
 def look_at_certificate(peer: Peer) -> Certificate | None:
@@ -156,6 +201,37 @@ def _unverified(peer: Peer) -> ssl.SSLSocket:
     tcp.settimeout(peer.timeouts.tls)
     name = peer.tls.server_name if peer.tls else peer.host
     return unverified_context().wrap_socket(tcp, server_hostname=name.removesuffix("."))
+
+
+# Lookups under way, by host and port: whoever wants the same meanwhile waits for the same, so that a resolver that
+# never answers costs one thread a name, however often it is asked.
+_lookups: dict[tuple[str, int], futures.Future[list[Address]]] = {}
+_lookups_lock = threading.Lock()
+
+
+def _lookup(host: str, port: int) -> futures.Future[list[Address]]:
+    with _lookups_lock:
+        if (host, port) not in _lookups:
+            lookup: futures.Future[list[Address]] = futures.Future()
+            # A daemon, so that the process can end while it hangs.
+            threading.Thread(target=_look_up, args=(host, port, lookup), daemon=True).start()
+            _lookups[host, port] = lookup
+        return _lookups[host, port]
+
+
+def _look_up(host: str, port: int, lookup: futures.Future[list[Address]]) -> None:
+    try:
+        lookup.set_result(_addresses(host, port))
+    except Exception as error:
+        lookup.set_exception(error)  # the business of those who wait
+    finally:
+        with _lookups_lock:
+            del _lookups[host, port]
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys((int(family), address) for family, *_unused, address in found))
 
 
 def _connect(family: int, address: tuple, timeout: float) -> socket.socket:

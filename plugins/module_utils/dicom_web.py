@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 with contextlib.suppress(ImportError):  # the module says what is missing
@@ -26,6 +26,19 @@ NAMED_FAILURES = 3
 
 _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _SOP_INSTANCE_UID = "00080018"
+
+VerifyFailure = Literal[
+    "unreachable",
+    "certificate_not_accepted",
+    "timeout",
+    "not_authenticated",
+    "forbidden",
+    "not_dicomweb",
+    "http_status",
+    "answer_not_decoded",
+    "not_found",
+    "different",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Verification:
     retrieved: bool = False
     pixel_data_identical: bool | None = None
     transfer_syntax_uid: str | None = None
+    failure: VerifyFailure | None = None
     problem: str | None = None
 
     def to_result(self) -> dict[str, Any]:
@@ -59,13 +73,18 @@ class Verification:
             "retrieved": self.retrieved,
             "pixel_data_identical": self.pixel_data_identical,
             "transfer_syntax_uid": self.transfer_syntax_uid,
-            "verified": self.problem is None,
+            "verified": self.failure is None,
+            "failure": self.failure,
             "message": self.problem or "found, retrieved, and the same as the file",
         }
 
 
 class DicomWebError(Exception):
     """The archive does not answer as a DICOMweb server; ``str()`` says what was asked, what came back, what to do."""
+
+    def __init__(self, failure: VerifyFailure, sentence: str) -> None:
+        super().__init__(sentence)
+        self.failure = failure
 
 
 def archive_problems(archive: Archive, ca_file: str | None) -> list[str]:
@@ -105,7 +124,7 @@ def verify(archive: Archive, instances: Iterable[Instance]) -> list[Verification
 
 def sentence(archive: Archive, verifications: list[Verification]) -> str:
     """Tell a person what came out."""
-    failed = [verification for verification in verifications if verification.problem]
+    failed = [verification for verification in verifications if verification.failure]
     if not failed:
         return f"{archive.url} gives back all {len(verifications)} instances as they were sent."
     named = "; ".join(f"{each.instance.path}: {each.problem}" for each in failed[:NAMED_FAILURES])
@@ -132,13 +151,14 @@ def _client(archive: Archive, session: requests.Session) -> DICOMwebClient:
 def _verify(archive: Archive, client: DICOMwebClient, instance: Instance) -> Verification:
     try:
         if not _is_found(archive, client, instance):
-            return Verification(instance, problem="QIDO-RS: the archive does not find it (PS3.18 §10.6)")
+            problem = "QIDO-RS: the archive does not find it (PS3.18 §10.6)"
+            return Verification(instance, failure="not_found", problem=problem)
     except _StepError as error:
-        return Verification(instance, problem=f"QIDO-RS: {error}")
+        return Verification(instance, failure=error.failure, problem=f"QIDO-RS: {error}")
     try:
         retrieved = _retrieve(archive, client, instance)
     except _StepError as error:
-        return Verification(instance, found=True, problem=f"WADO-RS: {error}")
+        return Verification(instance, found=True, failure=error.failure, problem=f"WADO-RS: {error}")
 
     differences, identical = _differences(dcmread(instance.path), retrieved)
     return Verification(
@@ -147,6 +167,7 @@ def _verify(archive: Archive, client: DICOMwebClient, instance: Instance) -> Ver
         retrieved=True,
         pixel_data_identical=identical,
         transfer_syntax_uid=str(retrieved.file_meta.get("TransferSyntaxUID", "")),
+        failure="different" if differences else None,
         problem=f"comparison: {'; '.join(differences)}" if differences else None,
     )
 
@@ -176,6 +197,10 @@ def _retrieve(archive: Archive, client: DICOMwebClient, instance: Instance) -> D
 class _StepError(Exception):
     """The archive answers, but not with what this instance was asked for."""
 
+    def __init__(self, failure: VerifyFailure, sentence: str) -> None:
+        super().__init__(sentence)
+        self.failure = failure
+
 
 @contextlib.contextmanager
 def _asking(archive: Archive, service: str) -> Iterator[None]:
@@ -184,44 +209,52 @@ def _asking(archive: Archive, service: str) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as error:
         raise DicomWebError(
+            "certificate_not_accepted",
             f"The certificate of {archive.url} is not accepted: {_cause(error)}. Give the authority that issued it as "
-            "ca_file, and ask by a name that the certificate has."
+            "ca_file, and ask by a name that the certificate has.",
         ) from error
     except requests.exceptions.Timeout as error:
         raise DicomWebError(
+            "timeout",
             f"{archive.url} did not answer {service} within {archive.timeout:g} s. It is overloaded, or a firewall "
-            "drops the packets."
+            "drops the packets.",
         ) from error
     except requests.exceptions.HTTPError as error:
         raise _failure_of_status(archive, service, error.response) from error
     except requests.exceptions.JSONDecodeError as error:
         raise DicomWebError(
+            "not_dicomweb",
             f"{archive.url} answered {service} with something else than DICOM JSON (PS3.18 §F). "
-            "Is it the DICOMweb root, and does no login page stand before it?"
+            "Is it the DICOMweb root, and does no login page stand before it?",
         ) from error
     except requests.exceptions.RequestException as error:
         raise DicomWebError(
-            f"{archive.url} cannot be reached: {_cause(error)}. Is the service up, and the port right?"
+            "unreachable",
+            f"{archive.url} cannot be reached: {_cause(error)}. Is the service up, and the port right?",
         ) from error
     except MALFORMED as error:
-        raise _StepError(f"the answer cannot be decoded ({error!r})") from error
+        raise _StepError("answer_not_decoded", f"the answer cannot be decoded ({error!r})") from error
 
 
 def _failure_of_status(archive: Archive, service: str, response: requests.Response) -> Exception:
     status = f"HTTP {response.status_code} {response.reason}".strip()
     if response.status_code == 401:
         who = f"the user {archive.username}" if archive.username else "requests without a user"
-        return DicomWebError(f"{archive.url} does not let {who} in ({status}). Mend username and password.")
+        return DicomWebError(
+            "not_authenticated", f"{archive.url} does not let {who} in ({status}). Mend username and password."
+        )
     if response.status_code == 403:
         return DicomWebError(
+            "forbidden",
             f"{archive.url} forbids {service} to {archive.username or 'whoever has not signed in'} ({status}). "
-            "Give that user the right to read, or use another."
+            "Give that user the right to read, or use another.",
         )
     if response.status_code == 404 and service == "QIDO-RS":
         return DicomWebError(
-            f"{archive.url} knows no such resource ({status}). Is it the DICOMweb root, such as …/dicom-web?"
+            "not_dicomweb",
+            f"{archive.url} knows no such resource ({status}). Is it the DICOMweb root, such as …/dicom-web?",
         )
-    return _StepError(f"the archive answered {status}; its log says why")
+    return _StepError("http_status", f"the archive answered {status}; its log says why")
 
 
 def _differences(sent: Dataset, retrieved: Dataset) -> tuple[list[str], bool | None]:

@@ -15,15 +15,63 @@ description:
   - Asks for a presentation context for each SOP class and transfer syntax that the files have, and sends them as they
     are. Nothing is transcoded.
   - Says for each instance what the peer answered.
+  - Can send over several associations side by side, go on where a former run was cut off, and tell meanwhile how far it
+    is.
+  - Files are read as they are sent, in pieces of one PDU. What is kept in memory is what each instance is and what
+    became of it, 1 to 2 KB each.
 options:
   paths:
     description:
       - Files, folders (taken all the way down), and patterns, in which C(**) crosses folders.
       - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over and
         returned in RV(not_instances).
+      - A folder that cannot be read is refused before anything is sent.
+      - Two files of one instance (one SOP instance UID) are both sent, with several associations in any order.
     type: list
     elements: path
     required: true
+  associations:
+    description:
+      - How many associations to send over side by side, 1 to 16. Each takes the next file when it has the answer for
+        its last one, so that a large file does not hold up the others.
+      - A peer that allows fewer gets all files over those that it allows. RV(summary.associations) says how many came
+        about.
+      - Above 128 pairs of SOP class and transfer syntax, more than an association can have, others follow these.
+    type: int
+    default: 1
+  journal:
+    description:
+      - A file to note in what the peer has acknowledged. What it lists is not sent again, so that a run that was cut
+        off can be repeated and goes on where it was.
+      - A file is as it was if its size and its time of modification are, wherever it lies now. One that has changed is
+        sent again.
+      - The journal is begun if it is not there, in a folder that is. It has the mode 0600, and neither names nor paths
+        in it; but SOP instance UIDs are data of patients, too.
+      - Each line is written when the peer has answered, before the next file is sent, so that a run that is killed
+        loses none. It is forced to disk once a second. What a power cut takes away is sent again, which does no harm.
+      - A last line that was torn is dropped. A file that is no journal, is damaged, belongs to another peer (O(host),
+        O(port), O(called_aet)), is in use by another run, or cannot be written, is refused before anything is sent.
+      - If it cannot be written any more in the midst, sending ends, with V(journal_not_written) as
+        RV(failure).
+    type: path
+  progress:
+    description:
+      - A file to rewrite every two seconds with how far the send is, in JSON, to look at with C(watch cat FILE).
+        Ansible itself shows nothing before the end.
+      - It has C(state) (V(sending), then V(ended)), C(count), C(stored), C(already_stored), C(failed),
+        C(left), C(bytes), C(bytes_left), C(bytes_per_second), C(seconds), C(estimated_end) and C(updated). One that is
+        V(sending) and was not updated for a minute is of a run that was killed.
+      - It appears when the headers of all files have been read, on the host that the module runs on.
+      - A file of that name that this module has not written is refused. It has the mode 0644, and no names in it.
+    type: path
+  return_instances:
+    description:
+      - Which instances to return in RV(instances). They are 0.3 KB each, 33 MB for 100,000, which Ansible keeps
+        and its callbacks go through.
+      - With V(none), RV(not_instances) is left empty, too. RV(summary) always counts all.
+    type: str
+    choices: [all, failed, none]
+    default: all
   fail_on:
     description:
       - Whether the task fails when an instance was not stored.
@@ -33,13 +81,21 @@ options:
     default: any
 attributes:
   check_mode:
-    description: Can run in check mode, where it reads the files and says what it would send, and does not connect.
+    description:
+      - Can run in check mode, where it reads the files and the journal and says what it would send. It does not
+        connect, and writes neither journal nor progress.
     support: full
   diff_mode:
     description: Has nothing to show.
     support: none
 extends_documentation_fragment:
   - cellcs.orthweb.dicom_peer
+notes:
+  - If an association breaks, or none comes about, another one is asked for O(retries) times in a row, with
+    O(retry_delay_seconds) before each. An instance whose answer was lost in that way is sent again as often, behind all
+    others; to send an instance twice stores it once.
+  - An instance that the peer has answered for is not sent again in the same run, whatever the answer was.
+  - "V(journal_not_written) is another RV(failure) of this module."
 seealso:
   - module: cellcs.orthweb.dicom_echo
   - module: cellcs.orthweb.dicom_sample
@@ -63,6 +119,20 @@ EXAMPLES = r"""
       - /srv/images/study-1
       - /srv/images/**/*.dcm
   delegate_to: localhost
+
+- name: Move an old archive in, and go on where it was when this is run again
+  cellcs.orthweb.dicom_store:
+    host: archive.hospital.example
+    called_aet: ORTHANC
+    paths: [/srv/old-archive]
+    associations: 4
+    retries: 5
+    retry_delay_seconds: 30
+    journal: /var/lib/orthweb/old-archive.journal
+    progress: /var/lib/orthweb/old-archive.progress
+    return_instances: failed
+  async: 604800 # seconds: a week
+  poll: 60
 """
 
 RETURN = r"""
@@ -72,12 +142,13 @@ msg:
   returned: always
   sample: ORTHANC at archive.hospital.example:11112 stored 5 of 5 instances.
 failure:
-  description: What failed first, in one word out of those listed in the notes. None if all was stored.
+  description:
+    - What failed first in the order of the files, in one word out of those listed in the notes. None if nothing did.
   type: str
   returned: always
   sample: presentation_context_refused
 instances:
-  description: Each instance, and what became of it.
+  description: Each instance that O(return_instances) asks for, in the order of O(paths), and what became of it.
   type: list
   elements: dict
   returned: always
@@ -92,13 +163,21 @@ instances:
       description: The UID of its study.
       type: str
     status:
-      description: Status of the C-STORE response in hexadecimal. None if there was no response.
+      description:
+        - Status of the C-STORE response in hexadecimal. None if there was no response.
+        - For an instance that was stored already, the one that the journal has.
       type: str
     status_text:
       description: The status in words, or why there was no response.
       type: str
+    failure:
+      description: Why it was not stored, in one word out of those listed in the notes. None if it was.
+      type: str
     stored:
-      description: Whether the peer acknowledged it, be it with a warning.
+      description: Whether the peer acknowledged it in this run, be it with a warning.
+      type: bool
+    already_stored:
+      description: Whether it was not sent, since the journal says that the peer had acknowledged it.
       type: bool
   sample:
     - path: /srv/images/ct.dcm
@@ -106,29 +185,69 @@ instances:
       study_instance_uid: 1.2.826.0.1.3680043.8.498.2
       status: '0000'
       status_text: success (0000)
+      failure: null
       stored: true
+      already_stored: false
 not_instances:
   description: Files that are no DICOM instances, and why. They are no failure.
   type: list
   elements: dict
   returned: always
-  sample: [{path: /srv/images/README, reason: 'is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'}]
+  contains:
+    path:
+      description: The file.
+      type: str
+    reason:
+      description: Why it was passed over.
+      type: str
+    suspect:
+      description: Whether it may be an instance all the same, damaged or not readable. There is a warning, too.
+      type: bool
+  sample:
+    - path: /srv/images/README
+      reason: 'is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
+      suspect: false
 summary:
   description: Counts and rates.
   type: dict
   returned: always
   contains:
     count:
-      description: How many instances there are.
+      description:
+        - How many instances there are. That is the sum of RV(summary.stored), RV(summary.already_stored) and
+          RV(summary.failed), but in check mode.
       type: int
     stored:
-      description: How many of them the peer acknowledged.
+      description: How many of them the peer acknowledged in this run.
+      type: int
+    already_stored:
+      description: How many were not sent, since the journal lists them.
       type: int
     failed:
-      description: How many it did not.
+      description: How many the peer did not acknowledge.
+      type: int
+    failures:
+      description: The failures by kind, the most frequent first.
+      type: list
+      elements: dict
+      contains:
+        failure:
+          description: The kind in one word out of those listed in the notes.
+          type: str
+        status:
+          description: The DIMSE status in hexadecimal. None if there was no response.
+          type: str
+        status_text:
+          description: The status in words, or why there was no response.
+          type: str
+        count:
+          description: How many instances failed in this way.
+          type: int
+    not_instances:
+      description: How many files were passed over.
       type: int
     bytes:
-      description: Bytes of the data sets that it acknowledged.
+      description: Bytes of the data sets that the peer acknowledged in this run.
       type: int
     seconds:
       description: Time from the first connection to the last answer.
@@ -136,25 +255,56 @@ summary:
     bytes_per_second:
       description: RV(summary.bytes) by RV(summary.seconds).
       type: int
+    associations:
+      description: How many of the O(associations) came about. 0 if nothing had to be sent.
+      type: int
+  sample:
+    count: 5
+    stored: 2
+    already_stored: 2
+    failed: 1
+    failures:
+      - failure: dimse_status
+        status: A700
+        status_text: 'refused: out of resources (A700)'
+        count: 1
+    not_instances: 1
+    bytes: 1049600
+    seconds: 0.081
+    bytes_per_second: 12958024
+    associations: 1
 """
 
 import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Collection, collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import (
+    Acknowledged,
+    Journal,
+    JournalError,
+    read_journal,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     PEER_ARGUMENTS,
+    Peer,
     peer_from_options,
     peer_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import announce, send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_send_progress import Progress, ProgressError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import announce, associations_problem, send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Sending
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
 
 IMPORT_ERROR: str | None = None
 try:
-    import cryptography  # noqa: F401
-    import pynetdicom  # noqa: F401
+    import cryptography  # noqa: F401  # pylint: disable=unused-import
+    import pydicom  # noqa: F401  # pylint: disable=unused-import
+    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -165,12 +315,16 @@ def main() -> None:
         argument_spec={
             **PEER_ARGUMENTS,
             "paths": {"type": "list", "elements": "path", "required": True},
+            "associations": {"type": "int", "default": 1},
+            "journal": {"type": "path"},
+            "progress": {"type": "path"},
+            "return_instances": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
             "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
         },
         supports_check_mode=True,
     )
     if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pynetdicom and cryptography"), exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib("pynetdicom, pydicom and cryptography"), exception=IMPORT_ERROR)
     silence_libraries()
 
     options = module.params
@@ -179,27 +333,70 @@ def main() -> None:
     problems = peer_problems(options) + tls_problems(peer.tls) + [f"paths: {problem}" for problem in found.problems]
     if not options["paths"]:
         problems.append("paths: is empty")
+    if problem := associations_problem(options["associations"]):
+        problems.append(problem)
+    if options["journal"] and options["journal"] == options["progress"]:
+        problems.append("progress: is the same file as journal")
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 
-    if module.check_mode:
-        sending = announce(peer, found.instances)
-        sentence, changed = f"{len(found.instances)} instances would be sent to {peer}.", bool(found.instances)
-    else:
-        sending = send(peer, found.instances)
-        sentence, changed = sending.sentence, bool(sending.stored)
+    try:
+        if module.check_mode:
+            journal = options["journal"]
+            listed = read_journal(Path(journal), peer) if journal else Acknowledged()
+            sending = announce(peer, found.instances, listed)
+            would = len(sending.outcomes) - len(sending.already_stored)
+            sentence, changed = f"{would} of {len(sending.outcomes)} instances would be sent to {peer}.", bool(would)
+        else:
+            sending = _send(module, peer, found)
+            sentence, changed = sending.sentence, bool(sending.stored)
+    except JournalError as error:
+        module.fail_json(msg=f"Nothing was sent. journal: {error}", problems=[f"journal: {error}"])
+    except ProgressError as error:
+        module.fail_json(msg=f"Nothing was sent. progress: {error}", problems=[f"progress: {error}"])
 
+    suspect = [skipped for skipped in found.skipped if skipped.suspect]
+    if suspect:
+        module.warn(
+            f"{len(suspect)} files were passed over that may be damaged DICOM instances, the first of them "
+            f"{suspect[0].path}: {suspect[0].reason}"
+        )
+    shown = {"all": sending.outcomes, "failed": sending.failed, "none": ()}[options["return_instances"]]
     result = {
         "changed": changed,
         "msg": sentence,
         "failure": sending.failed[0].failure if sending.failed else None,
-        "instances": [outcome.to_result() for outcome in sending.outcomes],
-        "not_instances": [skipped.to_result() for skipped in found.skipped],
-        "summary": sending.summary(),
+        "instances": [outcome.to_result() for outcome in shown],
+        "not_instances": [skipped.to_result() for skipped in found.skipped if options["return_instances"] != "none"],
+        "summary": {**sending.summary(), "not_instances": len(found.skipped)},
     }
     if sending.failed and options["fail_on"] == "any":
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _send(module: AnsibleModule, peer: Peer, found: Collection) -> Sending:
+    """Send what is not in the journal, and note both what is acknowledged and how far it is."""
+    options = module.params
+    settings: dict[str, Any] = {"associations": options["associations"]}
+    with ExitStack() as opened:
+        listed = Acknowledged()
+        if options["journal"]:
+            journal = opened.enter_context(Journal.open(Path(options["journal"]), peer))
+            listed = journal.acknowledged
+            settings |= {"acknowledged": listed, "record": journal.record}
+        progress = None
+        if options["progress"]:
+            to_send = [instance for instance in found.instances if listed.status_of(instance) is None]
+            progress = opened.enter_context(
+                Progress(Path(options["progress"]), to_send, len(found.instances) - len(to_send))
+            )
+            settings["observe"] = progress.count
+        sending = send(peer, found.instances, **settings)
+    for problem in (sending.journal_problem, progress and progress.problem):
+        if problem:
+            module.warn(problem)
+    return sending
 
 
 if __name__ == "__main__":

@@ -69,6 +69,13 @@ attributes:
   diff_mode:
     description: Has nothing to show.
     support: none
+notes:
+  - "What can fail, as RV(failure) names it. The archive as a whole, which ends the run:
+    V(unreachable) (its name does not resolve, it refuses, or the connection breaks),
+    V(certificate_not_accepted), V(timeout), V(not_authenticated) (HTTP 401), V(forbidden)
+    (HTTP 403), V(not_dicomweb) (something else is at O(url))."
+  - "One instance: V(not_found) (QIDO-RS does not find it), V(http_status) (another answer than was asked
+    for, such as HTTP 500), V(answer_not_decoded), V(different) (it came back, but not as it was sent)."
 seealso:
   - module: cellcs.orthweb.dicom_sample
   - module: cellcs.orthweb.dicom_store
@@ -94,6 +101,11 @@ msg:
   type: str
   returned: always
   sample: https://archive.hospital.example:8042/dicom-web gives back all 5 instances as they were sent.
+failure:
+  description: What failed first, in one word out of those listed in the notes. None if all came back as it was sent.
+  type: str
+  returned: when the options can be used
+  sample: not_found
 instances:
   description: Each instance, and how it came out.
   type: list
@@ -121,6 +133,9 @@ instances:
     verified:
       description: Whether it passed every step.
       type: bool
+    failure:
+      description: What failed, in one word out of those listed in the notes. None if nothing did.
+      type: str
     message:
       description: Which step failed (QIDO-RS, WADO-RS, comparison) and why.
       type: str
@@ -132,6 +147,7 @@ instances:
       pixel_data_identical: true
       transfer_syntax_uid: 1.2.840.10008.1.2.1
       verified: true
+      failure: null
       message: found, retrieved, and the same as the file
 """
 
@@ -150,8 +166,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import (
 
 IMPORT_ERROR: str | None = None
 try:
-    import dicomweb_client  # noqa: F401
-    import pynetdicom  # noqa: F401
+    import dicomweb_client  # noqa: F401  # pylint: disable=unused-import
+    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -193,14 +209,16 @@ def main() -> None:
     try:
         verifications = verify(archive, found.instances)
     except DicomWebError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), failure=error.failure)
 
+    failures = [verification.failure for verification in verifications if verification.failure]
     result = {
         "changed": False,
         "msg": sentence(archive, verifications),
+        "failure": failures[0] if failures else None,
         "instances": [verification.to_result() for verification in verifications],
     }
-    if options["fail_on"] == "any" and any(verification.problem for verification in verifications):
+    if failures and options["fail_on"] == "any":
         module.fail_json(**result)
     module.exit_json(**result)
 

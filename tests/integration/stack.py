@@ -72,6 +72,7 @@ class Stack:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=900,
+            check=False,
         )
         return Run(done.returncode, done.stdout)
 
@@ -150,7 +151,9 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         tls = ["+tls", str(self.pki / f"{client}.key"), str(self.pki / f"{client}.crt"), "+cf", self.ca]
         peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", "localhost", str(self.dicom_port)]
-        return subprocess.run([program, *tls, *peer, *arguments], capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            [program, *tls, *peer, *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
 
 
 def descendants(pid: int) -> list[int]:
@@ -164,7 +167,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0 or not check, f"docker {' '.join(arguments)}: {done.stderr}"
     return done.stdout.strip()
 

@@ -27,7 +27,7 @@ def test_killed_while_images_arrive(stack: Stack, part: str) -> None:
     killer.start()
     study, acknowledged, refused = generate_uid(), {}, 0
     association = associate(stack)
-    for _ in range(IMAGES):
+    for _unused in range(IMAGES):
         if not association.is_established:
             time.sleep(0.5)
             association = associate(stack)

@@ -21,7 +21,7 @@ def ask(stack: Stack, _number: int) -> int:
 def test_many_requests_and_a_restart(stack: Stack) -> None:
     orthanc = stack.container("orthanc")
     before = container_id(orthanc), docker("inspect", "--format", "{{.RestartCount}}", orthanc)
-    for _ in range(2):
+    for _unused in range(2):
         with ThreadPoolExecutor(CLIENTS) as clients:
             codes = Counter(clients.map(lambda number: ask(stack, number), range(REQUESTS)))
         assert codes == {200: REQUESTS}

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Makes a minimal Debian base image with debootstrap and imports it into the Docker engine.
 #

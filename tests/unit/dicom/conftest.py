@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from dicom_peers import STORED_CLASSES, STORED_SYNTAXES, Archive, Authority, Ran
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
+from stand_ins import STORED_CLASSES, STORED_SYNTAXES, Archive, Authority, Ran
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def listener() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
         def serve() -> None:
             while not stop.is_set():
                 try:
-                    connection, _ = server.accept()
+                    connection, _unused = server.accept()
                 except OSError:
                     return
                 threading.Thread(target=treat, args=(connection,), daemon=True).start()

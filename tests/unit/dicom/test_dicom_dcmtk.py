@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
     SAMPLES,
@@ -20,10 +20,14 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
     write_whole,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
-from dicom_peers import peer_at
+from stand_ins import peer_at as hasty_peer_at
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"
+
+
+def peer_at(port, tls=None):
+    return hasty_peer_at(port, tls, timeouts=Timeouts(20, 20, 20, 20))
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def storescp(tmp_path) -> Iterator:
             port = free.getsockname()[1]
         command = [STORESCP, "-aet", "ORTHANC", "-od", str(tmp_path), "+xa", "+B", *options, str(port)]
         processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        for _ in range(100):
+        for _attempt in range(100):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return port

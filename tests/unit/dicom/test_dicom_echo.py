@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -15,8 +20,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
-from dicom_peers import server_context
+from stand_ins import server_context
 
+COLLECTIONS = Path(__file__).resolve().parents[3] / ".venv" / "collections"
 DEFAULTS = {name: spec.get("default") for name, spec in PEER_ARGUMENTS.items()}
 
 
@@ -35,6 +41,11 @@ def test_the_documented_options_are_the_options():
 def test_the_failures_that_are_named_are_documented():
     notes = " ".join(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["notes"])
     assert [name for name in get_args(FailureName) if f"V(ignore:{name})" not in notes] == []
+
+
+def test_the_failures_that_are_named_are_in_the_guide():
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "check-a-peer.md").read_text(encoding="utf-8")
+    assert [name for name in get_args(FailureName) if f"| `{name}` |" not in guide] == []
 
 
 @pytest.mark.parametrize(
@@ -137,8 +148,8 @@ def test_the_module_names_all_problems_at_once_and_asks_nobody(run_module):
         "host",
         "port",
         "called_aet",
-        "count",
         "ca_file",
+        "count",
     ]
     assert all(problem in ran.result["msg"] for problem in ran.result["problems"])
 
@@ -163,8 +174,23 @@ def test_the_module_over_mutual_tls(run_module, archive, authority):
     assert "a-secret-phrase" not in str(ran.result)
 
 
-def test_the_module_says_which_library_is_missing(run_module, monkeypatch):
-    monkeypatch.setattr(dicom_echo, "IMPORT_ERROR", "Traceback")
-    ran = run_module(dicom_echo, {"host": "a", "called_aet": "A"})
-    assert ran.failed
-    assert "pynetdicom" in ran.result["msg"]
+@pytest.mark.parametrize("library", ["pynetdicom", "pydicom", "cryptography"])
+def test_the_module_says_which_library_is_missing(library, tmp_path):
+    """In a process of its own, in which it cannot be imported."""
+    arguments = tmp_path / "arguments.json"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"host": "127.0.0.1", "called_aet": "ORTHANC"}}))
+    script = (
+        f"import runpy, sys; sys.modules[{library!r}] = None; sys.argv[1:] = [{str(arguments)!r}]; "
+        f"runpy.run_module({dicom_echo.__name__!r}, run_name='__main__')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = json.loads(ran.stdout)
+    assert result["failed"] is True
+    assert "Failed to import the required Python library" in result["msg"]
+    assert library in result["msg"]

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import shutil
+import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_send_progress, dicom_sending
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import data_set_fragments
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
     SAMPLES,
     new_study,
@@ -20,10 +28,11 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import proposals_for, send
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store
-from dicom_peers import peer_at, server_context
 from pydicom.uid import UID
 from pynetdicom.sop_class import CTImageStorage
+from stand_ins import peer_at, server_context
 
+WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
@@ -33,6 +42,10 @@ def study(tmp_path):
     for sample in samples(tmp_path, new_study(None, "ID", "NAME"), [*SAMPLES], copies=2):
         write_whole(sample)
     return tmp_path
+
+
+def patient_peer(port: int, tls: TlsOptions | None = None):
+    return peer_at(port, tls, timeouts=WIDE)
 
 
 def data_set_of(path: Path) -> bytes:
@@ -134,13 +147,70 @@ def test_every_file_of_pydicom_is_read_or_refused_in_words():
     assert found.problems == ()
 
 
+@contextlib.contextmanager
+def as_nobody() -> Iterator[Path]:
+    """A folder that is open to all, in which ``give_up_rights`` may be called: no file is closed to root."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    user = os.geteuid()
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+def give_up_rights() -> None:
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+
+
+def test_a_folder_that_cannot_be_read_is_refused():
+    """Whoever moves an archive must not leave a part of it behind unawares."""
+    with as_nobody() as folder:
+        (folder / "secret").mkdir(mode=0)
+        give_up_rights()
+        found = collect([str(folder)])
+    assert found.problems == (f"{folder}/secret: cannot be read: Permission denied",)
+
+
+def test_a_file_that_cannot_be_read_is_suspect():
+    with as_nobody() as folder:
+        (folder / "secret.dcm").touch(mode=0)
+        give_up_rights()
+        found = collect([str(folder)])
+    assert [(each.reason, each.suspect) for each in found.skipped] == [("cannot be read: Permission denied", True)]
+
+
+def test_files_come_in_the_order_of_their_paths(study):
+    for name in ("a-b", "a"):
+        (study / name).mkdir()
+    (study / "ct-000001.dcm").rename(study / "a" / "1.dcm")
+    (study / "ct-000002.dcm").rename(study / "a-b" / "1.dcm")
+    (study / "link.dcm").symlink_to(study / "mr.dcm")
+    (study / "loop").symlink_to(study)
+    paths = [str(each.path.relative_to(study)) for each in collect([str(study)]).instances]
+    assert paths[:2] == ["a/1.dcm", "a-b/1.dcm"]
+    assert paths == sorted(paths, key=lambda path: Path(path).parts)
+    assert "link.dcm" in paths
+    assert len(paths) == 7
+
+
+def test_what_is_damaged_is_told_from_what_is_no_dicom(study):
+    (study / "README").write_text("no DICOM")
+    (study / "torn.dcm").write_bytes((study / "mr.dcm").read_bytes()[:340])
+    skipped = {each.path.name: each for each in collect([str(study)]).skipped}
+    assert (skipped["README"].suspect, skipped["torn.dcm"].suspect) == (False, True)
+    assert "lacks " in skipped["torn.dcm"].reason
+
+
 # Sending
 
 
 def test_the_archive_gets_the_very_bytes_of_the_files(archive, study):
     scp = archive()
     instances = collect([str(study)]).instances
-    sending = send(peer_at(scp.port), instances)
+    sending = send(patient_peer(scp.port), instances)
     assert sending.failed == ()
     assert len(sending.stored) == 6
     assert scp.stored == {each.sop_instance_uid: data_set_of(each.path) for each in instances}
@@ -151,7 +221,7 @@ def test_over_mutual_tls(archive, study, authority):
     scp = archive(tls=server_context(authority, authority.issue("store-server"), demand=True))
     mine = TlsOptions("localhost", str(authority.file), None, *authority.issue("store-client"))
     instances = collect([str(study)]).instances
-    assert send(peer_at(scp.port, mine), instances).failed == ()
+    assert send(patient_peer(scp.port, mine), instances).failed == ()
     assert scp.stored == {each.sop_instance_uid: data_set_of(each.path) for each in instances}
 
 
@@ -175,12 +245,12 @@ def test_one_context_for_each_sop_class_and_transfer_syntax(study):
 def test_more_contexts_than_an_association_can_have(archive, study, monkeypatch):
     monkeypatch.setattr(dicom_sending, "CONTEXTS_AN_ASSOCIATION", 2)
     scp = archive()
-    assert len(send(peer_at(scp.port), collect([str(study)]).instances).stored) == len(scp.stored) == 6
+    assert len(send(patient_peer(scp.port), collect([str(study)]).instances).stored) == len(scp.stored) == 6
 
 
 def test_a_refused_context_keeps_only_its_own_instances_back(archive, study):
     scp = archive(contexts=[(CTImageStorage, ["1.2.840.10008.1.2.1"])])
-    sending = send(peer_at(scp.port), collect([str(study)]).instances)
+    sending = send(patient_peer(scp.port), collect([str(study)]).instances)
     assert [outcome.instance.path.name for outcome in sending.stored] == ["ct-000001.dcm", "ct-000002.dcm"]
     assert {outcome.failure for outcome in sending.failed} == {"presentation_context_refused"}
     assert "did not store 4 of 6" in sending.sentence
@@ -191,7 +261,7 @@ def test_a_refused_context_keeps_only_its_own_instances_back(archive, study):
 def test_statuses_are_told_in_words(archive, study):
     answers = iter([0xA700, 0xB000, 0xC123, 0x0000, 0x0124, 0x0000])
     scp = archive(status=lambda event: next(answers))
-    sending = send(peer_at(scp.port), collect([str(study)]).instances)
+    sending = send(patient_peer(scp.port), collect([str(study)]).instances)
     assert [outcome.stored for outcome in sending.outcomes] == [False, True, False, True, False, True]
     assert [outcome.status for outcome in sending.failed] == [0xA700, 0xC123, 0x0124]
     assert "out of resources (A700)" in sending.sentence
@@ -206,7 +276,7 @@ def test_an_association_that_ends_half_way(archive, study):
         return 0x0000
 
     seen: list = []
-    sending = send(peer_at(archive(status=abort_the_third).port), collect([str(study)]).instances)
+    sending = send(patient_peer(archive(status=abort_the_third).port), collect([str(study)]).instances)
     assert [outcome.stored for outcome in sending.outcomes] == [True, True, False, False, False, False]
     assert {outcome.failure for outcome in sending.failed} <= {"association_aborted", "connection_closed"}
 
@@ -232,7 +302,7 @@ def test_the_module_sends(run_module, archive, study):
     options = {"host": "127.0.0.1", "port": scp.port, "called_aet": "ORTHANC", "paths": [str(study)]}
     announced = run_module(dicom_store, options, check_mode=True)
     assert announced.result["changed"] is True
-    assert "6 instances would be sent" in announced.result["msg"]
+    assert "6 of 6 instances would be sent" in announced.result["msg"]
     assert announced.result["summary"]["failed"] == 0
     assert scp.stored == {}
 
@@ -247,7 +317,9 @@ def test_the_module_sends(run_module, archive, study):
         "study_instance_uid",
         "status",
         "status_text",
+        "failure",
         "stored",
+        "already_stored",
     }
     assert ran.result["instances"][0]["status"] == "0000"
 
@@ -267,3 +339,179 @@ def test_the_module_names_files_that_are_none(run_module, tmp_path):
     ran = run_module(dicom_store, options)
     assert ran.failed
     assert ran.result["problems"][0].startswith("paths: ")
+
+
+# The module's journal, progress and result
+
+
+def told_to_send(scp, study, **options):
+    return {"host": "127.0.0.1", "port": scp.port, "called_aet": "ORTHANC", "paths": [str(study)], **options}
+
+
+def test_the_module_goes_on_where_it_was(run_module, archive, study, tmp_path_factory):
+    journal = tmp_path_factory.mktemp("state") / "journal"
+    answers = iter([0x0000, 0xA700, 0xB000, 0xA700, 0x0000, 0x0000])
+    sent = []
+
+    def answer(event):
+        sent.append(event.request.AffectedSOPInstanceUID)
+        return next(answers, 0x0000)
+
+    options = told_to_send(archive(status=answer), study, journal=str(journal))
+    announced = run_module(dicom_store, options, check_mode=True)
+    assert "6 of 6 instances would be sent" in announced.result["msg"]
+    assert not journal.exists()
+
+    first = run_module(dicom_store, {**options, "fail_on": "never"})
+    assert first.result["summary"]["stored"] == 4
+    assert journal.stat().st_mode & 0o777 == 0o600
+    before = journal.read_bytes()
+    announced = run_module(dicom_store, options, check_mode=True)
+    assert announced.result["changed"] is True
+    assert "2 of 6 instances would be sent" in announced.result["msg"]
+    assert [each["already_stored"] for each in announced.result["instances"]] == [True, False, True, False, True, True]
+    assert journal.read_bytes() == before
+
+    sent.clear()
+    second = run_module(dicom_store, {**options, "associations": 4})
+    assert not second.failed
+    assert sorted(sent) == sorted(first.result["instances"][position]["sop_instance_uid"] for position in (1, 3))
+    assert second.result["changed"] is True
+    assert {key: second.result["summary"][key] for key in ("count", "stored", "already_stored", "failed")} == {
+        "count": 6,
+        "stored": 2,
+        "already_stored": 4,
+        "failed": 0,
+    }
+    assert "stored 2 of 6 instances. It had stored 4 already" in second.result["msg"]
+    assert second.result["instances"][2] == {
+        **first.result["instances"][2],
+        "status": "B000",
+        "status_text": "not sent again: the journal has stored, but data elements were coerced (B000)",
+        "stored": False,
+        "already_stored": True,
+    }
+
+
+def test_a_complete_journal_connects_nowhere(run_module, listener, study, tmp_path):
+    """The peer is one that counts whoever comes, and is no DICOM service at all."""
+    connections = []
+    port = listener(connections.append)
+    state = tmp_path / "state"
+    state.mkdir()
+    with Journal.open(state / "journal", peer_at(port)) as journal:
+        for instance in collect([str(study)]).instances:
+            journal.record(instance, 0x0000)
+    options = {"host": "127.0.0.1", "port": port, "called_aet": "ORTHANC", "paths": [str(study)]}
+    ran = run_module(dicom_store, {**options, "journal": str(state / "journal"), "associations": 4})
+    assert not ran.failed
+    assert ran.result["changed"] is False
+    assert ran.result["summary"]["already_stored"] == 6
+    assert "has stored all 6 instances already" in ran.result["msg"]
+    assert connections == []
+    assert run_module(dicom_store, options).failed  # without the journal it would have come
+    assert connections != []
+
+
+@pytest.mark.parametrize("option", ["journal", "progress"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"a diary\n"])
+def test_files_that_cannot_be_used_are_refused_before_anything_is_sent(
+    run_module, archive, study, tmp_path, option, content
+):
+    scp = archive()
+    file = tmp_path / "none" / "file" if content is None else tmp_path / "other"
+    if content is not None:
+        file.write_bytes(content)
+    ran = run_module(dicom_store, told_to_send(scp, study, **{option: str(file)}))
+    if (option, content) == ("journal", b""):  # what a crash leaves that comes before the first line
+        assert not ran.failed
+        return
+    assert ran.failed
+    assert ran.result["msg"].startswith(f"Nothing was sent. {option}: {file}: ")
+    assert scp.stored == {}
+    if content is not None:
+        assert file.read_bytes() == content
+
+
+def test_journal_and_progress_are_two_files(run_module, archive, study, tmp_path):
+    same = str(tmp_path / "file")
+    ran = run_module(dicom_store, told_to_send(archive(), study, journal=same, progress=same, associations=17))
+    assert [problem.partition(":")[0] for problem in ran.result["problems"]] == ["associations", "progress"]
+
+
+def test_progress_can_be_watched(run_module, archive, study, tmp_path_factory, monkeypatch):
+    """The peer answers for the last instance only when the file says that all others are stored."""
+    monkeypatch.setattr(dicom_send_progress, "INTERVAL_SECONDS", 0.02)
+    progress = tmp_path_factory.mktemp("state") / "progress.json"
+    seen = []
+
+    def answer(event):
+        until = time.monotonic() + 20
+        while len(requests) == 5 and time.monotonic() < until:
+            seen.append(json.loads(progress.read_text()))
+            if seen[-1]["stored"] == 4 and seen[-1]["failed"] == 1:
+                break
+        requests.append(event)
+        return 0xA700 if len(requests) == 2 else 0x0000
+
+    requests = []
+    options = told_to_send(archive(status=answer), study, progress=str(progress), fail_on="never")
+    ran = run_module(dicom_store, options)
+    while_sending, at_end = seen[-1], json.loads(progress.read_text())
+    assert while_sending["state"] == "sending"
+    assert (while_sending["stored"], while_sending["failed"], while_sending["left"]) == (4, 1, 1)
+    assert while_sending["bytes"] > 0
+    assert while_sending["bytes_left"] > 0
+    assert while_sending["bytes_per_second"] > 0
+    assert while_sending["estimated_end"] >= while_sending["updated"]
+    assert at_end["state"] == "ended"
+    assert {key: at_end[key] for key in ("count", "stored", "failed", "already_stored", "left", "bytes_left")} == {
+        "count": 6,
+        "stored": 5,
+        "failed": 1,
+        "already_stored": 0,
+        "left": 0,
+        "bytes_left": 0,
+    }
+    assert at_end["bytes"] == ran.result["summary"]["bytes"]
+    assert at_end["estimated_end"] is None
+    assert progress.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in progress.parent.iterdir()] == ["progress.json"]
+
+    assert not run_module(dicom_store, options).failed  # the file of a former run is ours
+
+
+def test_a_progress_file_that_goes_away_does_not_stop_the_sending(run_module, archive, study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("state") / "deep"
+    folder.mkdir()
+
+    def answer(event):
+        shutil.rmtree(folder, ignore_errors=True)
+        return 0x0000
+
+    ran = run_module(dicom_store, told_to_send(archive(status=answer), study, progress=str(folder / "progress")))
+    assert not ran.failed
+    assert ran.result["summary"]["stored"] == 6
+    assert f"{folder}/progress: cannot be written" in str(ran.result["warnings"])
+
+
+@pytest.mark.parametrize(("which", "returned"), [("all", 6), ("failed", 2), ("none", 0)])
+def test_the_instances_that_are_asked_for_are_returned(run_module, archive, study, which, returned):
+    (study / "README").write_text("no DICOM")
+    answers = iter([0xA700, 0x0000, 0x0000, 0xA700, 0x0000, 0x0000])
+    scp = archive(status=lambda event: next(answers))
+    ran = run_module(dicom_store, told_to_send(scp, study, return_instances=which, fail_on="never"))
+    assert len(ran.result["instances"]) == returned
+    assert len(ran.result["not_instances"]) == (0 if which == "none" else 1)
+    assert ran.result["summary"]["not_instances"] == 1
+    assert ran.result["summary"]["stored"] == 4
+    assert ran.result["summary"]["failures"][0]["count"] == ran.result["summary"]["failed"] == 2
+    assert ran.result["failure"] == "dimse_status"
+
+
+def test_the_module_warns_of_damaged_files(run_module, archive, study):
+    (study / "torn.dcm").write_bytes((study / "mr.dcm").read_bytes()[:340])
+    ran = run_module(dicom_store, told_to_send(archive(), study))
+    assert not ran.failed
+    assert "1 files were passed over that may be damaged DICOM instances" in str(ran.result["warnings"])
+    assert ran.result["not_instances"][0]["suspect"] is True

@@ -25,7 +25,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import Archive, archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
-from dicom_peers import DAY, server_context
+from stand_ins import DAY, server_context
 
 
 @dataclass
@@ -84,7 +84,7 @@ def handler_of(state: DicomWebServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_unused: object) -> None:
             pass
 
     return Handler
@@ -101,7 +101,7 @@ def serve() -> Iterator:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         state.url = f"http{'s' if tls else ''}://localhost:{server.server_address[1]}/dicom-web"
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        server.handle_error = lambda *_unused: None  # type: ignore[method-assign]
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
         return state
@@ -144,6 +144,7 @@ def test_all_come_back(run_module, server, study):
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study)]})
     assert not ran.failed, ran.result["msg"]
     assert ran.result["changed"] is False
+    assert ran.result["failure"] is None
     assert len(ran.result["instances"]) == 5
     for instance in ran.result["instances"]:
         assert instance["found"] and instance["retrieved"] and instance["pixel_data_identical"] and instance["verified"]
@@ -168,6 +169,8 @@ def test_what_is_not_found(run_module, server, study):
     assert ran.failed
     assert "does not give back 1 of 5" in ran.result["msg"]
     assert "QIDO-RS: the archive does not find it" in ran.result["msg"]
+    assert ran.result["failure"] == "not_found"
+    assert [instance["failure"] for instance in ran.result["instances"]].count("not_found") == 1
     assert [instance["found"] for instance in ran.result["instances"]].count(False) == 1
 
 
@@ -177,6 +180,7 @@ def test_fail_on_never(run_module, server, study):
     assert not ran.failed
     assert not any(instance["verified"] for instance in ran.result["instances"])
     assert "and 2 more" in ran.result["msg"]
+    assert ran.result["failure"] == "not_found"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +199,7 @@ def test_what_differs(run_module, server, study, stem, alter, said):
     assert ran.failed
     assert "does not give back 1 of 5" in ran.result["msg"]
     assert "comparison: " in ran.result["msg"]
+    assert ran.result["failure"] == "different"
     assert said in ran.result["msg"]
 
 
@@ -203,6 +208,7 @@ def test_an_instance_that_cannot_be_retrieved(run_module, server, study):
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")]})
     assert ran.failed
     assert "WADO-RS: the archive answered HTTP 500" in ran.result["msg"]
+    assert ran.result["failure"] == ran.result["instances"][0]["failure"] == "http_status"
     assert ran.result["instances"][0]["found"] is True
     assert ran.result["instances"][0]["retrieved"] is False
 
@@ -213,6 +219,7 @@ def test_an_instance_that_is_rubbish(run_module, server, study, body):
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")]})
     assert ran.failed
     assert "WADO-RS: the answer cannot be decoded" in ran.result["msg"]
+    assert ran.result["failure"] == "answer_not_decoded"
 
 
 @pytest.mark.parametrize("body", [b'["a"]', b'[{"x": 1}]', b"3"])
@@ -221,6 +228,7 @@ def test_an_index_that_is_rubbish(run_module, server, study, body):
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")]})
     assert ran.failed
     assert "QIDO-RS: " in ran.result["msg"]
+    assert ran.result["failure"] == "answer_not_decoded"
 
 
 def test_an_index_that_ignores_the_question(run_module, server, study):
@@ -241,26 +249,33 @@ def test_credentials(run_module, server, study):
     right = run_module(dicomweb_verify, {**options, "username": "acceptance", "password": "a-secret-phrase"})
     assert "HTTP 401" in without.result["msg"]
     assert "does not let the user acceptance in" in wrong.result["msg"]
+    assert without.result["failure"] == wrong.result["failure"] == "not_authenticated"
     assert "a-wrong-phrase" not in str(wrong.result)
     assert not right.failed
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
-    [(403, "forbids QIDO-RS"), (404, "Is it the DICOMweb root"), (503, "QIDO-RS: the archive answered")],
+    ("status", "said", "failure"),
+    [
+        (403, "forbids QIDO-RS", "forbidden"),
+        (404, "Is it the DICOMweb root", "not_dicomweb"),
+        (503, "QIDO-RS: the archive answered", "http_status"),
+    ],
 )
-def test_statuses(run_module, server, study, status, said):
+def test_statuses(run_module, server, study, status, said, failure):
     server.status["qido"] = status
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")]})
     assert ran.failed
     assert said in ran.result["msg"]
     assert f"HTTP {status}" in ran.result["msg"]
+    assert ran.result["failure"] == failure
 
 
 def test_a_login_page_instead_of_an_answer(run_module, server, study):
     server.bodies["qido"] = b"<html>Please sign in</html>"
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")]})
     assert "something else than DICOM JSON" in ran.result["msg"]
+    assert ran.result["failure"] == "not_dicomweb"
 
 
 def test_nobody_there(run_module, study):
@@ -268,6 +283,7 @@ def test_nobody_there(run_module, study):
     assert ran.failed
     assert "cannot be reached" in ran.result["msg"]
     assert "Connection refused" in ran.result["msg"]
+    assert ran.result["failure"] == "unreachable"
 
 
 def test_too_slow(run_module, server, study):
@@ -275,6 +291,7 @@ def test_too_slow(run_module, server, study):
     ran = run_module(dicomweb_verify, {"url": server.url, "paths": [str(study / "ct.dcm")], "timeout_seconds": 0.2})
     assert ran.failed
     assert "within 0.2 s" in ran.result["msg"]
+    assert ran.result["failure"] == "timeout"
 
 
 def test_over_tls(run_module, serve, study, authority, stranger, monkeypatch):
@@ -288,6 +305,7 @@ def test_over_tls(run_module, serve, study, authority, stranger, monkeypatch):
     assert not trusted.failed, trusted.result["msg"]
     assert unknown.failed
     assert "certificate" in unknown.result["msg"] and "is not accepted" in unknown.result["msg"]
+    assert unknown.result["failure"] == "certificate_not_accepted"
     assert not unverified.failed
 
 

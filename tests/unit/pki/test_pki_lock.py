@@ -20,10 +20,10 @@ def test_two_runs_at_once_make_one_pki(pki, server, client):
     entries = [server, *({**client, "name": f"ct-{number}"} for number in range(8))]
     fork = multiprocessing.get_context("fork")
     start, results = fork.Barrier(3), fork.Queue()
-    runs = [fork.Process(target=run_at_once, args=(pki, start, results, entries)) for _ in range(3)]
+    runs = [fork.Process(target=run_at_once, args=(pki, start, results, entries)) for _unused in range(3)]
     for run in runs:
         run.start()
-    assert sorted(results.get(timeout=60) for _ in runs) == [False, False, True]
+    assert sorted(results.get(timeout=60) for _unused in runs) == [False, False, True]
     for run in runs:
         run.join()
     assert all(pki.verify(entry["name"]) == "OK" for entry in entries)

@@ -318,7 +318,12 @@ def echoscu(port: int, world: World, client: str | None, *options: str | Path) -
     # DCMTK leaves Nagle on: without this, each answer waits for a delayed acknowledgement.
     environment = {**os.environ, "TCP_NODELAY": "1"}
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=WAIT_SECONDS, env=environment
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        env=environment,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

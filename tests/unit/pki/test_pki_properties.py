@@ -141,7 +141,7 @@ def declarations(draw: st.DrawFn) -> list[Step]:
     first = {name: draw(leaves(name)) for name in ("a-1", "b.c_2")}
     pool = {name: [leaf, draw(changed(leaf)), draw(changed(leaf) | leaves(name))] for name, leaf in first.items()}
     steps = []
-    for _ in range(draw(st.integers(2, 3))):
+    for _unused in range(draw(st.integers(2, 3))):
         states = {name: draw(st.sampled_from(["present"] * 6 + ["revoked"] * 2 + ["absent", None])) for name in pool}
         chosen = [(draw(st.sampled_from(pool[name])), state) for name, state in states.items() if state]
         steps.append(
@@ -303,7 +303,8 @@ def read_names(text: str) -> frozenset[str]:
     kinds = {"DNS": "DNS", "IP Address": "IP", "URI": "URI", "email": "email"}
     names = [part.partition(":") for part in found[1].split(", ")] if found else []
     return frozenset(
-        f"{kinds[kind]}:{ipaddress.ip_address(value) if kind == 'IP Address' else value}" for kind, _, value in names
+        f"{kinds[kind]}:{ipaddress.ip_address(value) if kind == 'IP Address' else value}"
+        for kind, _unused, value in names
     )
 
 
