@@ -456,25 +456,18 @@ failure:
   sample: ca_key_passphrase
 """
 
-import traceback
 from datetime import UTC, datetime
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.apply import apply_plan
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.current import read_current
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.errors import PkiError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.layout import Layout
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.lock import locked
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.parse import parse_spec
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.plan import make_plan
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.report import build_diff, build_report
-
-try:
-    import cryptography
-
-    CRYPTOGRAPHY_IMPORT_ERROR = None
-except ImportError:
-    CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
 
 KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 
@@ -530,7 +523,8 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    require_cryptography(module)
+    if problem := library_problem():
+        module.fail_json(**problem)
     now = datetime.now(UTC)
     try:
         desired = parse_spec(module.params)
@@ -546,14 +540,6 @@ def main() -> None:
 
     result = build_report(plan, layout, after, now, done=not module.check_mode)
     module.exit_json(**result, diff=build_diff(plan, before, now))
-
-
-def require_cryptography(module: AnsibleModule) -> None:
-    if CRYPTOGRAPHY_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("cryptography >= 38"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
-    if int(cryptography.__version__.partition(".")[0]) < 38:
-        found = f"cryptography {cryptography.__version__} is too old. "
-        module.fail_json(msg=found + missing_required_lib("cryptography >= 38"))
 
 
 if __name__ == "__main__":

@@ -378,21 +378,14 @@ expires_next:
   type: dict
 """
 
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.files import Limits
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.report import Survey, build_report
-
-try:
-    import cryptography
-
-    CRYPTOGRAPHY_IMPORT_ERROR = None
-except ImportError:
-    CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
@@ -406,7 +399,8 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    require_cryptography(module)
+    if problem := library_problem():
+        module.fail_json(**problem)
     options = module.params
     problems = option_problems(options)
     if problems:
@@ -430,14 +424,6 @@ def option_problems(options: dict[str, Any]) -> list[str]:
     if options["warn_days"] < 0:
         problems.append(f"warn_days: {options['warn_days']} is below 0")
     return problems
-
-
-def require_cryptography(module: AnsibleModule) -> None:
-    if CRYPTOGRAPHY_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("cryptography >= 38"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
-    if int(cryptography.__version__.partition(".")[0]) < 38:
-        found = f"cryptography {cryptography.__version__} is too old. "
-        module.fail_json(msg=found + missing_required_lib("cryptography >= 38"))
 
 
 if __name__ == "__main__":

@@ -11,4 +11,5 @@
 ``apply``    doing it, under a ``lock``, in an order that the next run can always finish (``authority``: the
              cryptography)
 ``report``   what the module returns, and its diff
+``library``  whether cryptography is there
 """

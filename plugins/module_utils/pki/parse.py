@@ -53,35 +53,27 @@ def parse_spec(params: Mapping[str, Any]) -> PkiSpec:
 
 
 def _parse_authorities(entry: Mapping[str, Any], problems: list[str]) -> tuple[AuthoritySpec, AuthoritySpec | None]:
-    constraints = _parse_constraints(entry["name_constraints"] or {}, problems)
     below = entry["intermediate"]
     path_length = entry["path_length"]
-    root = AuthoritySpec(
-        tier=Tier.ROOT,
-        common_name=entry["common_name"].strip(),
-        organization=entry["organization"],
-        key_type=KeyType(entry["key_type"]),
-        valid_days=entry["valid_days"],
-        passphrase=_secret(entry["passphrase"]),
-        generation=entry["generation"],
-        path_length=(1 if below else 0) if path_length is None else path_length,
-        name_constraints=constraints,
-    )
-    if below is None:
-        return root, None
-    intermediate = AuthoritySpec(
-        tier=Tier.INTERMEDIATE,
-        common_name=below["common_name"].strip(),
-        organization=entry["organization"],
-        key_type=KeyType(below["key_type"]),
-        valid_days=below["valid_days"],
-        passphrase=_secret(below["passphrase"]),
-        generation=below["generation"],
-        path_length=0,
-        # Some verifiers do not look at the constraints of a trust anchor (RFC 5280 §6.1.1): so they are in both.
-        name_constraints=constraints,
-    )
-    return root, intermediate
+    if path_length is None:
+        path_length = 1 if below else 0
+    # Some verifiers do not look at the constraints of a trust anchor (RFC 5280 §6.1.1): so they are in both.
+    constraints = _parse_constraints(entry["name_constraints"] or {}, problems)
+
+    def parse(tier: Tier, ca: Mapping[str, Any], path_length: int) -> AuthoritySpec:
+        return AuthoritySpec(
+            tier=tier,
+            common_name=ca["common_name"].strip(),
+            organization=entry["organization"],
+            key_type=KeyType(ca["key_type"]),
+            valid_days=ca["valid_days"],
+            passphrase=_secret(ca["passphrase"]),
+            generation=ca["generation"],
+            path_length=path_length,
+            name_constraints=constraints,
+        )
+
+    return parse(Tier.ROOT, entry, path_length), parse(Tier.INTERMEDIATE, below, 0) if below else None
 
 
 def _parse_constraints(entry: Mapping[str, Any], problems: list[str]) -> NameConstraints:

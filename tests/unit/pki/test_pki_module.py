@@ -82,6 +82,6 @@ def test_missing_library_is_named():
 
 
 def test_old_library_is_named(pki, server, monkeypatch):
-    monkeypatch.setattr(module.cryptography, "__version__", "3.4.8")
+    monkeypatch.setattr("cryptography.__version__", "3.4.8")
     assert "cryptography 3.4.8 is too old" in pki.run(server, fails=True)["msg"]
     assert not pki.path.exists()
