@@ -109,7 +109,7 @@ def _read_authorities(
                 f"Comparing the declaration with {below}", "the folder has an intermediate CA, and none is declared"
             )
         root = read_in_place(layout, spec.root, former_roots, has_issued=has_issued, may_be_offline=False)
-        return root, None, former_roots
+        return root, None, _without(root, former_roots)
 
     former = read_former(layout, spec.intermediate)
     intermediate = read_in_place(
@@ -126,7 +126,12 @@ def _read_authorities(
         has_issued=has_issued or intermediate.certificate is not None,
         may_be_offline=intermediate.certificate is not None,
     )
-    return root, intermediate, (*former_roots, *former)
+    return root, intermediate, (*_without(root, former_roots), *_without(intermediate, former))
+
+
+def _without(in_place: StoredAuthority, former: tuple[StoredAuthority, ...]) -> tuple[StoredAuthority, ...]:
+    """Those that are former indeed: a run may have been cut off after it had copied the one in place."""
+    return tuple(ca for ca in former if ca.generation != in_place.generation)
 
 
 def _is_named_by(entry: IssuedCertificate, spec: AuthoritySpec) -> bool:

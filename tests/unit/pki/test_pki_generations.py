@@ -138,6 +138,22 @@ def test_new_root_takes_a_new_intermediate(pki, server, client):
     assert pki.run(server, client, {"name": "mr-1", "usage": ["client"]}, ca=both)["changed"] is False
 
 
+def test_two_new_keys_cut_off_anywhere(pki, server, client, monkeypatch):
+    pki.run(server, client, ca=TWO_TIERS)
+    both = {**with_intermediate(generation=2), "generation": 2}
+    for writes in cut_off_at_each_write(pki, monkeypatch, server, client, ca=both):
+        assert writes == 2 * (2 + 2) + 1 + 1 + 5
+        assert names_in_bundle(pki) == ["Test root G2", "Test root"]
+        for name in ("pacs", "ct-1"):
+            assert verify_chain(pki, name) == "OK"
+        pki.run(server, {**client, "state": "revoked"}, ca=both)
+        assert "certificate revoked" in verify_chain(pki, "ct-1")
+        pki.later(days=370)
+        pki.run(server, ca=both)
+        assert verify_chain(pki, "pacs") == "OK"
+        pki.later(days=-370)
+
+
 def test_new_generation_in_place_of_a_root_that_is_offline(pki, server):
     pki.run(server, ca=TWO_TIERS)
     pki.file("ca.key").unlink()
