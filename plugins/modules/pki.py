@@ -98,8 +98,11 @@ options:
         description:
           - An intermediate CA under this one, which issues the certificates instead.
           - Then C(ca.key) can be kept offline. Move it out of the folder, and bring it back when a run says that it
-            is needed, and what for. That is when a CA certificate has to be renewed, or a generation raised. The
-            root's own CRL lives as long as the intermediate CA, so that it does not need the key.
+            is needed, and what for. That is when a CA certificate has to be renewed, at the latest O(renew_before_days)
+            before its end, or for a new generation of the intermediate CA. The root's own CRL lives as long as the
+            intermediate CA, so that it does not need the key.
+          - Under a root that has issued already, it makes a new root certificate (O(ca.path_length)). Give that to
+            all peers first, for the old one allows no intermediate CA.
           - Certificates that the root has issued before stay valid until they are renewed. Until then the root's key
             is needed to renew its CRL.
           - Once made, it has to stay in the declaration.
@@ -193,10 +196,12 @@ options:
     type: int
     default: 30
   owner:
-    description: Name or number of the user that owns the folder and all files. By default they are left as they come.
+    description:
+      - Name or number of the user that owns the folder and all files. Only root may give it.
+      - By default each file belongs to whoever runs the module when it is written.
     type: str
   group:
-    description: Name or number of the group of the folder and all files. By default they are left as they come.
+    description: Name or number of the group of the folder and all files. By default as for O(owner).
     type: str
   mode:
     description:
@@ -346,7 +351,7 @@ intermediate_ca:
   returned: success
   type: dict
 former_cas:
-  description: CAs of former generations that are still in use, in the terms of RV(ca).
+  description: CAs of former generations that are still in use, in the terms of RV(ca), without RV(ca.bundle).
   returned: success
   type: list
   elements: dict

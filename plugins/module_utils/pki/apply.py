@@ -53,6 +53,10 @@ class _Run:
             with _writing(change.path):
                 apply_attributes(change.path, change.mode, self.ownership)
 
+        passphrases = {ca.spec.tier: ca.spec.passphrase for ca in plan.authorities}
+        for ca in plan.former_to_encrypt:
+            self._keep_former(ca, passphrases[ca.tier])
+
         keys = self._generate_keys()
         root = self._apply_authority(plan.root, current.root, None, keys)
         authorities = {Tier.ROOT: root}
@@ -119,10 +123,10 @@ class _Run:
         files = self.layout.former_files(ca.tier, ca.generation)
         with _writing(self.layout.former):
             make_folder(self.layout.former, self.ownership)
-        if ca.key:
-            self._write(files.private_key, key_pem(ca.key, passphrase), CA_KEY_MODE)
         if ca.certificate:
             self._write(files.certificate, certificate_pem(ca.certificate), PUBLIC_MODE)
+        if ca.key:
+            self._write(files.private_key, key_pem(ca.key, passphrase), CA_KEY_MODE)
 
     # --- revocation
 

@@ -58,9 +58,28 @@ class NameConstraints:
     def allow(self, name: AltName) -> bool:
         permitted = [subtree for subtree in self.permitted if subtree.kind is name.kind]
         excluded = [subtree for subtree in self.excluded if subtree.kind is name.kind]
+        if name.kind is NameKind.URI and (permitted or excluded) and not _has_plain_host(name.value):
+            return False
         if permitted and not _any_covers(permitted, name):
             return False
-        return not _any_covers(excluded, name)
+        return not _any_covers(excluded, name) and not any(_meets_wildcard(subtree, name) for subtree in excluded)
+
+
+def _has_plain_host(uri: str) -> bool:
+    """Whether there is a host in it that can be held against a subtree; any other URI must be refused."""
+    parts = urlsplit(uri)
+    if not parts.hostname or "@" in parts.netloc:
+        return False
+    try:
+        ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        return True
+    return False
+
+
+def _meets_wildcard(subtree: Subtree, name: AltName) -> bool:
+    """Whether ``name`` is a wildcard that some name within ``subtree`` matches."""
+    return name.value.startswith("*.") and subtree.value.endswith(name.value[1:])
 
 
 def _any_covers(subtrees: Iterable[Subtree], name: AltName) -> bool:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .errors import IntermediateUndeclaredError
+from .errors import FolderError, IntermediateUndeclaredError
 from .facts import is_consistent, revocations
 from .files import Found, list_files, read_file
-from .layout import Layout, Tier, parse_record_name
+from .layout import AuthorityFiles, Layout, Tier, parse_record_name
 from .ownership import AttributeChange, attribute_changes
-from .spec import AuthoritySpec, PkiSpec
+from .spec import PkiSpec
 from .stored_authorities import StoredAuthority, generation_named, read_former, read_in_place
 
 with suppress(ImportError):  # the module says so, with missing_required_lib
@@ -78,10 +78,12 @@ class Current:
 
 
 def read_current(spec: PkiSpec, layout: Layout) -> Current:
+    _refuse_links(layout)
     issued = _read_issued(layout)
     root, intermediate, former = _read_authorities(spec, layout, issued)
     authorities = [ca for ca in (intermediate, root, *former) if ca]
     crls = read_file(layout.crl, _load_crls)
+    names = {entry.name for entry in spec.certificates} | {entry.name for entry in issued}
     return Current(
         root=root,
         intermediate=intermediate,
@@ -93,14 +95,22 @@ def read_current(spec: PkiSpec, layout: Layout) -> Current:
         crls=crls,
         issued=issued,
         revoked=_read_revoked(layout, crls.value or (), authorities),
-        attributes=attribute_changes(layout, spec.ownership),
+        attributes=attribute_changes(layout, names, [_files_of(layout, ca) for ca in former], spec.ownership),
     )
+
+
+def _refuse_links(layout: Layout) -> None:
+    """Through a link, keys and the ledger would be read and written elsewhere."""
+    for folder in (layout.issued, layout.former):
+        if folder.is_symlink():
+            raise FolderError(f"Opening {folder}", "it is a link, and must be a folder")
 
 
 def _read_authorities(
     spec: PkiSpec, layout: Layout, issued: tuple[IssuedCertificate, ...]
 ) -> tuple[StoredAuthority, StoredAuthority | None, tuple[StoredAuthority, ...]]:
     former_roots = read_former(layout, spec.root)
+    leaves = [entry.certificate for entry in issued if entry.certificate]
     has_issued = bool(issued or former_roots)
     if spec.intermediate is None:
         below = layout.authority_files(Tier.INTERMEDIATE).certificate
@@ -108,34 +118,38 @@ def _read_authorities(
             raise IntermediateUndeclaredError(
                 f"Comparing the declaration with {below}", "the folder has an intermediate CA, and none is declared"
             )
-        root = read_in_place(layout, spec.root, former_roots, has_issued=has_issued, may_be_offline=False)
+        root = read_in_place(layout, spec.root, former_roots, leaves, has_issued=has_issued, may_be_offline=False)
         return root, None, _without(root, former_roots)
 
     former = read_former(layout, spec.intermediate)
+    named_by_it = any(generation_named(leaf.issuer, spec.intermediate) is not None for leaf in leaves)
     intermediate = read_in_place(
         layout,
         spec.intermediate,
         former,
-        has_issued=bool(former) or any(_is_named_by(entry, spec.intermediate) for entry in issued),
+        leaves,
+        has_issued=bool(former) or named_by_it,
         may_be_offline=False,
     )
+    authorities = [ca.certificate for ca in (intermediate, *former) if ca.certificate]
     root = read_in_place(
         layout,
         spec.root,
         former_roots,
+        [*leaves, *authorities],
         has_issued=has_issued or intermediate.certificate is not None,
         may_be_offline=intermediate.certificate is not None,
     )
     return root, intermediate, (*_without(root, former_roots), *_without(intermediate, former))
 
 
+def _files_of(layout: Layout, former: StoredAuthority) -> AuthorityFiles:
+    return layout.former_files(former.tier, former.generation)
+
+
 def _without(in_place: StoredAuthority, former: tuple[StoredAuthority, ...]) -> tuple[StoredAuthority, ...]:
     """Those that are former indeed: a run may have been cut off after it had copied the one in place."""
     return tuple(ca for ca in former if ca.generation != in_place.generation)
-
-
-def _is_named_by(entry: IssuedCertificate, spec: AuthoritySpec) -> bool:
-    return entry.certificate is not None and generation_named(entry.certificate.issuer, spec) is not None
 
 
 # --- leaf certificates and revocation lists: what cannot be understood can be made again

@@ -135,6 +135,7 @@ class Plan:
     root: AuthorityPlan
     intermediate: AuthorityPlan | None
     former_in_use: tuple[StoredAuthority, ...]
+    former_to_encrypt: tuple[StoredAuthority, ...]
     certificates: tuple[CertificatePlan, ...]
     crl: CrlPlan
     attributes: tuple[AttributeChange, ...]
@@ -153,4 +154,4 @@ class Plan:
         actions = {self.crl.action}
         actions.update(ca.action for ca in self.authorities)
         actions.update(entry.action for entry in self.certificates)
-        return actions != {Action.KEEP} or bool(self.attributes)
+        return actions != {Action.KEEP} or bool(self.attributes) or bool(self.former_to_encrypt)

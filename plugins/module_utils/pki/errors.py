@@ -95,6 +95,14 @@ class CaCertificateMismatchError(PkiError):
     advice = "One of the two comes from elsewhere: restore the pair from one backup; nothing was changed."
 
 
+class CaCertificateMissingError(PkiError):
+    failure = "ca_certificate_missing"
+    advice = (
+        "Restore it from a backup: certificates of this CA may still be in use. If none is, remove its key, too. "
+        "Nothing was changed."
+    )
+
+
 class CaGenerationError(PkiError):
     failure = "ca_generation"
     advice = "A CA goes from one generation to the next, and not back. Nothing was changed."

@@ -39,8 +39,10 @@ def _open_lock_file(layout: Layout, ownership: Ownership, *, writing: bool) -> i
         if not writing:
             return os.open(layout.lock, os.O_RDONLY)
         make_folder(layout.folder, ownership)
-        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        os.fchown(descriptor, *ownership.ids)
+        # The folder may belong to somebody else, who must not have a file of ours given away by a link.
+        descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if os.fstat(descriptor).st_nlink == 1:
+            os.fchown(descriptor, *ownership.ids)
         return descriptor
     except FileNotFoundError:
         return None

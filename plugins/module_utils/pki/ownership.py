@@ -9,12 +9,13 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .layout import Layout
+from .files import list_files
+from .layout import AuthorityFiles, Layout, Tier, parse_record_name
 
 CA_KEY_MODE = 0o600  # whatever is declared: nothing but this module needs it
 PUBLIC_MODE = 0o644
@@ -85,10 +86,31 @@ def parse_mode(given: Any) -> int:
     return mode
 
 
-def attribute_changes(layout: Layout, ownership: Ownership) -> tuple[AttributeChange, ...]:
-    """What is there already and not as declared. Files that are not the PKI's own are left alone."""
+def ownership_problems(ownership: Ownership) -> Iterator[str]:
+    """What makes no sense, or may not be done by the user who runs this."""
+    if ownership.private_mode & 0o007:
+        yield f"mode: {ownership.private_mode:04o} lets everybody on this machine at the private keys"
+    if not ownership.private_mode & 0o400:
+        yield f"mode: {ownership.private_mode:04o} keeps the owner from reading the private keys"
+    if ownership.folder_mode & 0o700 != 0o700:
+        yield f"directory_mode: {ownership.folder_mode:04o} keeps the owner out of the folder"
+    if os.geteuid() == 0:
+        return
+    if ownership.user_id not in (-1, os.geteuid()):
+        yield f"owner: only root may give files to {_user_name(ownership.user_id)}, and this runs as another user"
+    if ownership.group_id not in (-1, os.getegid(), *os.getgroups()):
+        yield f"group: the user who runs this is no member of {_group_name(ownership.group_id)}"
+
+
+def attribute_changes(
+    layout: Layout, names: Collection[str], former: Collection[AuthorityFiles], ownership: Ownership
+) -> tuple[AttributeChange, ...]:
+    """What is there already and not as declared: the files of the CAs and of the certificates ``names``, the ledger.
+
+    Whatever else is in the folder is not ours, and left alone.
+    """
     changes = []
-    for path, mode in _declared_modes(layout, ownership):
+    for path, mode in _declared_modes(layout, names, former, ownership):
         try:
             found = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -113,21 +135,29 @@ def make_folder(path: Path, ownership: Ownership) -> None:
 
 
 def apply_attributes(path: Path, mode: int, ownership: Ownership) -> None:
-    """Raises :class:`OSError`."""
-    os.chown(path, *ownership.ids, follow_symlinks=False)
-    path.chmod(mode)
+    """Not through a link. Raises :class:`OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchown(descriptor, *ownership.ids)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
 
 
-def _declared_modes(layout: Layout, ownership: Ownership) -> Iterator[tuple[Path, int]]:
-    for folder in (layout.folder, layout.issued, layout.former):
-        yield folder, ownership.folder_mode
-        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if (folder == layout.former and file.suffix == ".key") or file in layout.ca_keys:
-                yield file, CA_KEY_MODE
-            elif file.suffix in (".key", ".p12"):
-                yield file, ownership.private_mode
-            elif file.suffix in (".crt", ".pem", ".revoked"):
-                yield file, PUBLIC_MODE
+def _declared_modes(
+    layout: Layout, names: Collection[str], former: Collection[AuthorityFiles], ownership: Ownership
+) -> Iterator[tuple[Path, int]]:
+    yield from ((folder, ownership.folder_mode) for folder in (layout.folder, layout.issued, layout.former))
+    for files in (*(layout.authority_files(tier) for tier in Tier), *former):
+        yield files.private_key, CA_KEY_MODE
+        yield files.certificate, PUBLIC_MODE
+    yield from ((file, PUBLIC_MODE) for file in (layout.ca_bundle, layout.crl))
+    for name in sorted(names):
+        leaf = layout.files_of(name)
+        yield from ((file, ownership.private_mode) for file in (leaf.private_key, leaf.pkcs12))
+        yield from ((file, PUBLIC_MODE) for file in (leaf.certificate, leaf.chain))
+    for suffix in (".crt", ".revoked"):
+        yield from ((file, PUBLIC_MODE) for file in list_files(layout.issued, suffix) if parse_record_name(file))
 
 
 def _spelled(user: int, group: int, mode: int) -> str:

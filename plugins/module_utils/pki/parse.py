@@ -15,7 +15,7 @@ from .constraints import NameConstraints, Subtree, parse_subtree
 from .errors import InvalidSpecError
 from .layout import Tier
 from .names import AltName, NameKind, parse_alt_name
-from .ownership import Ownership, group_id, parse_mode, user_id
+from .ownership import Ownership, group_id, ownership_problems, parse_mode, user_id
 from .spec import AuthoritySpec, CertificateSpec, KeyType, PkiSpec, State, Usage
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ _MAX_DAYS = 36_500
 # RFC 5280 appendix A, ub-common-name and ub-organization-name.
 _MAX_SUBJECT_TEXT = 64
 _MAX_GENERATION = 999
+_MAX_PATH_LENGTH = 100
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Stems the folder needs for itself.
 _RESERVED_NAMES = frozenset({*Tier, "ca-bundle", "crl", "issued", "former"})
@@ -145,7 +146,7 @@ def _pki_problems(spec: PkiSpec, renew_before_days: int) -> Iterator[str]:
     if not 0 <= renew_before_days <= _MAX_DAYS:
         yield f"renew_before_days: {renew_before_days} is not between 0 and {_MAX_DAYS}"
     yield from _days_problems("crl_valid_days", spec.crl_valid_days)
-    yield from _mode_problems(spec.ownership)
+    yield from ownership_problems(spec.ownership)
 
     if spec.root.organization is not None:
         yield from _subject_problems("ca.organization", spec.root.organization)
@@ -159,22 +160,13 @@ def _pki_problems(spec: PkiSpec, renew_before_days: int) -> Iterator[str]:
         yield from _certificate_problems(certificate, spec, renew_before_days)
 
 
-def _mode_problems(ownership: Ownership) -> Iterator[str]:
-    if ownership.private_mode & 0o007:
-        yield f"mode: {ownership.private_mode:04o} lets everybody on this machine at the private keys"
-    if not ownership.private_mode & 0o400:
-        yield f"mode: {ownership.private_mode:04o} keeps the owner from reading the private keys"
-    if ownership.folder_mode & 0o700 != 0o700:
-        yield f"directory_mode: {ownership.folder_mode:04o} keeps the owner out of the folder"
-
-
 def _authority_problems(ca: AuthoritySpec, renew_before_days: int) -> Iterator[str]:
     yield from _subject_problems(f"{ca.option}.common_name", ca.common_name_of(ca.generation or 1))
     yield from _life_problems(f"{ca.option}.valid_days", ca.valid_days, renew_before_days)
     if ca.passphrase == b"":
         yield f"{ca.option}.passphrase: is empty; leave it away for a key that is not encrypted"
-    if ca.path_length < 0:
-        yield f"{ca.option}.path_length: {ca.path_length} is below 0"
+    if not 0 <= ca.path_length <= _MAX_PATH_LENGTH:
+        yield f"{ca.option}.path_length: {ca.path_length} is not between 0 and {_MAX_PATH_LENGTH}"
     if ca.generation is not None and not 1 <= ca.generation <= _MAX_GENERATION:
         yield f"{ca.option}.generation: {ca.generation} is not between 1 and {_MAX_GENERATION}"
 
@@ -212,14 +204,15 @@ def _constraint_problems(where: str, certificate: CertificateSpec, constraints: 
     for name in certificate.alt_names:
         if not constraints.allow(name):
             yield f"{where}: subject_alt_names: ca.name_constraints do not let the CA issue for '{name}'"
-    # OpenSSL takes a common name with a dot for a host where there is no other DNS name.
-    if "." in certificate.common_name and not any(name.kind is NameKind.DNS for name in certificate.alt_names):
-        try:
-            host = parse_alt_name(f"DNS:{certificate.common_name}")
-        except ValueError:
-            return
-        if not constraints.allow(host):
-            yield f"{where}: common_name: ca.name_constraints do not let the CA issue for '{certificate.common_name}'"
+    # OpenSSL takes a common name with a dot for a host where there is no other DNS name, be it a valid one or not.
+    host = certificate.common_name
+    is_taken_for_host = (
+        "." in host
+        and re.fullmatch(r"[A-Za-z0-9_.-]+", host)
+        and not any(name.kind is NameKind.DNS for name in certificate.alt_names)
+    )
+    if is_taken_for_host and not constraints.allow(AltName(NameKind.DNS, host.lower())):
+        yield f"{where}: common_name: ca.name_constraints do not let the CA issue for '{host}'"
 
 
 def _names_a_host(alt_names: Sequence[AltName]) -> bool:

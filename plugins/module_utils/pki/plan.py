@@ -31,9 +31,7 @@ def make_plan(spec: PkiSpec, current: Current, now: datetime) -> Plan:
     root = plan_root(spec, current.root, now)
     intermediate = None
     if spec.intermediate and current.intermediate:
-        intermediate = plan_intermediate(
-            spec.intermediate, current.intermediate, root, current.root, spec.renew_before, now
-        )
+        intermediate = plan_intermediate(spec, spec.intermediate, current.intermediate, root, current, now)
     revokes = chain.from_iterable(revoked_by(entry, current, now) for entry in spec.certificates)
     standing = standing_after(current, revokes, now)
     all_former = _former_after(current, root, intermediate)
@@ -53,6 +51,7 @@ def make_plan(spec: PkiSpec, current: Current, now: datetime) -> Plan:
         root=root,
         intermediate=intermediate,
         former_in_use=former,
+        former_to_encrypt=_former_to_encrypt(spec, current),
         certificates=tuple(plan_certificate(entry, around) for entry in spec.certificates),
         crl=crl,
         attributes=current.attributes,
@@ -70,6 +69,11 @@ def _former_after(
         if plan and found and plan.action is Action.REKEY
     ]
     return tuple(sorted((*current.former, *replaced), key=lambda ca: (ca.tier, ca.generation)))
+
+
+def _former_to_encrypt(spec: PkiSpec, current: Current) -> tuple[StoredAuthority, ...]:
+    secured = {ca.tier for ca in (spec.root, spec.intermediate) if ca and ca.passphrase is not None}
+    return tuple(ca for ca in current.former if ca.tier in secured and ca.key is not None and not ca.key_is_encrypted)
 
 
 def _trusted(current: Current, former: Sequence[StoredAuthority]) -> tuple[x509.Certificate, ...]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from . import facts
 from .authority import validity
+from .current import Current
 from .decisions import Action, AuthorityPlan, Reason
 from .errors import CaGenerationError, CaKeyTypeError
 from .ownership import CA_KEY_MODE
 from .spec import AuthoritySpec, PkiSpec
+from .standing import is_above
 from .stored_authorities import StoredAuthority
 
 if TYPE_CHECKING:
@@ -25,21 +27,24 @@ def plan_root(spec: PkiSpec, found: StoredAuthority, now: datetime) -> Authority
 
 
 def plan_intermediate(
-    spec: AuthoritySpec,
-    found: StoredAuthority,
-    root: AuthorityPlan,
-    root_found: StoredAuthority,
-    renew_before: timedelta,
-    now: datetime,
+    spec: PkiSpec, ca: AuthoritySpec, found: StoredAuthority, root: AuthorityPlan, current: Current, now: datetime
 ) -> AuthorityPlan:
-    plan = _plan(spec, found, renew_before, now, issuer=(root, root_found))
-    if root.action is Action.REKEY and found.exists and plan.action is not Action.REKEY:
+    plan = _plan(ca, found, spec.renew_before, now, issuer=(root, current.root))
+    if plan.action is not Action.REKEY and _is_of_former_root(found, root, current):
         # Its certificate leads those who trust the former root there, and another under the same name would not.
         raise CaGenerationError(
             "Giving the root a new key (ca.generation)",
             f"the intermediate CA under it needs one, too: declare ca.intermediate.generation: {found.generation + 1}",
         )
     return plan
+
+
+def _is_of_former_root(found: StoredAuthority, root: AuthorityPlan, current: Current) -> bool:
+    """Also where a run was cut off behind the root's new key."""
+    if found.certificate is None:
+        return False
+    former = (*current.former, current.root) if root.action is Action.REKEY else current.former
+    return any(is_above(ca, found) for ca in former)
 
 
 def _plan(
@@ -58,10 +63,16 @@ def _plan(
         return AuthorityPlan(spec=spec, action=action, reasons=reasons, generation=generation, ends=ends)
 
     repairs = tuple(_repair_reasons(spec, found))
+    is_new = found.exists and _generation_is_new(spec, found)
     if certificate is None:
+        if is_new:
+            raise CaGenerationError(
+                f"Giving {found.key_path} a new generation",
+                f"its certificate is missing: declare generation {found.generation} for one run, which makes it again",
+            )
         missing = (Reason.CERTIFICATE_MISSING,) if found.key else (Reason.KEY_MISSING, Reason.CERTIFICATE_MISSING)
         return plan(Action.ISSUE, *missing, *repairs)
-    if _generation_is_new(spec, found):
+    if is_new:
         return plan(Action.REKEY, Reason.GENERATION_DIFFERS, generation=found.generation + 1)
     reasons = tuple(_certificate_reasons(spec, certificate, renew_before, now))
     if issuer is not None:

@@ -13,7 +13,7 @@ from . import facts
 from .authority import validity
 from .constraints import NameConstraints
 from .current import Current
-from .decisions import Action, AuthorityPlan, CertificatePlan, Plan, Reasons
+from .decisions import Action, AuthorityPlan, CertificatePlan, Plan, Reason, Reasons
 from .layout import Layout, Tier, serial_text
 from .spec import CertificateSpec, State
 from .stored_authorities import StoredAuthority
@@ -38,7 +38,7 @@ def build_report(plan: Plan, layout: Layout, seen: Current, now: datetime, *, do
         "intermediate_ca": plan.intermediate
         and seen.intermediate
         and _authority_report(plan.intermediate, seen.intermediate, layout, now, done=done),
-        "former_cas": [_former_report(ca, layout, now) for ca in plan.former_in_use],
+        "former_cas": [_former_report(ca, plan, layout, now) for ca in plan.former_in_use],
         "crl": {
             **_decision(plan.crl.action, plan.crl.reasons),
             "path": str(layout.crl),
@@ -65,10 +65,15 @@ def _authority_report(
     }
 
 
-def _former_report(ca: StoredAuthority, layout: Layout, now: datetime) -> Report:
+def _former_report(ca: StoredAuthority, plan: Plan, layout: Layout, now: datetime) -> Report:
+    files = layout.former_files(ca.tier, ca.generation)
+    encrypts = ca in plan.former_to_encrypt
     return {
+        **_decision(*((Action.REPAIR, (Reason.KEY_NOT_ENCRYPTED,)) if encrypts else (Action.KEEP, ()))),
+        "key": str(files.private_key),
+        "offline": ca.key is None,
         "generation": ca.generation,
-        "certificate": str(layout.former_files(ca.tier, ca.generation).certificate),
+        "certificate": str(files.certificate),
         **_certificate_facts(ca.certificate, now),
     }
 
@@ -147,6 +152,9 @@ def build_diff(plan: Plan, before: Current, now: datetime) -> Report:
         old[entry.spec.name] = certificate and {**_says(certificate), **_problems(entry.reasons)}
         _begins, end = validity(now, entry.spec.valid_days, plan.issuing.ends)
         new[entry.spec.name] = _after(entry, certificate, end)
+    for former in plan.former_to_encrypt:
+        old[f"former/{former.tier}.{former.generation}"] = _problems((Reason.KEY_NOT_ENCRYPTED,))
+        new[f"former/{former.tier}.{former.generation}"] = _problems(())
     if plan.attributes:
         old["attributes"] = {str(change.path): change.before for change in plan.attributes}
         new["attributes"] = {str(change.path): change.after for change in plan.attributes}

@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from . import facts
 from .current import Current
 from .layout import Tier
 from .stored_authorities import StoredAuthority
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +68,26 @@ def standing_after(current: Current, revokes: Iterable[int], now: datetime) -> S
     """The standing when ``revokes`` have been revoked, too."""
     revoked = frozenset((*current.revoked, *revokes))
     unended = frozenset(
-        entry.serial
-        for entry in current.issued
-        if entry.certificate is None or facts.not_valid_after(entry.certificate) >= now
+        serial
+        for serial, certificate in _known(current)
+        if certificate is None or facts.not_valid_after(certificate) >= now
     )
     return Standing(signers=dict(_signers(current)), live=unended - revoked, unended=unended, revoked=revoked)
 
 
+def _known(current: Current) -> Iterator[tuple[int, x509.Certificate | None]]:
+    """Every certificate of ours: those of the ledger, and those in the folder, should the ledger be lost."""
+    yield from ((entry.serial, entry.certificate) for entry in current.issued)
+    in_place = (found.certificate.value for found in current.certificates.values())
+    yield from ((each.serial_number, each) for each in in_place if each and current.signer_of(each))
+
+
 def _signers(current: Current) -> Iterator[tuple[int, StoredAuthority]]:
-    for ca in current.authorities:
-        crl = current.crl_of(ca)
-        yield from ((serial, ca) for serial in (() if crl is None else facts.revocations(crl)))
-    for entry in current.issued:
-        signer = current.signer_of(entry.certificate) if entry.certificate else None
+    lists = [(ca, facts.revocations(crl)) for ca in current.authorities if (crl := current.crl_of(ca)) is not None]
+    # What is on several lists is of nobody knows whom.
+    times = Counter(serial for _ca, revocations in lists for serial in revocations)
+    yield from ((serial, ca) for ca, revocations in lists for serial in revocations if times[serial] == 1)
+    for serial, certificate in _known(current):
+        signer = current.signer_of(certificate) if certificate else None
         if signer:
-            yield entry.serial, signer
+            yield serial, signer

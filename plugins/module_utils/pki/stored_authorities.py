@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from . import facts
 from .errors import (
     CaCertificateDamagedError,
     CaCertificateMismatchError,
+    CaCertificateMissingError,
     CaKeyDamagedError,
     CaKeyMissingError,
     CaKeyPassphraseError,
@@ -84,10 +86,17 @@ class StoredAuthority:
 def read_former(layout: Layout, spec: AuthoritySpec) -> tuple[StoredAuthority, ...]:
     """The former generations of a CA, the oldest first."""
     found = []
-    for file in list_files(layout.former, ".crt"):
+    for file in (*list_files(layout.former, ".crt"), *list_files(layout.former, ".key")):
         stem, _dot, digits = file.stem.rpartition(".")
         if stem == spec.tier and digits.isdecimal():
             files = layout.former_files(spec.tier, int(digits))
+            if file == files.private_key:
+                if not files.certificate.exists():
+                    raise CaCertificateMissingError(
+                        f"Reading the former CA certificate {files.certificate}",
+                        "it is missing, though its key is there",
+                    )
+                continue
             certificate = _read_certificate(files.certificate)
             key, mode, encrypted = _read_key(files.private_key, spec)
             _check_pair(files, key, certificate)
@@ -106,20 +115,23 @@ def read_former(layout: Layout, spec: AuthoritySpec) -> tuple[StoredAuthority, .
 
 
 def read_in_place(
-    layout: Layout, spec: AuthoritySpec, former: tuple[StoredAuthority, ...], *, has_issued: bool, may_be_offline: bool
+    layout: Layout,
+    spec: AuthoritySpec,
+    former: tuple[StoredAuthority, ...],
+    below: Sequence[x509.Certificate],
+    *,
+    has_issued: bool,
+    may_be_offline: bool,
 ) -> StoredAuthority:
     """The CA in place. One that ``has_issued`` must have its key.
 
+    ``below`` are certificates that it may have issued, from which it is known again when its own one is lost.
     A root under which an intermediate CA issues ``may_be_offline``: its certificate is enough, until its key is needed.
     """
     files = layout.authority_files(spec.tier)
     certificate = _read_certificate(files.certificate)
-    if certificate is not None and generation_named(certificate.subject, spec) is None:
-        declared = facts.subject_name(spec.common_name, spec.organization)
-        raise ForeignCaError(
-            f"Looking for the CA '{declared.rfc4514_string()}' in {files.certificate}",
-            f"it is the certificate of '{certificate.subject.rfc4514_string()}'",
-        )
+    if certificate is not None:
+        _check_name(certificate.subject, spec, files.certificate)
     key, mode, encrypted = _read_key(files.private_key, spec)
     if key is not None and certificate is not None and _was_cut_off(key, certificate, former):
         certificate = None  # of the former generation: the new one was not written any more
@@ -128,7 +140,7 @@ def read_in_place(
     _check_pair(files, key, certificate)
     return StoredAuthority(
         tier=spec.tier,
-        generation=_generation(spec, key, certificate, former),
+        generation=_generation(spec, files, key, certificate, former, below),
         key=key,
         key_path=files.private_key,
         key_mode=mode,
@@ -144,16 +156,33 @@ def _was_cut_off(key: PrivateKey, certificate: x509.Certificate, former: tuple[S
     )
 
 
+def _check_name(name: x509.Name, spec: AuthoritySpec, path: Path) -> int:
+    """The generation of the declared CA that has this name. Raises :class:`ForeignCaError` if none has."""
+    generation = generation_named(name, spec)
+    if generation is None:
+        declared = facts.subject_name(spec.common_name, spec.organization)
+        raise ForeignCaError(
+            f"Looking for the CA '{declared.rfc4514_string()}' in {path}", f"it is that of '{name.rfc4514_string()}'"
+        )
+    return generation
+
+
 def _generation(
     spec: AuthoritySpec,
+    files: AuthorityFiles,
     key: PrivateKey | None,
     certificate: x509.Certificate | None,
     former: tuple[StoredAuthority, ...],
+    below: Sequence[x509.Certificate],
 ) -> int:
-    """By the certificate's name; without one, by what has gone before."""
-    named = None if certificate is None else generation_named(certificate.subject, spec)
-    if named is not None:
-        return named
+    """By the certificate's name; without one, by what the key has issued, or by what has gone before."""
+    if certificate is not None:
+        return _check_name(certificate.subject, spec, files.certificate)
+    if key is not None:
+        public_key = key.public_key()
+        issued = next((each for each in below if facts.is_signed_by(each, public_key)), None)
+        if issued is not None:
+            return _check_name(issued.issuer, spec, files.private_key)
     gone = [each.generation for each in former if key is None or not _same(each, key)]
     return 1 + max(gone) if gone else spec.generation or 1
 

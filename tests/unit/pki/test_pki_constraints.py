@@ -79,6 +79,15 @@ def test_judged_as_openssl_does(pki, option, subtree, name):
         assert "subtree violation" in theirs
 
 
+@pytest.mark.parametrize("option", ["permitted", "excluded"])
+@pytest.mark.parametrize("uri", ["urn:oid:1.2.3", "https://user@clinic.example/x", "https://192.0.2.1/x"])
+def test_a_uri_without_a_host_name_is_refused_beside_constraints_on_uris(option, uri):
+    """As the RFC has it; OpenSSL lets some of them pass."""
+    constraints = NameConstraints(**{option: frozenset({parse_subtree("URI:other.example")})})
+    assert not constraints.allow(parse_alt_name(uri))
+    assert NameConstraints(**{option: frozenset({parse_subtree("DNS:other.example")})}).allow(parse_alt_name(uri))
+
+
 def test_what_may_not_be_issued_is_refused_at_once(pki, server):
     ca = {"common_name": "CA", "name_constraints": {"permitted": ["example.org"], "excluded": ["192.0.2.0/24"]}}
     entries = [
@@ -93,6 +102,12 @@ def test_what_may_not_be_issued_is_refused_at_once(pki, server):
     assert "for 'DNS:pacs.example.com'" in result["msg"]
     assert "certificates['ct-1']: common_name: ca.name_constraints do not let the CA issue" in result["msg"]
     assert "mr-1" not in result["msg"]
+    for common_name in ("ct_1.example.net", "10.1.2.3", "CT.1"):
+        entry = {"name": "ct-1", "usage": ["client"], "common_name": common_name}
+        assert f"issue for '{common_name}'" in pki.run(entry, ca=ca, fails=True)["msg"]
+    wildcard = {"name": "pacs", "subject_alt_names": ["*.example.org"]}
+    ca = {"common_name": "CA", "name_constraints": {"excluded": ["a.example.org"]}}
+    assert "for 'DNS:*.example.org'" in pki.run(wildcard, ca=ca, fails=True)["msg"]
     assert not pki.path.exists()
 
 
@@ -115,4 +130,4 @@ def test_path_length(pki, server):
     assert "pathlen:3" in pki.text("ca.crt")
     assert pki.run(server, ca={**ca, "path_length": None})["ca"]["reasons"] == ["path_length_differs"]
     assert "pathlen:0" in pki.text("ca.crt")
-    assert "below 0" in pki.run(server, ca={**ca, "path_length": -1}, fails=True)["msg"]
+    assert "not between 0 and 100" in pki.run(server, ca={**ca, "path_length": -1}, fails=True)["msg"]

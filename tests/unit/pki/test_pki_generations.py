@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from test_pki_intermediate import CA as TWO_TIERS
 from test_pki_intermediate import verify_chain, with_intermediate
-from test_pki_interrupted import cut_off_at_each_write
+from test_pki_interrupted import Disk, cut_off_at_each_write, run_on
 from test_pki_refusals import refused
 
 CA = {"common_name": "Test CA", "organization": "Test Clinic", "passphrase": "sesame"}
@@ -163,3 +165,96 @@ def test_new_generation_in_place_of_a_root_that_is_offline(pki, server):
     pki.later(days=370)
     assert pki.run(server, ca=both)["by_name"]["pacs"]["issuer"] == "CN=Test issuing CA G2,O=Test Clinic"
     assert verify_chain(pki, "pacs") == "OK"
+
+
+def test_revoked_without_a_record_stays_revoked(pki, server, client):
+    """What nobody knows the CA of is on every list, and stays on every list."""
+    pki.run(server, client, ca=TWO_TIERS)
+    pki.file("ct-1.p12").unlink()
+    for name in ("ct-1.crt", "ct-1.chain.crt"):
+        pki.file(name).rename(pki.path.with_name(name))
+    [record] = pki.file("issued").glob("ct-1.*.crt")
+    record.write_text("damaged")
+    for _again in range(3):
+        result = pki.run(server, {**client, "state": "revoked"}, ca=TWO_TIERS)
+    assert result["changed"] is False
+    pki.path.with_name("ct-1.chain.crt").rename(pki.file("ct-1.chain.crt"))
+    assert "certificate revoked" in verify_chain(pki, "ct-1")
+
+
+@pytest.mark.parametrize("ca", [CA, TWO_TIERS])
+def test_lost_ledger_is_written_again_and_changes_nothing_else(pki, server, client, ca):
+    second = {**ca, "generation": 2}
+    if "intermediate" in ca:
+        second["intermediate"] = {**ca["intermediate"], "generation": 2}
+    pki.run(server, client, ca=ca)
+    pki.run(server, client, ca=second)
+    before = pki.contents()
+    shutil.rmtree(pki.file("issued"))
+    result = pki.run(server, client, ca=second)
+    assert {entry["reasons"][0] for entry in result["certificates"]} == {"record_missing"}
+    after = pki.contents()
+    for name in ("ca-bundle.crt 100644", "crl.pem 100644", "pacs.chain.crt 100644"):
+        assert after[name] == before[name]
+    assert pki.run(server, client, ca=second)["changed"] is False
+
+
+@pytest.mark.parametrize(("made_as", "then"), [(CA, CA), (SECOND, CA), (SECOND, SECOND)])
+def test_lost_certificate_is_made_again_for_the_same_generation(pki, server, made_as, then):
+    pki.run(server, ca=made_as)
+    subject = pki.openssl("x509", "-in", "ca.crt", "-noout", "-subject")
+    pki.file("ca.crt").unlink()
+    result = pki.run(server, ca=then)
+    assert result["by_name"]["pacs"]["action"] == "keep"
+    assert pki.openssl("x509", "-in", "ca.crt", "-noout", "-subject") == subject
+    assert pki.verify("pacs") == "OK"
+    assert pki.run(server, ca=then)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("declared", "failure"),
+    [
+        ({**CA, "common_name": "Other CA"}, "ca_foreign"),
+        ({**CA, "key_type": "ecdsa-p384"}, "ca_key_type_differs"),
+        (SECOND, "ca_generation"),
+    ],
+)
+def test_lost_certificate_is_not_made_for_another_ca(pki, server, declared, failure):
+    pki.run(server, ca=CA)
+    pki.file("ca.crt").unlink()
+    assert refused(pki, server, ca=declared)[0] == failure
+
+
+@pytest.mark.parametrize("room", [2, 3, 4])
+def test_half_done_and_taken_back(pki, server, monkeypatch, room):
+    """The new root is there, and the intermediate CA must not be put under it: the old root would be out of trust."""
+    pki.run(server, ca=TWO_TIERS)
+    both = {**with_intermediate(generation=2), "generation": 2}
+    run_on(Disk(room), pki, monkeypatch, server, ca=both, fails=True)
+    if room > 2:
+        failure, message = refused(pki, server, ca=TWO_TIERS)
+        assert (failure, "declare ca.intermediate.generation: 2" in message) == ("ca_generation", True)
+    pki.run(server, ca=both)
+    assert names_in_bundle(pki) == ["Test root G2", "Test root"]
+    assert verify_chain(pki, "pacs") == "OK"
+
+
+def test_lost_certificate_of_a_former_ca_is_refused(pki, server):
+    pki.run(server, ca=CA)
+    pki.run(server, ca=SECOND)
+    pki.file("former/ca.1.crt").unlink()
+    failure, message = refused(pki, server, ca=SECOND)
+    assert failure == "ca_certificate_missing"
+    assert "former/ca.1.crt: it is missing, though its key is there" in message
+
+
+def test_key_of_a_former_ca_is_encrypted_too(pki, server):
+    open_keys = {**CA, "passphrase": None}
+    pki.run(server, ca=open_keys)
+    pki.run(server, ca={**open_keys, "generation": 2})
+    announced = pki.run(server, ca=SECOND, check=True)
+    result = pki.run(server, ca=SECOND)
+    assert announced["diff"] == result["diff"]
+    assert result["former_cas"][0]["reasons"] == ["key_not_encrypted"]
+    assert "BEGIN ENCRYPTED" in pki.file("former/ca.1.key").read_text()
+    assert pki.run(server, ca=SECOND)["changed"] is False

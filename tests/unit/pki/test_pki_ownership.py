@@ -67,6 +67,9 @@ def test_files_of_others_are_left_alone(pki, server):
     elsewhere.write_text("not of this PKI")
     elsewhere.chmod(0o600)
     pki.file("linked.crt").symlink_to(elsewhere)
+    for name in ("haproxy.pem", "www.key"):
+        pki.file(name).write_text("of another service")
+        pki.file(name).chmod(0o400)
     assert pki.run(server)["changed"] is False
     assert elsewhere.stat().st_mode & 0o777 == 0o600
 
@@ -95,4 +98,35 @@ def test_refused(pki, server, params, problem):
     result = pki.run(server, fails=True, **params)
     assert result["failure"] == "invalid_parameters"
     assert problem in result["msg"]
+    assert not pki.path.exists()
+
+
+@needs_root
+def test_owner_of_the_folder_gets_nothing_through_a_link(pki, server, tmp_path):
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "host.key").write_text("not of this PKI")
+    pki.run(server, **DECLARED)
+    pki.file(".lock").unlink()
+    pki.file(".lock").symlink_to(victim / "host.key")
+    assert pki.run(server, fails=True, **DECLARED)["failure"] == "folder_unusable"
+    pki.file(".lock").unlink()
+    pki.file("former").symlink_to(victim)
+    result = pki.run(server, fails=True, **DECLARED)
+    assert result["failure"] == "folder_unusable"
+    assert "it is a link, and must be a folder" in result["msg"]
+    assert (victim / "host.key").owner() == "root"
+
+
+@needs_root
+def test_who_is_not_root_is_told_at_once(pki, server, tmp_path):
+    tmp_path.chmod(0o777)
+    os.seteuid(65534)
+    try:
+        results = [pki.run(server, check=check, fails=True, owner="daemon", group="daemon") for check in (True, False)]
+    finally:
+        os.seteuid(0)
+    for result in results:
+        assert result["failure"] == "invalid_parameters"
+        assert "owner: only root may give files to daemon" in result["msg"]
     assert not pki.path.exists()

@@ -89,7 +89,7 @@ def test_folder_of_another_stack(made, server):
     failure, message = refused(made, server, ca={**CA, "common_name": "Other CA"})
     assert failure == "ca_foreign"
     assert "Looking for the CA 'CN=Other CA,O=Test Clinic'" in message
-    assert "it is the certificate of 'CN=Test CA,O=Test Clinic'" in message
+    assert "it is that of 'CN=Test CA,O=Test Clinic'" in message
     assert "This certificate folder belongs to another stack" in message
     assert refused(made, server, ca={**CA, "organization": None, "passphrase": "open"})[0] == "ca_foreign"
 
