@@ -97,7 +97,7 @@ options:
     type: int
     default: 16384
 requirements:
-  - python >= 3.10
+  - python >= 3.11
   - pynetdicom >= 3.0
   - pydicom >= 3.0
   - cryptography >= 42

@@ -277,9 +277,12 @@ class Association:
 
     def _send(self, data: bytes, deadline: Deadline) -> None:
         """Send all of ``data``. Raises ``TimeoutError``, ``_PeerClosedError`` and ``DicomError``."""
-        self._socket.settimeout(deadline.remaining())
+        left = memoryview(data)
         try:
-            self._socket.sendall(data)
+            # Not sendall, whose time-out begins again with each part that TLS sends.
+            while left:
+                self._socket.settimeout(deadline.remaining())
+                left = left[self._socket.send(left) :]
         except TimeoutError:
             raise
         except OSError as error:

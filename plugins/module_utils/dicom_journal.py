@@ -150,7 +150,7 @@ class Journal:
 
 
 def read_journal(path: Path, peer: Peer) -> Acknowledged:
-    """Return what a journal lists, and leave it as it is. Raises ``JournalError``. Where there is none: nothing."""
+    """Return what a journal lists, and leave it as it is. Where there is none: nothing. Raises ``JournalError``."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -163,6 +163,23 @@ def read_journal(path: Path, peer: Peer) -> Acknowledged:
         return _read(path, descriptor, peer)[0]
     finally:
         os.close(descriptor)
+
+
+def rehearse_journal(path: Path, peer: Peer) -> Acknowledged:
+    """Return what a journal lists, and leave it as it is. Raises ``JournalError`` where ``Journal.open`` would."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            raise JournalError(f"{path}: its folder cannot be written. Mend that, or give another file.") from None
+    except OSError as error:
+        raise _cannot(path, "opened for writing", error) from error
+    else:
+        try:
+            _lock(path, descriptor)  # for this moment: it goes with the descriptor
+        finally:
+            os.close(descriptor)
+    return read_journal(path, peer)
 
 
 def _lock(path: Path, descriptor: int) -> None:

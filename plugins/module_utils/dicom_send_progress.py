@@ -47,7 +47,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         """Begin the file. Raises ``ProgressError`` if it cannot be written, or is not ours."""
-        _see_that_it_is_ours(self._path)
+        see_that_it_can_be_used(self._path)
         self._start = time.monotonic()
         self._write("sending")
         if self.problem:
@@ -109,8 +109,12 @@ class Progress:
             )
 
 
-def _see_that_it_is_ours(path: Path) -> None:
-    """Keep from overwriting what somebody else has put there. Raises ``ProgressError``."""
+def see_that_it_can_be_used(path: Path) -> None:
+    """Keep from overwriting what somebody else has put there, and change nothing. Raises ``ProgressError``."""
+    if not path.parent.is_dir():
+        raise ProgressError(f"{path}: its folder is not there. Make it first.")
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise ProgressError(f"{path}: its folder cannot be written. Mend that, or give another file.")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

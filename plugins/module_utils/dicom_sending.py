@@ -79,10 +79,9 @@ def send(
     ``JournalError``. ``observe`` is called for each outcome but those of ``acknowledged``, by one thread at a time.
     Never raises for what the peer does: the outcomes say it.
     """
-    start = time.monotonic()
     sender = _Sender(peer, instances, record, observe)
     sender.run(associations, acknowledged or Acknowledged())
-    return Sending(peer, sender.outcomes(), time.monotonic() - start, sender.established, sender.journal_problem)
+    return Sending(peer, sender.outcomes(), sender.seconds, sender.established, sender.journal_problem)
 
 
 @dataclass
@@ -105,6 +104,9 @@ class _Sender:
     ) -> None:
         self.established = 0
         self.journal_problem: str | None = None
+        self.seconds = 0.0  # until the last of them was settled
+        self._start_time = time.monotonic()
+        self._ended = threading.Event()  # nothing is left to be sent, or nothing must be
         self._peer = peer
         self._instances = instances
         self._record = record
@@ -171,7 +173,7 @@ class _Sender:
                     self._given_up.append(error)
                 return
             retries -= 1
-            time.sleep(self._peer.retry_delay)
+            self._ended.wait(self._peer.retry_delay)
 
     def _send_over_one_association(self, group: _Group, settled: threading.Event) -> tuple[int, DicomError | None]:
         """Send until nothing waits in ``group``, or the association breaks. Return the number of answers, and why."""
@@ -220,8 +222,12 @@ class _Sender:
                 self._record(outcome.instance, outcome.status)
             except JournalError as error:
                 self.journal_problem = str(error)
+                self._ended.set()
         with self._lock:
             self._outcomes[position] = outcome
+            self.seconds = time.monotonic() - self._start_time
+            if len(self._outcomes) == len(self._instances):
+                self._ended.set()
             if self._observe:
                 self._observe(outcome)
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, shown
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
 
@@ -39,7 +39,7 @@ class Outcome:
     def to_result(self) -> dict[str, Any]:
         """Return it as a module's result."""
         return {
-            "path": str(self.instance.path),
+            "path": shown(self.instance.path),
             "sop_instance_uid": self.instance.sop_instance_uid,
             "study_instance_uid": self.instance.study_instance_uid,
             "status": None if self.status is None else f"{self.status:04X}",
@@ -87,7 +87,9 @@ class Sending:
         journal = f" It had stored {already} already, as the journal says." if already else ""
         if not failed:
             return f"{self.peer} stored {count - already} of {count} instances.{journal}"
-        named = "; ".join(f"{outcome.instance.path}: {outcome.status_text}" for outcome in failed[:NAMED_FAILURES])
+        named = "; ".join(
+            f"{shown(outcome.instance.path)}: {outcome.status_text}" for outcome in failed[:NAMED_FAILURES]
+        )
         more = len(failed) - NAMED_FAILURES
         return (
             f"{self.peer} did not store {len(failed)} of {count} instances.{journal} {named}"

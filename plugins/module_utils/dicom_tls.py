@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,17 @@ _CERTIFICATE_REMEDY: dict[str, str] = {
     "certificate_revoked": "Do not trust this peer until it has a new certificate.",
     "certificate_wrong_name": "Use a host name that the certificate has, give it as server_name, or reissue it.",
 }
-_REVOCATION_LIST_CODES = {3: "no revocation list of that authority is in crl_file", 12: "crl_file is out of date"}
+_TOO_WEAK = "Have it reissued with an RSA key of 2048 bits or above, or an elliptic curve, and signed with SHA-256"
+# Where the code says more than the failure does.
+_REMEDY_OF_CODE: dict[int, str] = {
+    2: "ca_file has an intermediate authority, but not the one above it: put the root into ca_file, too.",
+    3: "Renew crl_file: no revocation list of that authority is in crl_file.",
+    12: "Renew crl_file: crl_file is out of date.",
+    26: "Have it reissued for servers (extended key usage serverAuth).",
+    66: f"{_TOO_WEAK}.",
+    67: f"An authority above it has too weak a key. {_TOO_WEAK}, the authority first.",
+    68: f"Its signature, or that of an authority above it, is too weak. {_TOO_WEAK}.",
+}
 
 # Alerts that speak of our certificate, as OpenSSL calls them (RFC 8446 §6.2)
 _ALERTS_ON_OUR_CERTIFICATE = {
@@ -185,9 +195,7 @@ def file_problem(path: str) -> str | None:
 def failure_of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError) -> DicomError:
     """Say why we do not accept the peer's certificate."""
     failure = _CERTIFICATE_FAILURE.get(error.verify_code, "certificate_unknown")
-    remedy = _CERTIFICATE_REMEDY[failure]
-    if error.verify_code in _REVOCATION_LIST_CODES:
-        remedy = f"Renew crl_file: {_REVOCATION_LIST_CODES[error.verify_code]}."
+    remedy = _REMEDY_OF_CODE.get(error.verify_code, _CERTIFICATE_REMEDY[failure])
     said = error.verify_message.rstrip(".")
     return DicomError(failure, f"The certificate of {peer} is not accepted: {said}. {remedy}")
 
@@ -244,7 +252,7 @@ def _certificate(der: bytes | None) -> Certificate | None:
     if not der:
         return None
     with contextlib.suppress(ValueError, x509.InvalidVersion):
-        return Certificate.from_der(der, datetime.now(timezone.utc))  # noqa: UP017 - Python 3.10 has no datetime.UTC
+        return Certificate.from_der(der, datetime.now(UTC))
     return None
 
 
@@ -268,10 +276,17 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, options:
     try:
         context.load_cert_chain(certificate, options.client_key, password=options.client_key_passphrase or "")
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        reason = error.reason or ""
+        if reason == "KEY_VALUES_MISMATCH":
             raise TlsOptionsError(f"client_key: {key} is not the key of {certificate}") from error
+        if reason.endswith(("_TOO_SMALL", "_TOO_WEAK")):
+            raise TlsOptionsError(
+                f"client_certificate: OpenSSL does not take {certificate}, which is too weak ({reason}). {_TOO_WEAK}"
+            ) from error
         problem = _key_problem(key, options.client_key_passphrase)
         raise TlsOptionsError(problem or f"client_certificate: {certificate} is no PEM certificate") from error
+    except ValueError as error:
+        raise TlsOptionsError(f"client_key_passphrase: cannot be used: {error}") from error
 
 
 def _key_problem(key: str, passphrase: str | None) -> str | None:

@@ -254,6 +254,11 @@ def _failure_of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
             "connection_refused",
             f"{where} refuses the connection: nothing listens on that port. Start the service, or mend the port.",
         )
+    if isinstance(error, ConnectionResetError):
+        return DicomError(
+            "connection_closed",
+            f"{where} reset the connection as soon as it was asked for. Its log, or a proxy's, says why.",
+        )
     if isinstance(error, TimeoutError):
         return DicomError(
             "connect_timeout",

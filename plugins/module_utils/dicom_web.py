@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from dicomweb_client.api import DICOMwebClient
     from pydicom import dcmread
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import MALFORMED, Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import MALFORMED, Instance, shown
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import host_name_problem
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import ONE_DAY
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import file_problem
@@ -67,7 +67,7 @@ class Verification:
     def to_result(self) -> dict[str, Any]:
         """Return it as a module's result."""
         return {
-            "path": str(self.instance.path),
+            "path": shown(self.instance.path),
             "sop_instance_uid": self.instance.sop_instance_uid,
             "found": self.found,
             "retrieved": self.retrieved,
@@ -127,7 +127,7 @@ def sentence(archive: Archive, verifications: list[Verification]) -> str:
     failed = [verification for verification in verifications if verification.failure]
     if not failed:
         return f"{archive.url} gives back all {len(verifications)} instances as they were sent."
-    named = "; ".join(f"{each.instance.path}: {each.problem}" for each in failed[:NAMED_FAILURES])
+    named = "; ".join(f"{shown(each.instance.path)}: {each.problem}" for each in failed[:NAMED_FAILURES])
     more = len(failed) - NAMED_FAILURES
     return (
         f"{archive.url} does not give back {len(failed)} of {len(verifications)} instances as they were sent. {named}"

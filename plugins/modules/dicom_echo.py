@@ -110,7 +110,7 @@ options:
     type: int
     default: 256
   count:
-    description: How many C-ECHO to send to each peer, over one association.
+    description: How many C-ECHO to send to each peer, over one association, 1 to 10000.
     type: int
     default: 1
   fail_on:
@@ -366,6 +366,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peers import 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsContexts, tls_problems
 
+MOST_ECHOES = 10_000
+
 IMPORT_ERROR: str | None = None
 try:
     import cryptography  # noqa: F401  # pylint: disable=unused-import
@@ -404,8 +406,8 @@ def main() -> None:
         problems = peer_problems(options) + tls_problems(peers[0].tls, contexts)
     else:
         peers, problems = declared_peers(options["peers"], options, contexts)
-    if count < 1:
-        problems.append(f"count: {count} is below 1")
+    if not 1 <= count <= MOST_ECHOES:
+        problems.append(f"count: {count} is not within 1 and {MOST_ECHOES}")
     if not 1 <= parallel <= LARGEST_PARALLEL:
         problems.append(f"parallel: {parallel} is not within 1 and {LARGEST_PARALLEL}")
     if problems:

@@ -45,7 +45,7 @@ options:
     type: str
     default: ORTHWEB-ACCEPTANCE
 requirements:
-  - python >= 3.10
+  - python >= 3.11
   - pydicom >= 3.0
 attributes:
   check_mode:

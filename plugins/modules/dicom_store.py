@@ -25,7 +25,10 @@ options:
       - Files, folders (taken all the way down), and patterns, in which C(**) crosses folders.
       - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over and
         returned in RV(not_instances).
-      - A folder that cannot be read is refused before anything is sent.
+      - A folder that cannot be read is refused before anything is sent, in a pattern, too.
+      - Patterns match hidden files and folders like others, and tell upper from lower case.
+      - Links to files are followed. Links to folders, in folders and patterns, and links that lead nowhere are not, and
+        are returned in RV(not_instances) as C(suspect), with a warning. Name the folder that a link leads to.
       - Two files of one instance (one SOP instance UID) are both sent, with several associations in any order.
     type: list
     elements: path
@@ -83,7 +86,7 @@ attributes:
   check_mode:
     description:
       - Can run in check mode, where it reads the files and the journal and says what it would send. It does not
-        connect, and writes neither journal nor progress.
+        connect, and writes neither journal nor progress, but refuses those that the run would refuse.
     support: full
   diff_mode:
     description: Has nothing to show.
@@ -154,7 +157,7 @@ instances:
   returned: always
   contains:
     path:
-      description: Its file.
+      description: Its file. Bytes in its name that are not UTF-8 are escaped, as in C(caf\xe9.dcm).
       type: str
     sop_instance_uid:
       description: Its SOP instance UID.
@@ -189,19 +192,21 @@ instances:
       stored: true
       already_stored: false
 not_instances:
-  description: Files that are no DICOM instances, and why. They are no failure.
+  description: Files that are no DICOM instances, and links that are not followed, and why. They are no failure.
   type: list
   elements: dict
   returned: always
   contains:
     path:
-      description: The file.
+      description: The file or link, escaped as in RV(instances).
       type: str
     reason:
       description: Why it was passed over.
       type: str
     suspect:
-      description: Whether it may be an instance all the same, damaged or not readable. There is a warning, too.
+      description:
+        - Whether it may be an instance all the same, damaged or not readable, or a link that instances are behind.
+          There is a warning, too.
       type: bool
   sample:
     - path: /srv/images/README
@@ -281,12 +286,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Collection, collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Collection, collect, shown
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import (
     Acknowledged,
     Journal,
     JournalError,
-    read_journal,
+    rehearse_journal,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     PEER_ARGUMENTS,
@@ -295,7 +300,11 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     peer_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_send_progress import Progress, ProgressError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_send_progress import (
+    Progress,
+    ProgressError,
+    see_that_it_can_be_used,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import announce, associations_problem, send
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Sending
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
@@ -343,7 +352,9 @@ def main() -> None:
     try:
         if module.check_mode:
             journal = options["journal"]
-            listed = read_journal(Path(journal), peer) if journal else Acknowledged()
+            listed = rehearse_journal(Path(journal), peer) if journal else Acknowledged()
+            if options["progress"]:
+                see_that_it_can_be_used(Path(options["progress"]))
             sending = announce(peer, found.instances, listed)
             would = len(sending.outcomes) - len(sending.already_stored)
             sentence, changed = f"{would} of {len(sending.outcomes)} instances would be sent to {peer}.", bool(would)
@@ -358,15 +369,15 @@ def main() -> None:
     suspect = [skipped for skipped in found.skipped if skipped.suspect]
     if suspect:
         module.warn(
-            f"{len(suspect)} files were passed over that may be damaged DICOM instances, the first of them "
-            f"{suspect[0].path}: {suspect[0].reason}"
+            f"{len(suspect)} files or links were passed over behind which may be DICOM instances, the first of them "
+            f"{shown(suspect[0].path)}: {suspect[0].reason}"
         )
-    shown = {"all": sending.outcomes, "failed": sending.failed, "none": ()}[options["return_instances"]]
+    asked_for = {"all": sending.outcomes, "failed": sending.failed, "none": ()}[options["return_instances"]]
     result = {
         "changed": changed,
         "msg": sentence,
         "failure": sending.failed[0].failure if sending.failed else None,
-        "instances": [outcome.to_result() for outcome in shown],
+        "instances": [outcome.to_result() for outcome in asked_for],
         "not_instances": [skipped.to_result() for skipped in found.skipped if options["return_instances"] != "none"],
         "summary": {**sending.summary(), "not_instances": len(found.skipped)},
     }

@@ -58,7 +58,7 @@ options:
     choices: [any, never]
     default: any
 requirements:
-  - python >= 3.10
+  - python >= 3.11
   - dicomweb-client >= 0.60
   - pynetdicom >= 3.0
   - pydicom >= 3.0

@@ -8,11 +8,12 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
@@ -38,6 +39,7 @@ def archive() -> Iterator[Callable[..., Archive]]:
         tls: ssl.SSLContext | None = None,
         status: int | Callable[[Any], int] = 0x0000,
         contexts: list | None = None,
+        handlers: Sequence[Any] = (),
         **settings: Any,
     ) -> Archive:
         stored: dict[str, bytes] = {}
@@ -58,11 +60,12 @@ def archive() -> Iterator[Callable[..., Archive]]:
                 ae.add_supported_context(*each)
         for name, value in settings.items():
             setattr(ae, name, value)
-        handlers = [
+        answering = [
+            *handlers,
             (evt.EVT_C_STORE, on_store),
             (evt.EVT_C_ECHO, lambda event: status(event) if callable(status) else status),
         ]
-        server = ae.start_server(("127.0.0.1", 0), block=False, ssl_context=tls, evt_handlers=handlers)
+        server = ae.start_server(("127.0.0.1", 0), block=False, ssl_context=tls, evt_handlers=answering)
         servers.append(server)
         return Archive(server.server_address[1], stored)
 
@@ -108,6 +111,7 @@ def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
 
     def run(module: Any, options: dict[str, Any], check_mode: bool = False) -> Ran:
         monkeypatch.setattr(basic, "_PARSED_MODULE_ARGS", None, raising=False)
+        monkeypatch.setattr(warnings, "_global_warnings", {})  # those of the last run are not this one's
         with patch_module_args({**options, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
             module.main()
         captured = capsys.readouterr()

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, Timeouts, TlsOptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from pynetdicom.sop_class import (
@@ -48,10 +48,12 @@ class Authority:
         names: tuple[str, ...] = ("localhost", "127.0.0.1"),
         ends: datetime.timedelta = 5 * DAY,
         passphrase: bytes | None = None,
+        rsa_bits: int | None = None,
+        usage: x509.ObjectIdentifier | None = None,
     ) -> tuple[str, str]:
         """Return the paths of a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(stem, key, list(names), False, datetime.datetime.now(datetime.UTC) + ends)
+        key = rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(stem, key, list(names), False, datetime.datetime.now(datetime.UTC) + ends, usage)
         paths = self.folder / f"{stem}.crt", self.folder / f"{stem}.key"
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(
@@ -81,7 +83,13 @@ class Authority:
         return str(file)
 
     def _sign(
-        self, name: str, key: ec.EllipticCurvePrivateKey, names: list[str], ca: bool, end: datetime.datetime
+        self,
+        name: str,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+        names: list[str],
+        ca: bool,
+        end: datetime.datetime,
+        usage: x509.ObjectIdentifier | None = None,
     ) -> x509.Certificate:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
@@ -97,6 +105,8 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(each) for each in names]), False)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), False)
         return builder.sign(self.key, hashes.SHA256())
 
 

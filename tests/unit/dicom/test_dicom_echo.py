@@ -38,6 +38,12 @@ def test_the_documented_options_are_the_options():
             assert documented[name].get(aspect) == spec.get(aspect), (name, aspect)
 
 
+def test_the_python_that_is_asked_for_is_that_of_the_collection():
+    config = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yml").read_text(encoding="utf-8"))
+    requirements = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["requirements"]
+    assert requirements[0].replace(" ", "") == f"python{config['modules']['python_requires']}"
+
+
 def test_the_failures_that_are_named_are_documented():
     notes = " ".join(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["notes"])
     assert [name for name in get_args(FailureName) if f"V(ignore:{name})" not in notes] == []

@@ -264,7 +264,8 @@ def test_a_fault_in_one_check_costs_no_other_its_answer(archive, monkeypatch):
         ({"peers": [{"host": "a", "prot": 104}]}, "prot"),
         ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 0}, "parallel: 0 is not within 1 and 256"),
         ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 257}, "parallel: 257 is not within 1 and 256"),
-        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 0}, "count: 0 is below 1"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 0}, "count: 0 is not within 1 and 10000"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 10001}, "count: 10001 is not within 1 and 10000"),
     ],
 )
 def test_what_is_refused(run_module, options, said):

@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import DicomFileError, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import (
+    MALFORMED,
+    DicomFileError,
+    open_unchanged,
+    read_instance,
+)
+from pydicom.errors import BytesLengthException
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -50,3 +58,44 @@ def test_what_is_no_uid_is_said_before_anything_is_sent(tmp_path, uid):
     with pytest.raises(DicomFileError, match=r"^has no UID \(PS3\.5 §9\.1\) as SOPClassUID") as refused:
         read_instance(tmp_path / "odd.dcm")
     assert refused.value.suspect
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_sequences_nested_without_end_and_values_of_a_wrong_length_are_damage(tmp_path):
+    """What pydicom raises on these has no base in common with the rest."""
+    whole = FILES / "CT_small.dcm"
+    raw, offset = whole.read_bytes(), read_instance(whole).data_set_offset
+    level = b"\x08\x00\x11\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    (tmp_path / "nested.dcm").write_bytes(raw[:offset] + level * 5000 + raw[offset:])
+    (tmp_path / "length.dcm").write_bytes(
+        raw[:offset] + b"\x08\x00\x05\x00US\x03\x00abc" + raw[raw.index(b"\x08\x00\x16\x00UI") :]
+    )
+    for name in ("nested.dcm", "length.dcm"):
+        try:
+            read_instance(tmp_path / name)
+        except DicomFileError as refused:
+            assert refused.suspect, refused
+    with pytest.raises(DicomFileError, match="is a damaged DICOM file"):
+        read_instance(tmp_path / "nested.dcm")
+    assert issubclass(BytesLengthException, MALFORMED)
+
+
+@pytest.mark.parametrize("change", ["shorter", "longer", "other"])
+def test_a_file_that_changes_while_it_is_read_is_not_read_to_its_end(tmp_path, change):
+    path = tmp_path / "ct.dcm"
+    shutil.copyfile(FILES / "CT_small.dcm", path)
+    instance = read_instance(path)
+    with open_unchanged(instance) as unchanged:
+        assert b"".join(iter(lambda: unchanged.read(1000), b"")) == path.read_bytes()[instance.data_set_offset :]
+    with open_unchanged(instance) as file:
+        file.read(10)
+        if change == "shorter":
+            os.truncate(path, instance.file_bytes - 1000)
+        elif change == "longer":
+            with path.open("ab") as writer:
+                writer.write(bytes(20000))
+        else:
+            os.utime(path, ns=(1, 1))
+        with pytest.raises(OSError, match="changed while it was sent"):
+            while file.read(1000):
+                pass

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal, JournalError, read_journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import (
+    Journal,
+    JournalError,
+    read_journal,
+    rehearse_journal,
+)
 from stand_ins import peer_at
 
 PEER = peer_at(11112, host="Archive.example.")
@@ -142,7 +147,7 @@ def test_a_damaged_line_is_named_and_nothing_is_touched(path, damage):
     lines = whole.splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
     before = path.read_bytes()
-    for use in (Journal.open, read_journal):
+    for use in (Journal.open, read_journal, rehearse_journal):
         with pytest.raises(JournalError, match="its line 3 is damaged"):
             use(path, PEER)
     assert path.read_bytes() == before
@@ -165,7 +170,7 @@ def test_a_damaged_line_is_named_and_nothing_is_touched(path, damage):
 def test_a_foreign_file_is_left_as_it_is(path, content):
     path.write_bytes(content)
     path.chmod(0o644)
-    for use in (Journal.open, read_journal):
+    for use in (Journal.open, read_journal, rehearse_journal):
         with pytest.raises(JournalError, match="is no journal of dicom_store"):
             use(path, PEER)
     assert path.read_bytes() == content
@@ -175,7 +180,7 @@ def test_a_foreign_file_is_left_as_it_is(path, content):
 @pytest.mark.parametrize("change", [{"called_aet": "OTHER"}, {"host": "archive-2.example"}, {"port": 104}])
 def test_the_journal_of_another_peer(path, change):
     fill(path, instance(1))
-    for use in (Journal.open, read_journal):
+    for use in (Journal.open, read_journal, rehearse_journal):
         with pytest.raises(JournalError, match=r"ORTHANC at archive\.example, port 11112 acknowledged, not"):
             use(path, replace(PEER, **change))
 
@@ -189,7 +194,10 @@ def test_two_at_once(path):
     with Journal.open(path, PEER):
         with pytest.raises(JournalError, match="another run is writing to it"):
             Journal.open(path, PEER)
+        with pytest.raises(JournalError, match="another run is writing to it"):
+            rehearse_journal(path, PEER)
         read_journal(path, PEER)
+    rehearse_journal(path, PEER)
     Journal.open(path, PEER).close()
 
 
@@ -197,17 +205,18 @@ def test_what_can_be_no_journal(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     for name in ("pipe", "link", ".", "none/journal"):
-        for use in (Journal.open, read_journal):
+        for use in (Journal.open, read_journal, rehearse_journal):
             with pytest.raises(JournalError, match=f"{tmp_path}"):
                 use(tmp_path / name, PEER)
     assert not (tmp_path / "target").exists()
-    for use in (Journal.open, read_journal):
+    for use in (Journal.open, read_journal, rehearse_journal):
         with pytest.raises(JournalError, match="is no regular file"):
             use(tmp_path / "pipe", PEER)
 
 
-def test_reading_begins_none(path):
-    assert read_journal(path, PEER).status_of(instance(1)) is None
+@pytest.mark.parametrize("read", [read_journal, rehearse_journal])
+def test_reading_begins_none(path, read):
+    assert read(path, PEER).status_of(instance(1)) is None
     assert not path.exists()
 
 

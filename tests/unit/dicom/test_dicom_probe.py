@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import socket
 import ssl
 import struct
@@ -14,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_transport
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     C_ECHO_RQ,
     NO_DATA_SET,
@@ -25,6 +27,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 from stand_ins import DAY, SHORT, server_context
@@ -130,6 +134,16 @@ def test_connection_refused():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert failure_of(peer_at(port)) == "connection_refused"
+
+
+def test_a_connection_that_is_reset_at_once_is_closed_by_the_peer(monkeypatch):
+    """No peer on this machine can be had to do so at will: the handshake is the kernel's."""
+
+    def reset(*_unused):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr(dicom_transport, "_connect", reset)
+    assert failure_of(peer_at(1)) == "connection_closed"
 
 
 def test_connect_timeout():
@@ -274,7 +288,32 @@ def test_a_revocation_list_that_is_out_of_date(archive, authority, server, trust
     assert "crl_file is out of date" in check(peer).sentence
 
 
+def test_a_certificate_of_another_purpose_or_too_weak_says_what_to_have_reissued(archive, authority, trusting):
+    for_clients = authority.issue("for-clients", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+    peer = peer_at(archive(tls=server_context(authority, for_clients)).port, trusting)
+    assert failure_of(peer) == "certificate_unknown"
+    assert "reissued for servers" in check(peer).sentence
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(*authority.issue("weak-server", rsa_bits=1024))
+    peer = peer_at(archive(tls=context).port, trusting)
+    assert failure_of(peer) == "certificate_unknown"
+    assert "RSA key of 2048 bits" in check(peer).sentence
+    assert "ca_file" not in check(peer).sentence
+
+
 # Our certificate
+
+
+def test_our_certificate_that_is_too_weak_and_a_passphrase_that_is_too_long(authority, trusting):
+    certificate, key = authority.issue("weak-client", rsa_bits=1024)
+    (problem,) = tls_problems(replace(trusting, client_certificate=certificate, client_key=key))
+    assert problem.startswith(f"client_certificate: OpenSSL does not take {certificate}, which is too weak (EE_KEY_")
+    certificate, key = authority.issue("closed", passphrase=b"secret")
+    mine = replace(trusting, client_certificate=certificate, client_key=key, client_key_passphrase="x" * 1025)
+    (problem,) = tls_problems(mine)
+    assert problem.startswith("client_key_passphrase: cannot be used: ")
 
 
 @pytest.mark.parametrize("version", TLS_VERSIONS)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import threading
 from collections import Counter
 from pathlib import Path
 
 import pydicom
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_sending
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, collect, read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal, JournalError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts
@@ -19,6 +22,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending impor
     send,
 )
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
 from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import CTImageStorage
 from stand_ins import STORED_SYNTAXES, peer_at
@@ -94,6 +98,23 @@ def test_a_peer_that_takes_fewer_associations_gets_all_over_those(archive, insta
     sending = send(patient_peer(scp.port), instances, associations=4)
     assert sending.failed == (), sending.sentence
     assert len(scp.stored) == 20
+
+
+def test_an_association_that_is_refused_does_not_wait_on_when_all_is_stored(archive, instances):
+    refused = threading.Event()
+    scp = archive(
+        maximum_associations=1,
+        status=lambda event: 0x0000 if refused.wait(PATIENCE) else 0xA700,
+        handlers=[(evt.EVT_REJECTED, lambda event: refused.set())],
+    )
+    peer = peer_at(scp.port, timeouts=WIDE, retries=1, retry_delay=120)
+    ended = []
+    sender = threading.Thread(target=lambda: ended.append(send(peer, instances, associations=2)), daemon=True)
+    sender.start()
+    sender.join(90)
+    assert refused.is_set()
+    assert len(ended) == 1
+    assert ended[0].failed == (), ended[0].sentence
 
 
 def test_another_association_is_asked_for_only_when_the_last_one_is_there(listener, instances):
@@ -255,6 +276,31 @@ def test_a_file_that_breaks_off_ends_its_association_only(archive, instances):
     assert "Input/output error" in sending.outcomes[3].status_text
     assert "1.2.3" not in scp.stored
     assert len(scp.stored) == 20
+
+
+@pytest.mark.parametrize("length", [200_000, 9_000_000])
+def test_a_file_that_changes_while_it_is_sent_is_not_stored(archive, instances, monkeypatch, tmp_path_factory, length):
+    """It is cut off, or goes on, when the first part of it is read."""
+    path = instances[1].path
+    with path.open("ab") as file:  # a private element that makes it large enough to be read in many parts
+        file.write(struct.pack("<HH2s2xL", 0x7FE1, 0x1001, b"OB", 8_000_000) + bytes(8_000_000))
+    some = [instances[0], read_instance(path), *instances[2:5]]
+    opened = dicom_sending.open_unchanged
+
+    def open_and_change(instance):
+        file = opened(instance)
+        if instance.path == path:
+            os.truncate(path, length)
+        return file
+
+    monkeypatch.setattr(dicom_sending, "open_unchanged", open_and_change)
+    scp = archive()
+    recorded = []
+    sending = send(patient_peer(scp.port), some, record=lambda instance, status: recorded.append(instance))
+    assert [outcome.failure for outcome in sending.outcomes] == [None, "file_not_read", None, None, None]
+    assert "changed while it was sent" in sending.outcomes[1].status_text
+    assert len(scp.stored) == len(recorded) == 4
+    assert instances[1].sop_instance_uid not in scp.stored
 
 
 # The journal

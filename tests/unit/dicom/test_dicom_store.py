@@ -182,6 +182,64 @@ def test_a_file_that_cannot_be_read_is_suspect():
     assert [(each.reason, each.suspect) for each in found.skipped] == [("cannot be read: Permission denied", True)]
 
 
+def test_links_that_are_not_followed_are_not_left_out_without_a_word(study, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("volume")
+    (study / "mr.dcm").rename(elsewhere / "mr.dcm")
+    (study / "volume").symlink_to(elsewhere)
+    (study / "dangling.dcm").symlink_to("/nowhere/x.dcm")
+    (study / "round.dcm").symlink_to("round.dcm")
+    for path in (study, study / "**"):
+        found = collect([str(path)])
+        assert len(found.instances) == 5
+        assert found.problems == ()
+        assert [(each.path.name, each.suspect) for each in found.skipped] == [
+            ("dangling.dcm", True),
+            ("round.dcm", True),
+            ("volume", True),
+        ]
+        assert f"name {elsewhere} in paths" in found.skipped[2].reason
+    assert [each.path.name for each in collect([str(study / "volume")]).instances] == ["mr.dcm"]
+
+
+def test_patterns_take_hidden_files_once_and_pass_over_what_they_do_not_match(study):
+    (study / ".hidden").mkdir()
+    (study / "mr.dcm").rename(study / ".hidden" / ".mr.dcm")
+    (study / "deep").mkdir()
+    (study / "deep" / "loop").symlink_to(study)
+    (study / "ct-000001.dcm").rename(study / "deep" / "ct-1.dcm")
+
+    def names(pattern):
+        return [str(each.path.relative_to(study)) for each in collect([str(study / pattern)]).instances]
+
+    assert len(names("**")) == len(names("**/*")) == len(names("**/**/*.dcm")) == 6
+    assert names("**/*mr.dcm") == names("*/.mr.dcm") == names(".h*/*") == [".hidden/.mr.dcm"]
+    assert names("*/ct-[0-9].dcm") == names("**/deep/*.dcm") == ["deep/ct-1.dcm"]
+    assert names("ct-*.dcm") == ["ct-000002.dcm"]
+    assert collect([str(study / "ct-*.dcm")]).skipped == ()
+    for nothing in ("*.none", "none/*.dcm", "deep/ct*/*.dcm", "mr.dcm/*"):
+        assert "no file matches it as a pattern" in collect([str(study / nothing)]).problems[0]
+
+
+def test_a_folder_below_a_pattern_that_cannot_be_read_is_refused():
+    with as_nobody() as folder:
+        (folder / "secret").mkdir(mode=0)
+        (folder / "other").mkdir()
+        give_up_rights()
+        found = collect([str(folder / "**" / "*.dcm")])
+        inside = collect([str(folder / "secret" / "x.dcm"), str(folder / "secret" / "*.dcm")])
+        elsewhere = collect([str(folder / "oth*" / "*.dcm")])
+    assert found.problems == (f"{folder}/secret: cannot be read: Permission denied",)
+    assert [problem.partition(": ")[2] for problem in inside.problems] == ["cannot be read: Permission denied"] * 2
+    assert "no file matches" in elsewhere.problems[0]
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/a\0b", "/a\ud800b", "/a\ud800*"])
+def test_what_can_be_no_path_is_a_problem(path):
+    (problem,) = collect([path]).problems
+    assert json.dumps(problem).encode()
+    assert problem.encode()
+
+
 def test_files_come_in_the_order_of_their_paths(study):
     for name in ("a-b", "a"):
         (study / name).mkdir()
@@ -423,6 +481,8 @@ def test_files_that_cannot_be_used_are_refused_before_anything_is_sent(
     if content is not None:
         file.write_bytes(content)
     ran = run_module(dicom_store, told_to_send(scp, study, **{option: str(file)}))
+    rehearsed = run_module(dicom_store, told_to_send(scp, study, **{option: str(file)}), check_mode=True)
+    assert rehearsed.failed is ran.failed
     if (option, content) == ("journal", b""):  # what a crash leaves that comes before the first line
         assert not ran.failed
         return
@@ -509,9 +569,46 @@ def test_the_instances_that_are_asked_for_are_returned(run_module, archive, stud
     assert ran.result["failure"] == "dimse_status"
 
 
+def test_names_that_are_not_utf_8_are_escaped_wherever_they_go_out(run_module, archive, study):
+    """Ansible takes no result in which one is as it is."""
+    for old, new in (("mr.dcm", b"M\xfcller.dcm"), ("ct-000001.dcm", b"K\xf6hler.dcm")):
+        (study / old).rename(os.fsdecode(os.fsencode(study) + b"/" + new))
+    Path(os.fsdecode(os.fsencode(study) + b"/torn\xff.dcm")).write_bytes((study / "ct-000002.dcm").read_bytes()[:340])
+    refused = archive(status=0xA700)
+    for ran in (
+        run_module(dicom_store, told_to_send(archive(), study)),
+        run_module(dicom_store, told_to_send(refused, study)),
+        run_module(dicom_store, told_to_send(refused, study), check_mode=True),
+    ):
+        assert json.dumps(ran.result, ensure_ascii=False).encode()
+        paths = [each["path"] for each in ran.result["instances"]]
+        assert {f"{study}/M\\xfcller.dcm", f"{study}/K\\xf6hler.dcm"} < set(paths)
+        assert ran.result["not_instances"][0]["path"] == f"{study}/torn\\xff.dcm"
+        assert "torn\\xff.dcm" in str(ran.result["warnings"]).replace("\\\\", "\\")
+    (problem,) = collect([f"{study}/torn\udcff.dcm"]).problems
+    assert problem.startswith(f"{study}/torn\\xff.dcm: lacks ")
+
+
+def test_check_mode_refuses_what_cannot_be_written(run_module, archive):
+    with as_nobody() as folder:
+        for sample in samples(folder, new_study(None, "ID", "NAME"), ["ct"], copies=1):
+            write_whole(sample)
+        scp = archive()
+        give_up_rights()
+        for option in ("journal", "progress"):
+            for check_mode in (True, False):
+                ran = run_module(
+                    dicom_store, told_to_send(scp, folder, **{option: str(folder / "new")}), check_mode=check_mode
+                )
+                assert ran.failed
+                assert ran.result["msg"].startswith(f"Nothing was sent. {option}: {folder}/new: ")
+        assert not (folder / "new").exists()
+        assert scp.stored == {}
+
+
 def test_the_module_warns_of_damaged_files(run_module, archive, study):
     (study / "torn.dcm").write_bytes((study / "mr.dcm").read_bytes()[:340])
     ran = run_module(dicom_store, told_to_send(archive(), study))
     assert not ran.failed
-    assert "1 files were passed over that may be damaged DICOM instances" in str(ran.result["warnings"])
+    assert "1 files or links were passed over behind which may be DICOM instances" in str(ran.result["warnings"])
     assert ran.result["not_instances"][0]["suspect"] is True
