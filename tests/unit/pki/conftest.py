@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cellcs.orthweb.plugins.modules import pki as module
 
@@ -92,6 +93,7 @@ def pki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             return made.clock
 
     monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(warnings, "_global_warnings", {})  # those of another module's test in this process
     return made
 
 

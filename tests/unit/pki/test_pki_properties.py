@@ -32,6 +32,9 @@ RENEW_BEFORE_DAYS = 30
 
 # --- declarations
 
+# What the CA may not issue for, where it has name constraints.
+EXCLUDED_LABEL, EXCLUDED_NETWORK = "secret", ipaddress.ip_network("203.0.113.0/25")
+
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(lambda text: text[2:4] != "--")
 UNICODE_LABELS = st.text("äöüéñøžабвгдκλμ日本語", min_size=1, max_size=8)
 DOMAINS = st.sampled_from(["example", "clinic.example", "a.b.example.org", "xn--rntgen-wxa.example"])
@@ -39,7 +42,7 @@ DOMAINS = st.sampled_from(["example", "clinic.example", "a.b.example.org", "xn--
 
 @st.composite
 def dns_names(draw: st.DrawFn) -> tuple[str, str]:
-    label = draw(LABELS | UNICODE_LABELS)
+    label = draw((LABELS | UNICODE_LABELS).filter(lambda label: label != EXCLUDED_LABEL))
     domain = draw(DOMAINS)
     name = f"{label}.{domain}"
     a_label = label if label.isascii() else idna.encode(label).decode()
@@ -50,7 +53,7 @@ def dns_names(draw: st.DrawFn) -> tuple[str, str]:
 
 @st.composite
 def ip_addresses(draw: st.DrawFn) -> tuple[str, str]:
-    address = draw(st.ip_addresses())
+    address = draw(st.ip_addresses().filter(lambda address: address not in EXCLUDED_NETWORK))
     text = draw(st.sampled_from([str(address), address.exploded, f"IP:{address}"]))
     return text, f"IP:{address}"
 
@@ -166,7 +169,7 @@ def authorities(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         ca["passphrase"] = "sesame open"
     if draw(st.booleans()):
-        ca["name_constraints"] = {"excluded": ["secret.example", "203.0.113.0/25"]}
+        ca["name_constraints"] = {"excluded": [f"{EXCLUDED_LABEL}.example", str(EXCLUDED_NETWORK)]}
     if draw(st.booleans()):
         ca["intermediate"] = {
             "common_name": "Issuing CA",
