@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..atomic_file import remove_leftovers, write_atomically
 from . import facts
-from .authority import Authority, certificate_pem, crl_pem, generate_key, key_pem, pkcs12_bundle
+from .authority import Authority, certificate_pem, certificates_pem, crl_pem, generate_key, key_pem, pkcs12_bundle
 from .current import Current
 from .decisions import Action, AuthorityPlan, CertificatePlan, ListPlan, Plan
 from .errors import WriteError
@@ -64,7 +64,7 @@ class _Run:
             authorities[Tier.INTERMEDIATE] = self._apply_authority(plan.intermediate, current.intermediate, root, keys)
         trusted = [root.certificate, *(ca.certificate for ca in _roots(plan.former_in_use) if ca.certificate)]
         if plan.root.action is not Action.KEEP:
-            self._write(self.layout.ca_bundle, _pem(trusted), PUBLIC_MODE)
+            self._write(self.layout.ca_bundle, certificates_pem(trusted), PUBLIC_MODE)
 
         revoked = self._record_revocations()
         if plan.crl.action is not Action.KEEP:
@@ -185,7 +185,7 @@ class _Run:
         self._write(files.private_key, key_pem(key), private_mode)
         self._write(self.layout.issued_record(spec.name, certificate.serial_number), pem, PUBLIC_MODE)
         self._write(files.certificate, pem, PUBLIC_MODE)
-        self._write(files.chain, pem + _pem(above), PUBLIC_MODE)
+        self._write(files.chain, certificates_pem((certificate, *above)), PUBLIC_MODE)
         if spec.pkcs12:
             self._write(files.pkcs12, pkcs12_bundle(spec, key, certificate, [*above, *trusted]), private_mode)
         else:
@@ -212,10 +212,6 @@ class _Run:
 
 def _roots(authorities: Iterable[StoredAuthority]) -> Iterator[StoredAuthority]:
     return (ca for ca in authorities if ca.tier is Tier.ROOT)
-
-
-def _pem(certificates: Iterable[x509.Certificate]) -> bytes:
-    return b"".join(map(certificate_pem, certificates))
 
 
 @contextmanager

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -136,6 +136,11 @@ class Authority:
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
+    """One after the other, as in a chain or a bundle."""
+    return b"".join(map(certificate_pem, certificates))
 
 
 def crl_pem(crl: x509.CertificateRevocationList) -> bytes:

@@ -63,10 +63,6 @@ class Layout:
         return AuthorityFiles(self.former / f"{stem}.key", self.former / f"{stem}.crt")
 
     @property
-    def ca_keys(self) -> frozenset[Path]:
-        return frozenset(self.authority_files(tier).private_key for tier in Tier)
-
-    @property
     def ca_bundle(self) -> Path:
         return self.folder / "ca-bundle.crt"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from .authority import certificate_pem
+from .authority import certificates_pem
 from .current import Current
 from .decisions import Action, AuthorityPlan, CrlPlan, Plan, Reason
 from .errors import CaKeyMissingError
@@ -88,7 +88,7 @@ def _with_bundle(root: AuthorityPlan, current: Current, former: Sequence[StoredA
         return root
     if current.bundle.value is None:
         reason = Reason.BUNDLE_MISSING
-    elif current.bundle.value != b"".join(map(certificate_pem, _trusted(current, former))):
+    elif current.bundle.value != certificates_pem(_trusted(current, former)):
         reason = Reason.BUNDLE_DIFFERS
     else:
         return root

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import facts
-from .authority import certificate_pem, is_pkcs12_of
+from .authority import certificates_pem, is_pkcs12_of
 from .current import Current, CurrentCertificate
 from .decisions import Action, AuthorityPlan, CertificatePlan, Reason
 from .files import Found
@@ -109,7 +109,7 @@ def _key_reasons(spec: CertificateSpec, found: CurrentCertificate, current: Curr
     """Why the leaf's key cannot stay."""
     key, certificate = found.private_key, found.certificate.value
     if key.value is None:
-        yield missing_or_unreadable("key", key)
+        yield _missing_or_unreadable("key", key)
     elif facts.key_type_of(key.value.public_key()) != spec.key_type:
         yield Reason.KEY_TYPE_DIFFERS
     if (certificate and certificate.serial_number in current.revoked) or _was_revoked(key, current):
@@ -133,7 +133,7 @@ def _certificate_reasons(spec: CertificateSpec, found: CurrentCertificate, aroun
     """Why the certificate cannot stay."""
     certificate, key = found.certificate.value, found.private_key.value
     if certificate is None:
-        yield missing_or_unreadable("certificate", found.certificate)
+        yield _missing_or_unreadable("certificate", found.certificate)
         return
     if key and not facts.same_key(key.public_key(), certificate.public_key()):
         yield Reason.KEY_DIFFERS
@@ -170,7 +170,7 @@ def _repair_reasons(spec: CertificateSpec, found: CurrentCertificate, around: Su
     above = around.chain_of(signer)
     if found.chain.value is None:
         yield Reason.CHAIN_MISSING
-    elif above is None or found.chain.value != b"".join(map(certificate_pem, (certificate, *above))):
+    elif above is None or found.chain.value != certificates_pem((certificate, *above)):
         yield Reason.CHAIN_DIFFERS
     if not spec.pkcs12:
         if found.pkcs12.value is not None:
@@ -187,5 +187,5 @@ def _repair_reasons(spec: CertificateSpec, found: CurrentCertificate, around: Su
         yield Reason.PKCS12_EXPOSED
 
 
-def missing_or_unreadable(what: str, found: Found) -> Reason:
+def _missing_or_unreadable(what: str, found: Found) -> Reason:
     return Reason(f"{what}_{found.problem}")
