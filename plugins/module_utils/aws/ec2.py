@@ -1,0 +1,208 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Resources of EC2: one call finds those with the stack's tag, one those that have a name of ours."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
+    GOING,
+    STACK_TAG,
+    Question,
+    pages,
+    resource,
+    tags_of,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    How one kind is asked for.
+
+    :ivar answer: key of the answer that has the list
+    :ivar name: key of an item that has its name; empty where the name is the tag ``Name``
+    :ivar state: key of an item that has its state, or what makes one of it
+    :ivar more: what else is told: our key to AWS's
+    """
+
+    call: str
+    answer: str
+    id: str
+    name: str = ""
+    name_filter: str = "tag:Name"
+    filters: str = "Filters"
+    state: str | Callable[[dict[str, Any]], str] = ""
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+KINDS: dict[str, Kind] = {
+    "vpcs": Kind("describe_vpcs", "Vpcs", "VpcId", state="State", more={"cidr": "CidrBlock"}),
+    "subnets": Kind(
+        "describe_subnets",
+        "Subnets",
+        "SubnetId",
+        state="State",
+        more={"vpc_id": "VpcId", "cidr": "CidrBlock", "zone": "AvailabilityZone"},
+    ),
+    "internet_gateways": Kind(
+        "describe_internet_gateways",
+        "InternetGateways",
+        "InternetGatewayId",
+        state=lambda item: "attached" if item.get("Attachments") else "detached",
+        more={"vpc_ids": "Attachments.VpcId"},
+    ),
+    "route_tables": Kind(
+        "describe_route_tables",
+        "RouteTables",
+        "RouteTableId",
+        more={"vpc_id": "VpcId", "subnet_ids": "Associations.SubnetId"},
+    ),
+    "vpc_endpoints": Kind(
+        "describe_vpc_endpoints",
+        "VpcEndpoints",
+        "VpcEndpointId",
+        state="State",
+        more={"vpc_id": "VpcId", "service_name": "ServiceName", "type": "VpcEndpointType"},
+    ),
+    "security_groups": Kind(
+        "describe_security_groups",
+        "SecurityGroups",
+        "GroupId",
+        name="GroupName",
+        name_filter="group-name",
+        more={"vpc_id": "VpcId"},
+    ),
+    "key_pairs": Kind(
+        "describe_key_pairs",
+        "KeyPairs",
+        "KeyPairId",
+        name="KeyName",
+        name_filter="key-name",
+        more={"fingerprint": "KeyFingerprint"},
+    ),
+    "volumes": Kind(
+        "describe_volumes",
+        "Volumes",
+        "VolumeId",
+        state="State",
+        more={"size_gb": "Size", "encrypted": "Encrypted", "instance_ids": "Attachments.InstanceId"},
+    ),
+    "addresses": Kind(
+        "describe_addresses",
+        "Addresses",
+        "AllocationId",
+        state=lambda item: "associated" if item.get("AssociationId") else "free",
+        more={"public_address": "PublicIp", "instance_id": "InstanceId", "association_id": "AssociationId"},
+    ),
+    "flow_logs": Kind(
+        "describe_flow_logs",
+        "FlowLogs",
+        "FlowLogId",
+        filters="Filter",
+        state="FlowLogStatus",
+        more={"vpc_id": "ResourceId", "log_group_name": "LogGroupName"},
+    ),
+    "network_interfaces": Kind(
+        "describe_network_interfaces",
+        "NetworkInterfaces",
+        "NetworkInterfaceId",
+        state="Status",
+        more={"vpc_id": "VpcId", "subnet_id": "SubnetId", "description": "Description"},
+    ),
+}
+
+
+def ask(kind: Kind) -> Callable[[Question], list[dict[str, Any]]]:
+    """What answers a question about this kind."""
+
+    def answer(question: Question) -> list[dict[str, Any]]:
+        return [_described(kind, item) for item in _found(question, kind)]
+
+    return answer
+
+
+def instances(question: Question) -> list[dict[str, Any]]:
+    """Instances with their volumes and a digest of their user data; both are asked for only where they are ours."""
+    reservations = Kind("describe_instances", "Reservations", "ReservationId")
+    items = [instance for each in _found(question, reservations) for instance in each["Instances"]]
+    found = [_instance(item) for item in items]
+    ours = [each for each in found if question.is_ours(each["tags"]) and each["state"] not in GOING]
+    if not ours:
+        return found
+    attached = [{"Name": "attachment.instance-id", "Values": [each["id"] for each in ours]}]
+    volumes = pages(question.client, "describe_volumes", "Volumes", Filters=attached)
+    for each in ours:
+        each["volumes"] = [_volume(volume, each["id"]) for volume in volumes if _holder(volume) == each["id"]]
+        each["user_data_sha256"] = _user_data_digest(question.client, each["id"])
+    return found
+
+
+def _found(question: Question, kind: Kind) -> list[dict[str, Any]]:
+    filters = [{"Name": f"tag:{STACK_TAG}", "Values": [question.stack]}]
+    items = pages(question.client, kind.call, kind.answer, **{kind.filters: filters})
+    if question.names:
+        filters = [{"Name": kind.name_filter, "Values": list(question.names)}]
+        items += pages(question.client, kind.call, kind.answer, **{kind.filters: filters})
+    return list({item[kind.id]: item for item in items}.values())
+
+
+def _described(kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
+    tags = tags_of(item.get("Tags"))
+    state = item.get(kind.state) if isinstance(kind.state, str) else kind.state(item)
+    more = {ours: _value(item, theirs) for ours, theirs in kind.more.items()}
+    return resource(item[kind.id], item[kind.name] if kind.name else tags.get("Name", ""), state, tags, **more)
+
+
+def _value(item: dict[str, Any], key: str) -> Any:
+    """``Key``, or ``List.Key`` for that key of each member that has it."""
+    many, dot, one = key.partition(".")
+    return sorted(each[one] for each in item.get(many, []) if each.get(one)) if dot else item.get(key)
+
+
+def _instance(item: dict[str, Any]) -> dict[str, Any]:
+    tags = tags_of(item.get("Tags"))
+    return resource(
+        item["InstanceId"],
+        tags.get("Name", ""),
+        item["State"]["Name"],
+        tags,
+        image_id=item["ImageId"],
+        type=item["InstanceType"],
+        zone=item["Placement"]["AvailabilityZone"],
+        subnet_id=item.get("SubnetId"),
+        security_group_ids=sorted(group["GroupId"] for group in item.get("SecurityGroups", [])),
+        key_name=item.get("KeyName"),
+        private_address=item.get("PrivateIpAddress"),
+        public_address=item.get("PublicIpAddress"),
+        private_dns_name=item.get("PrivateDnsName") or None,
+        public_dns_name=item.get("PublicDnsName") or None,
+        volumes=[],
+        user_data_sha256=None,
+    )
+
+
+def _holder(volume: dict[str, Any]) -> str | None:
+    return next((attachment["InstanceId"] for attachment in volume.get("Attachments", [])), None)
+
+
+def _volume(volume: dict[str, Any], instance_id: str) -> dict[str, Any]:
+    devices = [each.get("Device") for each in volume["Attachments"] if each["InstanceId"] == instance_id]
+    return {
+        "id": volume["VolumeId"],
+        "device": devices[0],
+        "size_gb": volume["Size"],
+        "type": volume.get("VolumeType"),
+        "encrypted": volume.get("Encrypted"),
+    }
+
+
+def _user_data_digest(client: Any, instance_id: str) -> str | None:
+    answer = client.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    encoded = answer.get("UserData", {}).get("Value")
+    return hashlib.sha256(base64.b64decode(encoded)).hexdigest() if encoded else None

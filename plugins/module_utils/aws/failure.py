@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an error of AWS's API means, as a sentence that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
+    from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+REFUSED = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+# Where the name of the permission is not that of the call.
+PREFIXES = {"resourcegroupstaggingapi": "tag"}
+ACTIONS = {"s3:ListBuckets": "s3:ListAllMyBuckets", "s3:HeadBucket": "s3:ListBucket"}
+
+
+def code_of(error: Exception) -> str:
+    """AWS's code of the error; empty if the error is not an answer of AWS."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+
+
+def denied_action(service: str, error: Exception) -> str | None:
+    """The IAM action that is missing, such as C(ec2:DescribeVpcs); None if the error is another one."""
+    if not isinstance(error, ClientError) or code_of(error) not in DENIED:
+        return None
+    action = f"{PREFIXES.get(service, service)}:{error.operation_name}"
+    return ACTIONS.get(action, action)
+
+
+def denied_sentence(actions: list[str], doing: str) -> str:
+    """What to say about missing permissions, all at once."""
+    return (
+        f"{doing} needs permissions that these credentials lack: {', '.join(sorted(set(actions)))}. "
+        "Add them to the policy of the user or role that runs this (the whole list is files/iam-policy.json of the "
+        "collection), or use other credentials."
+    )
+
+
+def sentence(service: str, error: Exception, doing: str) -> str:
+    """What to say about any other error."""
+    if isinstance(error, NoCredentialsError):
+        return (
+            f"{doing}: no AWS credentials were found. Give them in the environment (AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY), as a profile (AWS_PROFILE), by 'aws sso login', or run on an instance with a role."
+        )
+    if code_of(error) in REFUSED:
+        return f"{doing}: AWS does not take these credentials ({error}). Have they expired? Sign in again and repeat."
+    if isinstance(error, EndpointConnectionError):
+        return f"{doing}: {error} Check the network of this machine, the name of the region, and AWS_ENDPOINT_URL."
+    action = denied_action(service, error)
+    if action:
+        return denied_sentence([action], doing)
+    return f"{doing}: {PREFIXES.get(service, service)} answered: {error}"

@@ -1,0 +1,107 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Resources of RDS. It cannot filter by tag; instances and snapshots carry their tags in the answer, groups do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import Question, pages, resource, tags_of
+
+
+def instances(question: Question) -> list[dict[str, Any]]:
+    return [_instance(item) for item in pages(question.client, "describe_db_instances", "DBInstances")]
+
+
+def snapshots(question: Question) -> list[dict[str, Any]]:
+    """Snapshots made by hand or by a deletion; the automated ones go with their instance."""
+    found = pages(question.client, "describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
+    return [
+        resource(
+            item["DBSnapshotIdentifier"],
+            item["DBSnapshotIdentifier"],
+            item.get("Status"),
+            tags_of(item.get("TagList")),
+            arn=item.get("DBSnapshotArn"),
+            db_instance=item.get("DBInstanceIdentifier"),
+            allocated_storage=item.get("AllocatedStorage"),
+        )
+        for item in found
+    ]
+
+
+def subnet_groups(question: Question) -> list[dict[str, Any]]:
+    found = pages(question.client, "describe_db_subnet_groups", "DBSubnetGroups")
+    return [
+        resource(
+            item["DBSubnetGroupName"],
+            item["DBSubnetGroupName"],
+            item.get("SubnetGroupStatus"),
+            _tags(question, item["DBSubnetGroupArn"]),
+            arn=item["DBSubnetGroupArn"],
+            vpc_id=item.get("VpcId"),
+            subnet_ids=sorted(subnet["SubnetIdentifier"] for subnet in item.get("Subnets", [])),
+        )
+        for item in found
+        if question.may_be_ours(item["DBSubnetGroupName"]) or item["DBSubnetGroupArn"] in question.arns()
+    ]
+
+
+def parameter_groups(question: Question) -> list[dict[str, Any]]:
+    found = pages(question.client, "describe_db_parameter_groups", "DBParameterGroups")
+    return [
+        _parameter_group(question, item)
+        for item in found
+        if question.may_be_ours(item["DBParameterGroupName"]) or item["DBParameterGroupArn"] in question.arns()
+    ]
+
+
+def _parameter_group(question: Question, item: dict[str, Any]) -> dict[str, Any]:
+    name = item["DBParameterGroupName"]
+    tags = _tags(question, item["DBParameterGroupArn"])
+    parameters = {}
+    if question.is_ours(tags):
+        every = pages(question.client, "describe_db_parameters", "Parameters", DBParameterGroupName=name, Source="user")
+        # A server that does not know the filter gives all of them, with where they come from.
+        parameters = {
+            each["ParameterName"]: each.get("ParameterValue") for each in every if each.get("Source", "user") == "user"
+        }
+    return resource(
+        name,
+        name,
+        None,
+        tags,
+        arn=item["DBParameterGroupArn"],
+        family=item.get("DBParameterGroupFamily"),
+        parameters=dict(sorted(parameters.items())),
+    )
+
+
+def _tags(question: Question, arn: str) -> dict[str, str]:
+    return tags_of(question.client.list_tags_for_resource(ResourceName=arn).get("TagList"))
+
+
+def _instance(item: dict[str, Any]) -> dict[str, Any]:
+    endpoint = item.get("Endpoint") or {}
+    return resource(
+        item["DBInstanceIdentifier"],
+        item["DBInstanceIdentifier"],
+        item.get("DBInstanceStatus"),
+        tags_of(item.get("TagList")),
+        arn=item.get("DBInstanceArn"),
+        # There is none until the instance has been made.
+        endpoint={"host": endpoint["Address"], "port": endpoint.get("Port")} if endpoint.get("Address") else None,
+        engine=item.get("Engine"),
+        engine_version=item.get("EngineVersion"),
+        **{"class": item.get("DBInstanceClass")},
+        allocated_storage=item.get("AllocatedStorage"),
+        max_allocated_storage=item.get("MaxAllocatedStorage"),
+        multi_az=item.get("MultiAZ"),
+        deletion_protection=item.get("DeletionProtection"),
+        publicly_accessible=item.get("PubliclyAccessible"),
+        storage_encrypted=item.get("StorageEncrypted"),
+        kms_key_arn=item.get("KmsKeyId"),
+        backup_retention_days=item.get("BackupRetentionPeriod"),
+        parameter_groups=sorted(group["DBParameterGroupName"] for group in item.get("DBParameterGroups", [])),
+        security_group_ids=sorted(group["VpcSecurityGroupId"] for group in item.get("VpcSecurityGroups", [])),
+    )

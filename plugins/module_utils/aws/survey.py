@@ -1,0 +1,117 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks about all kinds of resources side by side, and tells ours from those that only have our names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, rds
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.failure import denied_action, denied_sentence, sentence
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import GONE, STACK_TAG, Question, pages
+
+Answer = Callable[[Question], list[dict[str, Any]]]
+
+KINDS: dict[str, tuple[str, Answer]] = {
+    **{kind: ("ec2", ec2.ask(how)) for kind, how in ec2.KINDS.items()},
+    "instances": ("ec2", ec2.instances),
+    "kms_keys": ("kms", by_name.kms_keys),
+    "secrets": ("secretsmanager", by_name.secrets),
+    "iam_roles": ("iam", by_name.iam_roles),
+    "instance_profiles": ("iam", by_name.instance_profiles),
+    "log_groups": ("logs", by_name.log_groups),
+    "db_instances": ("rds", rds.instances),
+    "db_subnet_groups": ("rds", rds.subnet_groups),
+    "db_parameter_groups": ("rds", rds.parameter_groups),
+    "db_snapshots": ("rds", rds.snapshots),
+    "buckets": ("s3", by_name.buckets),
+}
+INDEX = "resourcegroupstaggingapi"
+THREADS = 10  # as many as a boto3 client has connections
+INDEXED = ["kms", "logs", "rds", "s3"]
+
+
+class SurveyError(Exception):
+    """The account could not be looked at; the text is for the user."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """
+    :ivar resources: what carries the stack's tag, by kind
+    :ivar foreign: what has one of our names and lacks the tag
+    """
+
+    resources: dict[str, list[dict[str, Any]]]
+    foreign: list[dict[str, str]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind, without those that are going."""
+        return {kind: sum(not each["going"] for each in found) for kind, found in self.resources.items()}
+
+
+def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequence[str]]) -> Survey:
+    """
+    Look at the account.
+
+    :param client: makes the boto3 client of a service
+    :param names: what the stack calls its resources, by kind
+    """
+    # boto3 makes clients in one thread only, and lets many use them.
+    clients = {service: client(service) for service in dict.fromkeys([INDEX, *(each[0] for each in KINDS.values())])}
+    retried = AWSRetry.jittered_backoff(retries=6, delay=1, catch_extra_error_codes=["ThrottlingException"])
+    with ThreadPoolExecutor(max_workers=THREADS) as threads:
+        index = threads.submit(retried(_arns), clients[INDEX], stack)
+        asked = {
+            kind: threads.submit(
+                retried(answer), Question(clients[service], stack, tuple(names.get(kind, ())), index.result)
+            )
+            for kind, (service, answer) in KINDS.items()
+        }
+    _raise_failures(stack, index, asked)
+    resources, foreign = {}, []
+    for kind, future in asked.items():
+        found = sorted(future.result(), key=lambda each: (each["name"], each["id"]))
+        resources[kind] = [each for each in found if each["tags"].get(STACK_TAG) == stack]
+        foreign += [
+            {"kind": kind, "id": each["id"], "name": each["name"]}
+            for each in found
+            if each["name"] in names.get(kind, ())
+            and each["tags"].get(STACK_TAG) != stack
+            and each["state"] not in GONE
+        ]
+    return Survey(dict(sorted(resources.items())), sorted(foreign, key=lambda each: (each["kind"], each["id"])))
+
+
+def _arns(client: Any, stack: str) -> list[str]:
+    filters = [{"Key": STACK_TAG, "Values": [stack]}]
+    found = pages(client, "get_resources", "ResourceTagMappingList", TagFilters=filters, ResourceTypeFilters=INDEXED)
+    return [each["ResourceARN"] for each in found]
+
+
+def _raise_failures(stack: str, index: Future[Any], asked: Mapping[str, Future[Any]]) -> None:
+    errors = [(INDEX, "the tag index", index.exception())]
+    errors += [
+        (KINDS[kind][0], kind.replace("_", " "), future.exception())
+        for kind, future in asked.items()
+        if future.exception() is not index.exception()
+    ]
+    failed = [(service, what, error) for service, what, error in errors if error]
+    if not failed:
+        return
+    for service, what, error in failed:
+        if not isinstance(error, (BotoCoreError, ClientError)):
+            raise error
+        if not denied_action(service, error):
+            raise SurveyError(sentence(service, error, f"Looking for {what} of stack {stack}")) from error
+    denied = [denied_action(service, error) or "" for service, what, error in failed if isinstance(error, ClientError)]
+    raise SurveyError(denied_sentence(denied, f"Looking for the resources of stack {stack}")) from failed[0][2]

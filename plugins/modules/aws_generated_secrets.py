@@ -1,0 +1,204 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aws_generated_secrets
+short_description: Passwords that are generated once and live in AWS Secrets Manager only
+version_added: 0.1.0
+description:
+  - Makes each secret that is not there, with a generated password, and returns all of them.
+  - A password that is there is never changed.
+  - A secret that waits for its deletion is taken back with the password it had.
+  - The answer holds the passwords, so the task needs C(no_log=true).
+author:
+  - The OrthWeb authors (@cellcs)
+options:
+  secrets:
+    description: The secrets. Each is stored as JSON with the keys C(username) and C(password).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the secret.
+        type: str
+        required: true
+      username:
+        description: Whom the password is for. Changed in the secret if it differs.
+        type: str
+        required: true
+  kms_key_id:
+    description: ID or ARN of the KMS key that encrypts them; the account's own key for Secrets Manager if not given.
+    type: str
+  tags:
+    description: Tags for each secret. Tags that it has beside these are left alone.
+    type: dict
+    default: {}
+  password_length:
+    description: Letters and digits of a generated password.
+    type: int
+    default: 32
+requirements:
+  - python >= 3.11
+  - boto3 >= 1.34
+attributes:
+  check_mode:
+    description: Says what would be made; the password of a secret that is not there yet is then null.
+    support: full
+  diff_mode:
+    description: Passwords have no place in a diff.
+    support: none
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+- name: Have passwords for the database
+  cellcs.orthweb.aws_generated_secrets:
+    secrets:
+      - name: orthweb/database-master
+        username: orthweb_admin
+      - name: orthweb/database-orthanc
+        username: orthanc
+    tags:
+      orthweb:stack: orthweb
+  register: passwords
+  no_log: true
+"""
+
+RETURN = r"""
+secrets:
+  description: By name, what each secret holds.
+  returned: success
+  type: dict
+  contains:
+    username:
+      description: Whom the password is for.
+      type: str
+    password:
+      description: The password; null in check mode for a secret that is not there yet.
+      type: str
+    arn:
+      description: ARN of the secret; null in check mode if it is not there yet.
+      type: str
+    action:
+      description: What was done, of C(keep), C(make), C(restore), C(update).
+      type: str
+"""
+
+import json
+import secrets as random_source
+import string
+from typing import Any
+
+try:  # noqa: SIM105
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    pass  # AnsibleAWSModule says so
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
+)
+
+
+def generated(length: int) -> str:
+    # Letters and digits: the upstream Orthanc image would expand a dollar sign, and a URI would need escapes.
+    return "".join(random_source.choice(string.ascii_letters + string.digits) for unused in range(length))
+
+
+class Secrets:
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.client = module.client("secretsmanager", retry_decorator=AWSRetry.jittered_backoff())
+        self.tags: dict[str, str] = {key: str(value) for key, value in module.params["tags"].items()}
+
+    def found(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self.client.describe_secret(aws_retry=True, SecretId=name)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+
+    def one(self, name: str, username: str) -> dict[str, Any]:
+        there = self.found(name)
+        if there is None:
+            return self.make(name, username)
+        action = "keep"
+        if there.get("DeletedDate"):
+            action = "restore"
+            if self.module.check_mode:
+                return {"username": username, "password": None, "arn": there["ARN"], "action": action}
+            self.client.restore_secret(aws_retry=True, SecretId=name)
+        kept = json.loads(self.client.get_secret_value(aws_retry=True, SecretId=name)["SecretString"])
+        changes: dict[str, str] = {}
+        if kept.get("username") != username:
+            kept["username"] = username
+            changes["SecretString"] = json.dumps(kept)
+        key = self.module.params["kms_key_id"]
+        if key and key.rpartition("/")[2] != there.get("KmsKeyId", "").rpartition("/")[2]:
+            changes["KmsKeyId"] = key
+        missing = {
+            tag: value
+            for tag, value in self.tags.items()
+            if boto3_tag_list_to_ansible_dict(there.get("Tags", [])).get(tag) != value
+        }
+        if changes or missing:
+            action = "update" if action == "keep" else action
+        if not self.module.check_mode:
+            if changes:
+                self.client.update_secret(aws_retry=True, SecretId=name, **changes)
+            if missing:
+                tags = ansible_dict_to_boto3_tag_list(missing)
+                self.client.tag_resource(aws_retry=True, SecretId=name, Tags=tags)
+        return {"username": username, "password": kept["password"], "arn": there["ARN"], "action": action}
+
+    def make(self, name: str, username: str) -> dict[str, Any]:
+        if self.module.check_mode:
+            return {"username": username, "password": None, "arn": None, "action": "make"}
+        password = generated(self.module.params["password_length"])
+        options = {"KmsKeyId": self.module.params["kms_key_id"]} if self.module.params["kms_key_id"] else {}
+        made = self.client.create_secret(
+            aws_retry=True,
+            Name=name,
+            SecretString=json.dumps({"username": username, "password": password}),
+            Tags=ansible_dict_to_boto3_tag_list(self.tags),
+            **options,
+        )
+        return {"username": username, "password": password, "arn": made["ARN"], "action": "make"}
+
+
+def main() -> None:
+    secret = {"name": {"type": "str", "required": True}, "username": {"type": "str", "required": True}}
+    module = AnsibleAWSModule(
+        argument_spec={
+            "secrets": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": secret},
+            "kms_key_id": {"type": "str"},
+            "tags": {"type": "dict", "default": {}},
+            "password_length": {"type": "int", "default": 32, "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    answer: dict[str, dict[str, Any]] = {}
+    for wanted in module.params["secrets"]:
+        name = wanted["name"]
+        try:
+            answer[name] = Secrets(module).one(name, wanted["username"])
+        except (BotoCoreError, ClientError) as error:
+            module.fail_json_aws(error, msg=f'Could not make or read the secret "{name}" in Secrets Manager')
+        except (ValueError, KeyError):
+            module.fail_json(
+                msg=f'The secret "{name}" is not JSON with the keys username and password. Somebody has changed it '
+                "by hand: put these keys back, or delete the secret to have a new password generated."
+            )
+    module.exit_json(changed=any(one["action"] != "keep" for one in answer.values()), secrets=answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aws_stack_info
+short_description: Says what a stack has in an AWS account
+version_added: 0.1.0
+author:
+  - The OrthWeb authors (@cellcs)
+description:
+  - Finds everything in one region of the account that carries the tag C(orthweb:stack) with the stack's name, and
+    everything that has one of the stack's names without that tag, which is somebody else's.
+  - Asks AWS about all kinds of resources side by side, so that it takes about as long as one question.
+options:
+  stack:
+    description: The stack's name, the value of the tag C(orthweb:stack).
+    type: str
+    required: true
+  names:
+    description:
+      - What the stack calls its resources. The keys are kinds, as in RV(resources), the values lists of names.
+      - A name is that of the API where the kind has one there (security groups, key pairs, RDS, IAM, secrets, log
+        groups, buckets, C(alias/) and the alias for keys), else the tag C(Name).
+      - IAM roles and instance profiles are found by these names only, for AWS has no list of them by tag.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: It only reads, and does the same in check mode.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: none
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+"""
+
+EXAMPLES = r"""
+- name: See what there is
+  cellcs.orthweb.aws_stack_info:
+    stack: orthweb
+    names:
+      vpcs: [orthweb]
+      kms_keys: [alias/orthweb]
+      iam_roles: [orthweb-imaging]
+  register: stack
+
+- name: Leave alone what is not ours
+  ansible.builtin.assert:
+    that: stack.foreign == []
+"""
+
+RETURN = r"""
+resources:
+  description:
+    - What carries the stack's tag. The keys are the kinds, each with a list in the order of the names.
+    - The kinds are C(vpcs), C(subnets), C(internet_gateways), C(route_tables), C(vpc_endpoints), C(security_groups),
+      C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
+      C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(db_instances), C(db_subnet_groups),
+      C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
+    - Each resource has C(id), C(name), C(state), C(tags) and C(going) (terminated, deleted, or on the way there), and
+      what its kind has beside, such as the C(endpoint) of a database instance or the C(parameters) of a parameter
+      group that differ from its family's.
+  returned: success
+  type: dict
+  sample:
+    vpcs:
+      - id: vpc-0f5e2bb4f0d1c4d3a
+        name: orthweb
+        state: available
+        going: false
+        tags: {Name: orthweb, 'orthweb:stack': orthweb}
+        cidr: 10.20.0.0/16
+count:
+  description: How many RV(resources) there are, without those that are going.
+  returned: success
+  type: int
+  sample: 34
+counts:
+  description: The same by kind.
+  returned: success
+  type: dict
+  sample: {vpcs: 1, subnets: 4}
+foreign:
+  description: What has one of O(names) and lacks the stack's tag.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{kind: vpcs, id: vpc-0a1b2c3d4e5f60718, name: orthweb}]
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS, SurveyError, survey
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={"stack": {"type": "str", "required": True}, "names": {"type": "dict", "default": {}}},
+        supports_check_mode=True,
+    )
+    names = module.params["names"]
+    unknown = sorted(set(names) - set(KINDS))
+    if unknown:
+        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. There are: {', '.join(sorted(KINDS))}.")
+    wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
+    if wrong:
+        module.fail_json(msg=f"names must have a list of names for each kind, which these are not: {', '.join(wrong)}.")
+    try:
+        found = survey(module.client, module.params["stack"], names)
+    except SurveyError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        resources=found.resources,
+        count=sum(found.counts.values()),
+        counts=found.counts,
+        foreign=found.foreign,
+    )
+
+
+if __name__ == "__main__":
+    main()
