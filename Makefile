@@ -1,5 +1,6 @@
 # The two commands are `make deploy` and `make test`. Extra arguments for ansible-playbook go into ARGS:
-#   make deploy ARGS='-e orthweb_server_name=pacs.clinic.example --check --diff'
+#   make deploy ARGS='-e orthweb_server_name=pacs.clinic.example'
+# and where to deploy into INVENTORY: inventory/local (this machine), inventory/aws, or one of your own.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -9,9 +10,11 @@ ORTHWEB_STATE_ROOT ?= $(HOME)/.orthweb
 export ORTHWEB_STACK ORTHWEB_STATE_ROOT
 # The tests look into containers and take ports: they need root, as the deployment does.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
-PLAYBOOK = $(VENV)/bin/ansible-playbook
+INVENTORY ?= inventory/local
+# An inventory that cannot be read (no credentials, no region) is an error, not an empty list of hosts.
+PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-playbook --inventory $(INVENTORY)
 
-.PHONY: help venv venv-test deploy verify outputs teardown save-images test lint sanity benchmark benchmark-modules
+.PHONY: help venv venv-test plan deploy verify outputs teardown save-images rehearse test lint sanity benchmark benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -37,6 +40,9 @@ $(COLLECTION):
 deploy: venv ## Put the archive into service, or bring it up to date
 	$(PLAYBOOK) playbooks/deploy.yml $(ARGS)
 
+plan: venv ## Say what deploy would make or change, and what AWS would cost; exit code 2 if there is something to do
+	@$(PLAYBOOK) playbooks/plan.yml --check --diff $(ARGS)
+
 verify: venv ## Prove that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)
 
@@ -50,6 +56,10 @@ teardown: venv ## Take the archive away with all that is stored in it; asks for 
 save-images: venv ## Write the container images to a tarball, for hosts without a network
 	$(PLAYBOOK) playbooks/save_images.yml $(ARGS)
 
+rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, with real hosts and databases behind it
+	$(VENV)/bin/ansible-playbook files/rehearsal/prepare.yml
+	$(SUDO) $(VENV)/bin/python files/rehearsal/rehearse.py $(ARGS)
+
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
@@ -62,6 +72,10 @@ benchmark-modules: venv-test ## Measure the modules, which need no archive
 	$(VENV)/bin/python benchmarks/pki.py
 	$(VENV)/bin/python benchmarks/dicom_echo.py
 	$(VENV)/bin/python benchmarks/dicom_store.py
+
+benchmark-aws: venv-test ## Measure provisioning on a simulated AWS, and what it waits for
+	$(VENV)/bin/python benchmarks/aws.py
+	$(VENV)/bin/python benchmarks/aws_overlap.py
 
 sanity: venv-test ## Run ansible-test sanity on a copy of the checkout
 	files/scripts/ansible_test.sh sanity $(ARGS)

@@ -59,6 +59,11 @@ if [ ${#files[@]} -eq 0 ]; then
 fi
 cp --parents --preserve=mode --target-directory "$collection" -- "${files[@]}"
 
+# ansible-test gives modules the collections beside ours only, and ours build on amazon.aws.
+bundled=$("$venv/bin/python" -c 'import ansible_collections; print(next(iter(ansible_collections.__path__)))')
+mkdir -p "$stage/ansible_collections/amazon"
+ln -s "$bundled/amazon/aws" "$stage/ansible_collections/amazon/aws"
+
 cd "$collection"
 command=$1
 shift

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 
-ITERATIONS, SALT_BYTES = 4096, 16  # PostgreSQL's own, and the least that RFC 7677 allows
+ITERATIONS = 4096  # PostgreSQL's own, and the least that RFC 7677 allows
+SALT_BYTES = 16
 
 
 def scram_sha_256_verifier(password: object, salt: bytes | None = None) -> str:

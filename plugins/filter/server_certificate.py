@@ -5,24 +5,31 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.facts import (
+    not_valid_after,
+    not_valid_before,
+    same_key,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.links import is_issued_by
 
-try:
+with suppress(ImportError):  # library_problem says so
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    MISSING = ""
-except ImportError as error:
-    MISSING = str(error)
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def server_certificate_problems(given: dict[str, str], server_name: str) -> list[str]:
     """``given`` has the text of ``certificate`` (with its chain), ``private_key`` and ``ca_certificate``, all PEM."""
-    if MISSING:
-        raise AnsibleFilterError(f"The Python library cryptography is missing on the controller: {MISSING}")
+    missing = library_problem()
+    if missing:
+        raise AnsibleFilterError(missing["msg"])
     try:
         chain = _certificates(given, "certificate")
         authorities = _certificates(given, "ca_certificate")
@@ -32,10 +39,14 @@ def server_certificate_problems(given: dict[str, str], server_name: str) -> list
 
 
 def _certificates(given: dict[str, str], key: str) -> list[x509.Certificate]:
+    refusal = f"{key} has no certificate in PEM format (-----BEGIN CERTIFICATE-----)."
     try:
-        return x509.load_pem_x509_certificates(given[key].encode())
+        found = [x509.load_pem_x509_certificate(pem.encode()) for pem in CERTIFICATE.findall(given[key])]
     except ValueError as error:
-        raise ValueError(f"{key} has no certificate in PEM format (-----BEGIN CERTIFICATE-----).") from error
+        raise ValueError(refusal) from error
+    if not found:
+        raise ValueError(refusal)
+    return found
 
 
 def _key_problems(given: dict[str, str], leaf: x509.Certificate) -> Iterator[str]:
@@ -47,8 +58,7 @@ def _key_problems(given: dict[str, str], leaf: x509.Certificate) -> Iterator[str
     except ValueError:
         yield "private_key has no private key in PEM format (-----BEGIN PRIVATE KEY-----)."
         return
-    shape = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    if key.public_key().public_bytes(*shape) != leaf.public_key().public_bytes(*shape):
+    if not same_key(key.public_key(), leaf.public_key()):
         yield "private_key does not belong to certificate: the server's own certificate must be the first in its file."
 
 
@@ -56,10 +66,10 @@ def _certificate_problems(
     chain: list[x509.Certificate], authorities: list[x509.Certificate], server_name: str
 ) -> Iterator[str]:
     leaf, now = chain[0], dt.datetime.now(dt.UTC)
-    if leaf.not_valid_after_utc <= now:
-        yield f"certificate has ended on {leaf.not_valid_after_utc:%Y-%m-%d}: get a new one."
-    if leaf.not_valid_before_utc > now:
-        yield f"certificate is not valid before {leaf.not_valid_before_utc:%Y-%m-%d}."
+    if not_valid_after(leaf) <= now:
+        yield f"certificate has ended on {not_valid_after(leaf):%Y-%m-%d}: get a new one."
+    if not_valid_before(leaf) > now:
+        yield f"certificate is not valid before {not_valid_before(leaf):%Y-%m-%d}."
     names = _names(leaf)
     if not any(_covers(name, server_name.lower()) for name in names):
         yield (
@@ -93,21 +103,13 @@ def _covers(carried: str, name: str) -> bool:
 def _leads_to(leaf: x509.Certificate, between: list[x509.Certificate], authorities: list[x509.Certificate]) -> bool:
     current = leaf
     for _step in range(len(between) + 1):
-        if current in authorities or any(_issued(current, authority) for authority in authorities):
+        if current in authorities or any(is_issued_by(current, authority) for authority in authorities):
             return True
-        issuers = [candidate for candidate in between if candidate != current and _issued(current, candidate)]
+        issuers = [candidate for candidate in between if candidate != current and is_issued_by(current, candidate)]
         if not issuers:
             return False
         current = issuers[0]
     return False
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 class FilterModule:

@@ -65,7 +65,7 @@ resources:
       C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
     - Each resource has C(id), C(name), C(state), C(tags) and C(going) (terminated, deleted, or on the way there), and
       what its kind has beside, such as the C(endpoint) of a database instance or the C(parameters) of a parameter
-      group that differ from its family's.
+      group.
   returned: success
   type: dict
   sample:

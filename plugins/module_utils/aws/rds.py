@@ -61,11 +61,9 @@ def _parameter_group(question: Question, item: dict[str, Any]) -> dict[str, Any]
     tags = _tags(question, item["DBParameterGroupArn"])
     parameters = {}
     if question.is_ours(tags):
-        every = pages(question.client, "describe_db_parameters", "Parameters", DBParameterGroupName=name, Source="user")
-        # A server that does not know the filter gives all of them, with where they come from.
-        parameters = {
-            each["ParameterName"]: each.get("ParameterValue") for each in every if each.get("Source", "user") == "user"
-        }
+        # All of them, not only those that somebody has set: one that was set back to its default has drifted as well.
+        every = pages(question.client, "describe_db_parameters", "Parameters", DBParameterGroupName=name)
+        parameters = {each["ParameterName"]: each["ParameterValue"] for each in every if "ParameterValue" in each}
     return resource(
         name,
         name,

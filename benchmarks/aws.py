@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long it takes to make, to check and to take away everything in an (empty, simulated) AWS account.
+
+Side by side, in turn: our playbooks in three lanes; the same tasks one after the other; a boto3 script that makes and
+reads the same resources. Needs no engine: the API alone is simulated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+from aws_boto3 import make_all, read_all
+from common import REPOSITORY, machine, say, table, verdict
+
+sys.path.insert(0, str(REPOSITORY / "files" / "rehearsal"))
+from rehearsal.controller import Rehearsal
+
+AIM = 0.65
+READING = ("Describe", "Get", "List", "Head")
+SKIP = ("--skip-tags", "wait_for_hosts")
+
+
+def linear_inventory(folder: Path) -> Path:
+    """The rehearsal's inventory with all three lanes on one host."""
+    source, target = REPOSITORY / "inventory" / "rehearsal", folder / "linear"
+    target.mkdir()
+    for part in ("group_vars", "imaging.aws_ec2.yml"):
+        (target / part).symlink_to(source / part)
+    (target / "hosts.yml").write_text(
+        "all:\n  children:\n    imaging: {}\n    database: {}\n    aws_account:\n      hosts:\n        account:\n"
+        "          orthweb_aws_lanes: [network, database, instance]\n          ansible_connection: local\n"
+        "          ansible_python_interpreter: '{{ ansible_playbook_python }}'\n"
+    )
+    return target
+
+
+class Bench:
+    def __init__(self, rehearsal: Rehearsal, inventories: dict[str, str]) -> None:
+        self.rehearsal, self.inventories = rehearsal, inventories
+        self.seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.writes: dict[tuple[str, str], int] = {}
+
+    def play(self, who: str, what: str, playbook: str, *arguments: str) -> None:
+        before = len(self.rehearsal.calls())
+        run = self.rehearsal.play(playbook, *arguments, inventory=self.inventories[who])
+        if run.code:
+            sys.exit(f"{who}, {what}: exit code {run.code}\n{run.output[-3000:]}")
+        self.seconds[who, what].append(run.seconds)
+        calls = self.rehearsal.calls()[before:]
+        self.writes[who, what] = sum(not call["action"].rpartition(".")[2].startswith(READING) for call in calls)
+
+    def round(self) -> None:
+        for who in self.inventories:
+            self.play(who, "check, nothing there", "provision", "--check", *SKIP)
+            self.play(who, "create", "provision", *SKIP)
+            self.play(who, "again", "provision", *SKIP)
+            if who == "lanes":
+                start = time.perf_counter()
+                read_all(self.rehearsal)
+                self.seconds["boto3", "again"].append(time.perf_counter() - start)
+            self.play(
+                who,
+                "teardown",
+                "teardown",
+                *("-e", f"orthweb_confirm_teardown={self.rehearsal.stack}", "-e", "aws_database_final_snapshot=false"),
+            )
+            self.rehearsal.reset()
+        start = time.perf_counter()
+        make_all(self.rehearsal)
+        self.seconds["boto3", "create"].append(time.perf_counter() - start)
+        self.rehearsal.reset()
+
+    def report(self) -> int:
+        rows, missed = [], 0
+        for what in ("check, nothing there", "create", "again", "teardown"):
+            lanes, linear = (median(self.seconds[who, what]) for who in ("lanes", "linear"))
+            boto = median(self.seconds["boto3", what]) if ("boto3", what) in self.seconds else None
+            rows.append(
+                [what, f"{lanes:.1f}", f"{linear:.1f}", f"{lanes / linear:.2f}", f"{boto:.2f}" if boto else "",
+                 f"{lanes / boto:.0f}" if boto else "", str(self.writes["lanes", what])]
+            )  # fmt: skip
+            missed += what in ("create", "again") and lanes / linear > AIM
+        header = ["medians", "lanes s", "one by one s", "ratio", "boto3 s", "lanes/boto3", "write calls"]
+        print(table(header, rows))
+        print(f"create and again at most {AIM} of one by one: {verdict(not missed)}")
+        silent = not self.writes["lanes", "again"] and not self.writes["lanes", "check, nothing there"]
+        print(f"no write call on a second run and in check mode: {verdict(silent)}")
+        print("Where the time goes: a second of CPU a task, for imports of Ansible and boto3; the API answers in ms.")
+        return int(bool(missed) or not silent)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="orthweb-benchmark-") as name:
+        folder = Path(name)
+        rehearsal = Rehearsal(folder, port=5590)
+        rehearsal.start("--no-stand-ins")
+        bench = Bench(rehearsal, {"lanes": "inventory/rehearsal", "linear": str(linear_inventory(folder))})
+        print(f"Provisioning, {rounds} rounds; {machine()}")
+        try:
+            for number in range(1, rounds + 1):
+                bench.round()
+                say(
+                    f"round {number}: "
+                    + ", ".join(f"{who} {what} {times[-1]:.1f} s" for (who, what), times in bench.seconds.items())
+                )
+        finally:
+            rehearsal.stop()
+    return bench.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

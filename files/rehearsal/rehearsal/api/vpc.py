@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Corrections of the network part of EC2: what AWS refuses to delete because something depends on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models import internet_gateways, security_groups, subnets, vpcs
+from moto.rds.models import rds_backends
+
+from .replace import replaces
+
+
+def databases(ec2: Any) -> list[Any]:
+    """The DB instances in the account and region of an EC2 backend."""
+    return list(rds_backends[ec2.account_id][ec2.region_name].databases.values())
+
+
+# AWS refuses to delete a VPC with an attached gateway, an endpoint or a group besides `default` in it.
+@replaces(vpcs.VPCBackend, "delete_vpc")
+def delete_vpc(original: Any, ec2: Any, vpc_id: str) -> Any:
+    groups = [group for group in ec2.groups.get(vpc_id, {}).values() if not group.is_default]
+    gateways = [gateway for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
+    endpoints = [endpoint for endpoint in ec2.vpc_end_points.values() if endpoint.vpc_id == vpc_id]
+    if groups or gateways or endpoints:
+        raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
+    return original(ec2, vpc_id)
+
+
+# AWS refuses to delete a subnet with a network interface in it; an RDS instance has one, which moto does not show.
+@replaces(subnets.SubnetBackend, "delete_subnet")
+def delete_subnet(original: Any, ec2: Any, subnet_id: str) -> Any:
+    interfaces = [eni for eni in list(ec2.enis.values()) if eni.subnet.id == subnet_id]
+    groups = [getattr(database, "db_subnet_group", None) for database in databases(ec2)]
+    if interfaces or any(subnet.id == subnet_id for group in groups if group for subnet in group._subnets):
+        raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
+    deleted = original(ec2, subnet_id)
+    # AWS takes the association with a route table away with the subnet. With moto's, the table could never be deleted.
+    for table in list(ec2.route_tables.values()):
+        for association in [key for key, subnet in table._associations.items() if subnet == subnet_id]:
+            del table._associations[association]
+    return deleted
+
+
+# AWS refuses to delete a group that an interface or a DB instance has, or that a rule of another group names.
+@replaces(security_groups.SecurityGroupBackend, "delete_security_group")
+def delete_security_group(original: Any, ec2: Any, name: str | None = None, group_id: str | None = None) -> Any:
+    used = {group.id for eni in list(ec2.enis.values()) for group in eni.group_set}
+    used |= {member for database in databases(ec2) for member in database.vpc_security_group_ids}
+    others = [group for groups in ec2.groups.values() for group in groups.values() if group.id != group_id]
+    used |= {
+        (rule.source_group or {}).get("GroupId")
+        for group in others
+        for rule in group.ingress_rules + group.egress_rules
+    }
+    if group_id in used:
+        raise DependencyViolationError(f"resource {group_id} has a dependent object")
+    return original(ec2, name, group_id)
+
+
+# AWS refuses to detach a gateway while an interface in the VPC has a public address.
+@replaces(internet_gateways.InternetGatewayBackend, "detach_internet_gateway")
+def detach_internet_gateway(original: Any, ec2: Any, internet_gateway_id: str, vpc_id: str) -> Any:
+    if any(eni.public_ip and eni.subnet.vpc_id == vpc_id for eni in list(ec2.enis.values())):
+        raise DependencyViolationError(
+            f"Network {vpc_id} has some mapped public address(es). "
+            "Please unmap those public address(es) before detaching the gateway."
+        )
+    return original(ec2, internet_gateway_id, vpc_id)
+
+
+# On AWS a deleted endpoint is gone after a moment. moto lists it for ever.
+@replaces(vpcs.VPCBackend, "delete_vpc_endpoints")
+def delete_vpc_endpoints(original: Any, ec2: Any, vpce_ids: list[str] | None = None) -> Any:
+    result = original(ec2, vpce_ids)
+    for endpoint in vpce_ids or []:
+        ec2.vpc_end_points.pop(endpoint, None)
+    return result

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller of a rehearsal: starts its API and stand-ins, and runs playbooks against them as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a playbook ended, and when (seconds since it started) each play and task began."""
+
+    code: int
+    output: str
+    began: float
+    seconds: float
+    tasks: list[tuple[float, str]] = field(repr=False, default_factory=list)
+
+    @property
+    def changed(self) -> int:
+        return sum(int(number) for number in re.findall(r"changed=(\d+)", self.output))
+
+    @property
+    def errors(self) -> str:
+        """What Ansible said about each task that failed."""
+        return "\n".join(
+            part.strip() for part in re.findall(r"^\[ERROR\]:.*?(?=^Origin: |^$)", self.output, re.M | re.S)
+        )
+
+
+class Rehearsal:
+    """One simulated account with its stand-ins. ``folder`` holds certificates, logs and the controller's state."""
+
+    def __init__(self, folder: Path, port: int = 5566, stack: str = "orthweb", echo: bool = False) -> None:
+        self.folder, self.port, self.stack, self.echo = folder, port, stack, echo
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "api.log"
+        self.state = folder / "state"
+        self.server: subprocess.Popen[str] | None = None
+
+    # --- the simulated account
+
+    def start(self, *options: str, seconds: float = 300) -> None:
+        serve = Path(__file__).resolve().parents[1] / "serve.py"
+        command = [sys.executable, str(serve), f"--port={self.port}", f"--folder={self.folder}", f"--log={self.log}"]
+        with (self.folder / "server.log").open("w") as output:
+            self.server = subprocess.Popen([*command, *options], stdout=output, stderr=output, text=True)
+        end = time.monotonic() + seconds
+        while "ready" not in (said := (self.folder / "server.log").read_text()):
+            if self.server.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise RuntimeError(f"The rehearsal's API did not start:\n{said}")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        if self.server and self.server.poll() is None:
+            self.server.send_signal(signal.SIGTERM)
+            self.server.wait(timeout=120)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="notreal",
+            aws_secret_access_key="notreal0123456789",
+        )
+
+    def calls(self) -> list[dict[str, Any]]:
+        """All calls of the API so far: time, service, action, status."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def reset(self) -> None:
+        """Empty the account, at once."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST"), timeout=30).close()
+
+    def stand_ins(self) -> Any:
+        with urllib.request.urlopen(f"{self.url}/rehearsal/stand-ins", timeout=30) as answer:
+            return json.load(answer)
+
+    def host_container(self) -> str:
+        """The container that plays the first EC2 host."""
+        label = f"label=orthweb.rehearsal={self.port}"
+        names = subprocess.run(
+            ["docker", "ps", "--filter", label, "--format", "{{.Names}}"], capture_output=True, text=True, check=True
+        ).stdout.split()
+        return next(name for name in sorted(names) if "-i-" in name or "host" in name)
+
+    # --- playbooks
+
+    @property
+    def environment(self) -> dict[str, str]:
+        hidden = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {
+            **hidden,
+            "ORTHWEB_REHEARSAL_URL": self.url,
+            "ORTHWEB_REHEARSAL_FOLDER": str(self.folder),
+            "ORTHWEB_STATE_ROOT": str(self.state),
+            "ORTHWEB_STACK": self.stack,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True",
+            "ANSIBLE_NOCOLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def play(self, playbook: str, *arguments: str, inventory: str = "inventory/rehearsal") -> Run:
+        command = [str(PLAYBOOK), "--inventory", inventory, f"playbooks/{playbook}.yml", *arguments]
+        began, clock = time.time(), time.monotonic()
+        lines, tasks = [], []
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for line in process.stdout or []:
+                lines.append(line)
+                if self.echo:
+                    print(line, end="", flush=True)
+                if line.startswith(("PLAY [", "TASK [")):
+                    tasks.append((time.monotonic() - clock, line.rstrip(" *\n")))
+        return Run(process.returncode, "".join(lines), began, time.monotonic() - clock, tasks)

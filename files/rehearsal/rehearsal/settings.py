@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be set for a rehearsal, at its start and while it runs (POST /rehearsal/settings)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Settings:
+    """Seconds are real ones. Nothing here is ever forgotten by a reset of the API."""
+
+    database_seconds: float = 0.0  # how long a DB instance is `creating`
+    instance_seconds: float = 0.0  # how long an instance is `pending`
+    deletion_seconds: float = 0.0  # how long an instance is `shutting-down` and a DB instance `deleting`
+    database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
+    instance_fails: bool = False  # pending -> terminated, with a reason
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Takes over changes, all or none. Raises ValueError for a name or a type that does not fit."""
+        known = asdict(self)
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"there is no setting {name!r}; there are {', '.join(sorted(known))}")
+            right = type(known[name])
+            if right is float and isinstance(value, int) and not isinstance(value, bool):
+                continue
+            if not isinstance(value, right):
+                raise ValueError(f"{name} must be a {right.__name__}, not {value!r}")
+        for name, value in changes.items():
+            setattr(self, name, type(known[name])(value))
+
+
+settings = Settings()

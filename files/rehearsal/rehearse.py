@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goes the whole way on a simulated AWS: plan, deploy, verify, again, break, mend, teardown, nothing left.
+
+make rehearse ARGS='-e @my-variables.yml'      # whatever is given goes to every ansible-playbook
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rehearsal.controller import Rehearsal, Run
+from rehearsal.leftovers import leftovers
+
+
+class SurpriseError(Exception):
+    """A step did not end as it must."""
+
+
+class Journey:
+    """The steps, in their order. ``report`` holds a line for each that was gone."""
+
+    def __init__(self, rehearsal: Rehearsal, arguments: list[str]) -> None:
+        self.rehearsal, self.arguments = rehearsal, arguments
+        self.runs: dict[str, Run] = {}
+        self.report: list[str] = []
+        # For those who look at it afterwards: where it stopped, and what was there before teardown took it away.
+        self.stopped, self.outputs, self.secrets = "", "{}", set[str]()
+
+    def play(self, name: str, playbook: str, *arguments: str, code: int = 0) -> Run:
+        print(f"\n===== {name}\n", flush=True)
+        run = self.rehearsal.play(playbook, *arguments, *self.arguments)
+        self.runs[name] = run
+        self.report.append(f"{name:<44} {run.seconds:6.0f} s   changed={run.changed}")
+        if run.code != code:
+            raise SurpriseError(f"{name}: exit code {run.code} instead of {code}.\n{run.errors or run.output[-3000:]}")
+        return run
+
+    def step(self, name: str, act: Callable[[], str]) -> None:
+        start = time.monotonic()
+        said = act()
+        self.report.append(f"{name:<44} {time.monotonic() - start:6.0f} s   {said}")
+
+    # --- what only looks like a playbook's work
+
+    def break_by_hand(self) -> str:
+        """What happens in real accounts: somebody opens SSH to the world, saves on backups, removes a container."""
+        stack = self.rehearsal.stack
+        ec2, rds = self.rehearsal.client("ec2"), self.rehearsal.client("rds")
+        group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"{stack}-imaging"]}])
+        world = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ec2.authorize_security_group_ingress(GroupId=group["SecurityGroups"][0]["GroupId"], IpPermissions=[world])
+        rds.modify_db_instance(DBInstanceIdentifier=stack, BackupRetentionPeriod=1, ApplyImmediately=True)
+        host = self.rehearsal.host_container()
+        subprocess.run(["docker", "exec", host, "docker", "rm", "--force", f"{stack}-nginx"], check=True)
+        return "port 22 open to the world, backups of 1 day, no nginx"
+
+    def nothing_left(self) -> str:
+        left = leftovers(self.rehearsal)
+        kept = {kind: names for kind, names in left.items() if kind in ("db_snapshots", "kms_keys")}
+        if left != kept:
+            raise SurpriseError(f"Teardown left more in the account than snapshot and key: {left}")
+        return f"but {', '.join(f'{kind} {names}' for kind, names in kept.items())}" if kept else "at all"
+
+    def remember(self) -> None:
+        """Keep the outputs and all secrets of the stack, in memory only."""
+        folder = self.rehearsal.state / self.rehearsal.stack
+        self.outputs = (folder / "outputs.json").read_text()
+        for kept in ("credentials.json", "secrets.json"):
+            content = json.loads((folder / kept).read_text())
+            self.secrets |= {value for name, value in content.items() if name != "username"}
+        vault = self.rehearsal.client("secretsmanager")
+        for secret in vault.list_secrets()["SecretList"]:
+            self.secrets.add(json.loads(vault.get_secret_value(SecretId=secret["Name"])["SecretString"])["password"])
+
+    def writes(self, name: str) -> list[str]:
+        """The calls that a step made to change something."""
+        run = self.runs[name]
+        return [
+            f"{call['service']} {call['action']}"
+            for call in self.rehearsal.calls()
+            if run.began <= call["time"] <= run.began + run.seconds
+            and not call["action"].rpartition(".")[2].startswith(("Describe", "Get", "List", "Head"))
+        ]
+
+    # --- the way
+
+    def go(self) -> None:
+        confirmed = f"orthweb_confirm_teardown={self.rehearsal.stack}"
+        self.play("plan on an empty account", "plan", "--check", "--diff", code=2)
+        self.play("deploy", "deploy")
+        self.remember()
+        self.play("verify", "verify")
+        again = self.play("deploy again", "deploy")
+        if again.changed:
+            raise SurpriseError(f"The second deployment changed something:\n{again.output[-3000:]}")
+        self.play("plan: nothing to do", "plan", "--check", "--diff")
+        self.step("break something by hand", self.break_by_hand)
+        found = self.play("plan finds it", "plan", "--check", "--diff", code=2).output
+        missed = [what for what in (f"{self.rehearsal.stack}-imaging", "nginx") if what not in found]
+        if missed:
+            raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
+        self.play("deploy mends it", "deploy")
+        self.play("plan: nothing to do any more", "plan", "--check", "--diff")
+        self.play("teardown", "teardown", "--extra-vars", confirmed)
+        self.step("nothing is left", self.nothing_left)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="orthweb-rehearsal-") as folder:
+        rehearsal = Rehearsal(Path(folder), echo=True)
+        journey = Journey(rehearsal, sys.argv[1:])
+        try:
+            print("Starting the simulated account with its registry (about 30 seconds) ...", flush=True)
+            rehearsal.start("--registry", "--instance-seconds=4", "--database-seconds=48")
+            journey.go()
+            verdict = "The rehearsal went through."
+        except (SurpriseError, RuntimeError) as error:
+            verdict = f"The rehearsal stopped. {error}"
+        finally:
+            rehearsal.stop()
+    print("\n" + "\n".join([*journey.report, "", verdict]))
+    return 0 if verdict.startswith("The rehearsal went") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Accounts of a simulated AWS API without hosts behind it, and one stack's whole life in the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from account import Account
+from life import Lifecycle
+
+OpenAccount = Callable[..., Account]
+
+
+@pytest.fixture(scope="session")
+def open_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAccount]:
+    """``open_account("name", *options of serve.py)`` starts a server of its own with an empty account."""
+    with ExitStack() as servers:
+
+        def opened(name: str, *options: str) -> Account:
+            return servers.enter_context(Account(tmp_path_factory.mktemp(name), options))
+
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def lifecycle(open_account: OpenAccount) -> Lifecycle:
+    """Each step of it runs when a test first asks for it, after those that come before."""
+    return Lifecycle(open_account("lifecycle"))
+
+
+@pytest.fixture(scope="module")
+def account(open_account: OpenAccount, request: pytest.FixtureRequest) -> Account:
+    """An account for one file of tests; ``account.reset()`` empties it."""
+    return open_account(request.module.__name__.rpartition(".")[2])

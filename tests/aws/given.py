@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A network that was there before us, and is given to the playbooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from account import REGION, Account
+
+
+def network(account: Account) -> dict[str, Any]:
+    """A VPC with a gateway, a public and two private subnets; returns the variables that say so."""
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        for number, zone in enumerate("aab")
+    ]
+    public, *private = (each["Subnet"]["SubnetId"] for each in subnets)
+    return {
+        "aws_network_vpc_id": vpc,
+        "aws_network_public_subnet_ids": [public],
+        "aws_network_private_subnet_ids": private,
+    }

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot work is refused before anything is touched, all of it in one run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import given
+import pytest
+from account import Account, Run
+from life import RANGES
+from listing import contents, things
+
+NOTHING = "Nothing was changed. Please mend:"
+
+
+@pytest.fixture(scope="module")
+def bad(account: Account) -> Run:
+    before = contents(account)
+    run = account.play(
+        "provision",
+        orthweb_stack="Bad_Name",
+        orthweb_dicom_ranges=None,
+        orthweb_portal_ranges=["0.0.0.0/0", "203.0.113.7/24", "not a network", "::/0"],
+        orthweb_controller_ranges=["0.0.0.0/0"],
+        orthweb_connect_by="carrier pigeon",
+        orthweb_instance_count=0,
+        aws_network_cidr="172.16.0.0/14",
+        aws_preflight_zones=["us-east-1a", "us-east-1z"],
+        aws_network_public_subnet_ids=["subnet-1"],
+        aws_preflight_image_names="no-such-image-*",
+    )
+    assert contents(account) == before
+    return run.failed()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        'orthweb_stack is "Bad_Name": use 1 to 31 small letters',
+        "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
+        "orthweb_portal_ranges has 0.0.0.0/0, which is the whole Internet. If that is meant, set "
+        "orthweb_allow_the_whole_internet: true.",
+        "203.0.113.7/24",
+        "not a network",
+        "::/0",
+        "orthweb_controller_ranges: port 22 is never opened to the whole Internet",
+        'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.',
+        "orthweb_instance_count is 0: a number from 1 to 99.",
+        "aws_network_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
+        "aws_network_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
+        "aws_preflight_zones has us-east-1z; us-east-1 has us-east-1a",
+        "There is no image no-such-image-*",
+        "Subnets are given without aws_network_vpc_id",
+    ],
+)
+def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:
+    assert NOTHING in bad.message
+    assert problem in bad.message
+
+
+def test_nothing_was_written(bad: Run) -> None:
+    assert bad.calls
+    assert bad.writes == []
+
+
+def test_whole_internet_is_allowed_by_the_variable_and_port_22_is_not(account: Account) -> None:
+    run = account.play(
+        "provision",
+        orthweb_dicom_ranges=["0.0.0.0/0"],
+        orthweb_portal_ranges=["0.0.0.0/0"],
+        orthweb_controller_ranges=["0.0.0.0/0"],
+        orthweb_allow_the_whole_internet=True,
+    ).failed()
+    assert "port 22 is never opened" in run.message
+    assert "orthweb_dicom_ranges has" not in run.message
+    assert "orthweb_portal_ranges has" not in run.message
+    assert run.writes == []
+
+
+def test_no_answer_is_one_clear_sentence(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "url", "http://127.0.0.1:26219")
+    run = account.play("provision", **RANGES).failed()
+    assert NOTHING in run.message
+    assert 'AWS did not answer "Ask AWS who we are"' in run.message
+    assert "http://127.0.0.1:26219" in run.message
+    assert "try `aws sts get-caller-identity`" in run.message
+
+
+class TestGivenNetwork:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def network(cls, account: Account) -> dict[str, Any]:
+        account.reset()
+        return given.network(account)
+
+    def test_wrong_subnets_are_refused(self, account: Account, network: dict[str, Any]) -> None:
+        ec2 = account.client("ec2")
+        (default,) = account.every("ec2", "describe_vpcs", "Vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])
+        filters = [
+            {"Name": "vpc-id", "Values": [default["VpcId"]]},
+            {"Name": "availability-zone", "Values": ["us-east-1a"]},
+        ]
+        other = ec2.describe_subnets(Filters=filters)["Subnets"][0]["SubnetId"]
+        own = network["aws_network_private_subnet_ids"]
+        wrong = {**network, "aws_network_private_subnet_ids": [own[0], other]}
+        run = account.play("provision", **{**RANGES, **wrong}).failed()
+        assert f"The subnet {other} is in {default['VpcId']}, not in {network['aws_network_vpc_id']}." in run.message
+        assert "aws_network_private_subnet_ids lie in one zone; RDS wants two." in run.message
+        assert run.writes == []
+
+    def test_subnets_that_are_not_there_are_refused(self, account: Account, network: dict[str, Any]) -> None:
+        own = network["aws_network_private_subnet_ids"]
+        wrong = {**network, "aws_network_private_subnet_ids": [own[0], "subnet-0123456789abcdef0"]}
+        run = account.play("provision", **{**RANGES, **wrong}).failed()
+        assert "There is no subnet subnet-0123456789abcdef0 in us-east-1." in run.message
+        assert run.writes == []
+
+    def test_is_neither_changed_nor_torn_down(self, account: Account, network: dict[str, Any]) -> None:
+        before = contents(account)
+        run = account.play("provision", "--limit", "aws-network", **RANGES, **network).ok()
+        made = {thing.name for thing in things(account) if thing.stack == "orthweb"}
+        assert made == {"orthweb-imaging", "orthweb-database"}
+        assert {write.partition(":")[2] for write in run.writes} <= {
+            "CreateSecurityGroup",
+            "AuthorizeSecurityGroupIngress",
+            "AuthorizeSecurityGroupEgress",
+            "RevokeSecurityGroupEgress",
+        }
+        for group in account.every("ec2", "describe_security_groups", "SecurityGroups"):
+            if group["GroupName"] == "orthweb-imaging":
+                assert group["VpcId"] == network["aws_network_vpc_id"]
+                (database,) = [rule for rule in group["IpPermissionsEgress"] if rule["FromPort"] == 5432]
+                assert {each["CidrIp"] for each in database["IpRanges"]} == {"10.77.1.0/24", "10.77.2.0/24"}
+        account.teardown(**RANGES).ok()
+        assert contents(account) == before

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad days of AWS: what passes is waited for, what does not is said once, and the next run goes on from there."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import given
+import pytest
+from account import Account, Run, free_port
+from life import RANGES
+from listing import things
+from proxy import Fault, Proxy
+
+
+@contextmanager
+def faulty(account: Account, *faults: Fault) -> Iterator[None]:
+    with Proxy(free_port(), account.server_url, *faults) as proxy:
+        account.url = proxy.url
+        try:
+            yield
+        finally:
+            account.url = account.server_url
+
+
+def ours(account: Account) -> Counter[str]:
+    return Counter(thing.kind for thing in things(account) if thing.stack == "orthweb")
+
+
+def explanations(run: Run) -> list[str]:
+    """What was said about each failure, for the person at 3 a.m."""
+    said = re.findall(r'"[^"]+" failed: .*?it goes on from here\.', run.message)
+    assert said, run.output[-6000:]
+    return said
+
+
+class TestNetwork:
+    @staticmethod
+    def provision(account: Account) -> Run:
+        return account.play("provision", "--limit", "aws-network", **RANGES)
+
+    def test_no_vpc_left_in_the_account(self, account: Account) -> None:
+        limit = Fault("ec2:CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+        with faulty(account, limit):
+            run = self.provision(account).failed()
+        assert limit.used == 1
+        (said,) = explanations(run)
+        assert '"vpc | VPC" failed: ' in said
+        assert "The maximum number of VPCs has been reached." in said
+        assert "There is now: nothing." in said
+        assert "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give" in said
+        assert run.writes == []
+
+    def test_bad_day_is_waited_out(self, account: Account) -> None:
+        """After the failure above: the goal is reached, and nothing is there twice."""
+        faults = [
+            Fault("ec2:CreateVpc", "RequestLimitExceeded", "Request limit exceeded.", 503, times=3),
+            Fault("ec2:DescribeSubnets", "RequestLimitExceeded", "Request limit exceeded.", 503, times=2, skip=1),
+            Fault("ec2:CreateSubnet", "InternalError", "An internal error has occurred", 500, times=1, skip=2),
+            Fault("iam:CreateRole", "ServiceFailure", "It failed.", 500, times=1),
+            Fault("logs:CreateLogGroup", "ServiceUnavailableException", "It is not there.", 503, times=1),
+            # What was made is not known everywhere at once.
+            Fault("ec2:AttachInternetGateway", "InvalidInternetGatewayID.NotFound", times=1),
+            Fault("ec2:DescribeSecurityGroups", "InvalidGroup.NotFound", times=2, after="ec2:CreateSecurityGroup"),
+            Fault("ec2:AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound", times=1),
+            Fault("ec2:CreateRoute", "InvalidRouteTableID.NotFound", times=1),
+            Fault("iam:PutRolePolicy", "NoSuchEntity", times=1),
+            Fault("ec2:CreateFlowLogs", "InvalidParameter", "Access Denied for LogDestination", times=1),
+        ]
+        with faulty(account, *faults):
+            run = self.provision(account)
+        assert run.ok()
+        assert {fault.action: fault.used for fault in faults} == {fault.action: fault.times for fault in faults}
+        assert ours(account) == Counter(
+            vpcs=1,
+            subnets=4,
+            internet_gateways=1,
+            route_tables=2,
+            vpc_endpoints=1,
+            security_groups=2,
+            flow_logs=1,
+            iam_roles=1,
+            log_groups=1,
+        )
+
+
+class TestHosts:
+    """In a network that was given; each test goes on where the one before it failed."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def variables(cls, account: Account) -> dict[str, Any]:
+        account.reset()
+        key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+        return {**RANGES, **given.network(account), "aws_encryption_key_arn": key}
+
+    @staticmethod
+    def provision(account: Account, variables: dict[str, Any]) -> Run:
+        return account.play("provision", "--limit", "aws-network,aws-instance", **variables)
+
+    def test_credentials_that_expire_in_the_middle(self, account: Account, variables: dict[str, Any]) -> None:
+        expired = Fault("", "ExpiredToken", "The security token included in the request is expired", 403)
+        expired.after, expired.armed = "iam:CreateRole", False
+        with faulty(account, expired):
+            run = self.provision(account, variables).failed()
+        for said in explanations(run):
+            assert "The credentials have expired; get new ones (for SSO, aws sso login)." in said
+            assert "There is now: unknown, as AWS did not answer that either." in said
+        assert ours(account)["iam_roles"] == 1
+        assert ours(account)["instances"] == 0
+
+    def test_instance_that_does_not_start(self, account: Account, variables: dict[str, Any]) -> None:
+        account.post("/rehearsal/settings", {"instance_fails": True})
+        run = self.provision(account, variables).failed()
+        (said,) = explanations(run)
+        assert '"completion | Refuse hosts that do not run" failed: orthweb-imaging-1 (i-' in said
+        assert "is terminated instead of running: Client.InternalError: Client error on launch" in said
+        assert "The instance did not start." in said
+        assert "There is now: 1 iam role, 1 instance profile, 1 key pair, 2 security groups." in said
+
+    def test_no_address_left_in_the_account(self, account: Account, variables: dict[str, Any]) -> None:
+        account.post("/rehearsal/settings", {"instance_fails": False})
+        limit = Fault(
+            "ec2:AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached."
+        )
+        with faulty(account, limit):
+            run = self.provision(account, variables).failed()
+        (said,) = explanations(run)
+        assert '"completion | Fixed addresses" failed: ' in said
+        assert "The maximum number of addresses has been reached." in said
+        assert "The account has no Elastic IP left (5 a region by default)" in said
+        assert "1 instance," in said
+        assert ours(account)["instances"] == 1
+
+    def test_next_run_reaches_the_goal(self, account: Account, variables: dict[str, Any]) -> None:
+        """It takes the address that a run before could not give to the host any more."""
+        tags = [{"Key": "orthweb:stack", "Value": "orthweb"}, {"Key": "Name", "Value": "orthweb-imaging-1"}]
+        kind = [{"ResourceType": "elastic-ip", "Tags": tags}]
+        left = account.client("ec2").allocate_address(TagSpecifications=kind)["PublicIp"]
+        self.provision(account, variables).ok()
+        assert ours(account) == Counter(
+            security_groups=2, key_pairs=1, iam_roles=1, instance_profiles=1, instances=1, volumes=1, addresses=1
+        )
+        (address,) = account.every("ec2", "describe_addresses", "Addresses")
+        assert address["PublicIp"] == left
+        assert address["InstanceId"]
+
+
+class TestHostsAreNotFound:
+    def test_is_not_taken_for_success(self, account: Account) -> None:
+        """An inventory that cannot be read is only a warning to Ansible, and no host would be configured."""
+        refused = Fault("ec2:DescribeInstances", "UnauthorizedOperation", "You are not authorized", 403)
+        with faulty(account, refused):
+            run = account.play("provision", "--start-at-task", "Read the inventory again").failed()
+        assert "The inventory has 0 hosts of the stack orthweb, and there should be 1" in run.message
+        assert refused.used > 1
+
+
+class TestDatabase:
+    WAIT = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "wait.yml"}}]
+
+    def test_incompatible_parameters(self, account: Account) -> None:
+        account.reset()
+        account.post("/rehearsal/settings", {"database_ends_in": "incompatible-parameters"})
+        account.client("rds").create_db_instance(
+            DBInstanceIdentifier="orthweb",
+            Engine="postgres",
+            EngineVersion="17",
+            DBInstanceClass="db.t4g.medium",
+            AllocatedStorage=20,
+            MasterUsername="somebody",
+            MasterUserPassword="long-enough",
+            Tags=[{"Key": "orthweb:stack", "Value": "orthweb"}],
+        )
+        run = account.play_tasks(self.WAIT).failed()
+        assert 'The database orthweb is "incompatible-parameters"' in run.message
+        assert "take what you changed out of aws_database_parameters, and reboot it" in run.message
+        assert "Nothing was lost, everything else is there; when it is" in run.message
+
+    def test_next_run_goes_on_when_it_is_available(self, account: Account) -> None:
+        account.post("/rehearsal/settings", {"database_ends_in": "available"})
+        account.client("rds").reboot_db_instance(DBInstanceIdentifier="orthweb")
+        throttled = Fault("rds:DescribeDBInstances", "Throttling", "Rate exceeded", times=2)
+        with faulty(account, throttled):
+            account.play_tasks(self.WAIT).ok()
+        assert throttled.used == 2
+        assert (account.state_root / "orthweb" / "rds-ca.pem").exists()
+
+
+class TestDatabaseThatIsBeingMade:
+    """By a run that was cut off, or whose other lanes failed; RDS takes minutes and has no endpoint until then."""
+
+    def test_is_left_alone_by_the_next_run(self, account: Account) -> None:
+        account.reset()
+        account.post("/rehearsal/settings", {"database_seconds": 3600})
+        group = {"DBParameterGroupName": "orthweb-postgres17", "DBParameterGroupFamily": "postgres17"}
+        account.client("rds").create_db_parameter_group(**group, Description="ours")
+        network = given.network(account)
+        groups = account.every("ec2", "describe_security_groups", "SecurityGroups")
+        variables = {
+            "aws_database_subnets": network["aws_network_private_subnet_ids"],
+            "aws_database_security_group": groups[0]["GroupId"],
+            "aws_database_kms_key": account.client("kms").create_key()["KeyMetadata"]["Arn"],
+            "aws_database_secrets": {"master": {"password": "long-enough"}},
+        }
+        roles = {"aws_preflight": "look.yml", "aws_database": "completion.yml"}
+        tasks = [
+            {"ansible.builtin.include_role": {"name": f"cellcs.orthweb.{role}", "tasks_from": file}}
+            for role, file in roles.items()
+        ]
+        assert account.play_tasks(tasks, **variables).ok().changed == 2
+        again = account.play_tasks(tasks, **variables).ok()
+        assert "RDS is still making orthweb" in again.output
+        assert (again.changed, again.writes) == (0, [])

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stack is made, left alone when nothing is to be done, and mended when somebody changed it by hand."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from account import REGION
+from disturb import DRIFT
+from life import CONTROLLER, DICOM, PORTAL, Lifecycle, Step
+from listing import TAG, Thing, tags
+
+MADE = Counter(
+    vpcs=1,
+    subnets=4,
+    internet_gateways=1,
+    route_tables=2,
+    vpc_endpoints=1,
+    security_groups=2,
+    key_pairs=1,
+    instances=2,
+    volumes=2,
+    addresses=2,
+    flow_logs=1,
+    kms_keys=1,
+    secrets=2,
+    iam_roles=2,
+    instance_profiles=1,
+    log_groups=1,
+    db_instances=1,
+    db_subnet_groups=1,
+    db_parameter_groups=1,
+)
+
+
+def only(items: Iterable[Any]) -> Any:
+    (one,) = items
+    return one
+
+
+def own(step: Step, kind: str) -> list[dict[str, Any]]:
+    """What is ours of an EC2 kind, as AWS describes it."""
+    return [each for each in step.raw[kind] if tags(each.get("Tags")).get(TAG) == "orthweb"]
+
+
+def named(step: Step, kind: str, name: str) -> dict[str, Any]:
+    return only(each for each in own(step, kind) if tags(each["Tags"])["Name"] == name)
+
+
+@pytest.fixture(scope="module")
+def created(lifecycle: Lifecycle) -> Step:
+    lifecycle.created.run.ok()
+    return lifecycle.created
+
+
+class TestCheckOfAnEmptyAccount:
+    def test_goes_through_without_a_write(self, lifecycle: Lifecycle) -> None:
+        check = lifecycle.empty_check
+        check.run.ok()
+        assert check.run.calls
+        assert check.run.writes == []
+        assert check.things == lifecycle.at_first
+        assert not check.more["folder_was_made"]
+
+    def test_lists_what_would_be_made(self, lifecycle: Lifecycle) -> None:
+        planned, made = set(lifecycle.empty_check.run.changes), set(lifecycle.created.run.changes)
+        # These are parts of something else that is listed.
+        parts = {
+            "foundation | Make the key, once",
+            "foundation | What the hosts may do, which is to read the password of Orthanc's database user",
+            "flow_logs | What that role may do",
+            "routes | The VPC's default security group lets nothing through",
+            "completion | Fixed addresses",
+        }
+        assert planned - {"completion | Imaging hosts that would be launched"} == made - parts - {
+            "completion | Imaging hosts"
+        }
+        for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
+            assert f"Would launch {name} (t3.medium, debian-13-amd64-" in lifecycle.empty_check.run.output
+
+
+class TestCreate:
+    def test_makes_everything_and_nothing_without_the_tag(self, lifecycle: Lifecycle, created: Step) -> None:
+        new = created.things - lifecycle.at_first
+        assert {thing for thing in new if thing.stack != "orthweb"} == set()
+        assert Counter(thing.kind for thing in new) == MADE
+
+    def test_aws_stack_info_says_the_same(self, lifecycle: Lifecycle, created: Step) -> None:
+        survey = created.more["survey"]
+        said = {
+            (kind, each["id"].rpartition("/")[2] if kind == "kms_keys" else each["id"])
+            for kind, found in survey["resources"].items()
+            for each in found
+            if not each["going"]
+        }
+        there = {(kind, item) for kind, item, *rest in created.things - lifecycle.at_first}
+        assert said - {each for each in said if each[0] == "network_interfaces"} == there
+        assert survey["count"] == len(said)
+
+    def test_hosts(self, created: Step) -> None:
+        hosts = own(created, "instances")
+        assert {tags(host["Tags"])["Name"] for host in hosts} == {"orthweb-imaging-1", "orthweb-imaging-2"}
+        assert {host["Placement"]["AvailabilityZone"] for host in hosts} == {f"{REGION}a", f"{REGION}b"}
+        group = named(created, "security_groups", "orthweb-imaging")["GroupId"]
+        for host in hosts:
+            assert host["State"]["Name"] == "running"
+            options = host["MetadataOptions"]
+            assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
+            assert [each["GroupId"] for each in host["SecurityGroups"]] == [group]
+            assert host["IamInstanceProfile"]["Arn"].endswith(":instance-profile/orthweb-imaging")
+            assert host["KeyName"] == "orthweb"
+            assert tags(host["Tags"])["orthweb:role"] == "imaging"
+            disk = only(host["BlockDeviceMappings"])
+            volume = only(v for v in created.raw["volumes"] if v["VolumeId"] == disk["Ebs"]["VolumeId"])
+            assert (volume["VolumeType"], volume["Encrypted"], volume["Size"]) == ("gp3", True, 30)
+            assert volume["KmsKeyId"] == created.more["key"]["Arn"]
+            assert disk["Ebs"]["DeleteOnTermination"]
+            address = only(each for each in own(created, "addresses") if each["InstanceId"] == host["InstanceId"])
+            assert tags(address["Tags"])["Name"] == tags(host["Tags"])["Name"]
+
+    def test_subnets_lie_in_two_zones_and_the_private_ones_have_no_way_out(self, created: Step) -> None:
+        zones = [f"{REGION}a", f"{REGION}b"]
+        tables = {name: named(created, "route_tables", f"orthweb-{name}") for name in ("public", "private")}
+        for tier, table in tables.items():
+            subnets = [named(created, "subnets", f"orthweb-{tier}-{zone}") for zone in zones]
+            assert [subnet["AvailabilityZone"] for subnet in subnets] == zones
+            assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
+            associated = {each["SubnetId"] for each in table["Associations"]}
+            assert associated == {subnet["SubnetId"] for subnet in subnets}
+        ways_out = [route["GatewayId"] for route in tables["private"]["Routes"] if route["GatewayId"] != "local"]
+        assert all(each.startswith("vpce-") for each in ways_out), ways_out
+        gateway = named(created, "internet_gateways", "orthweb")["InternetGatewayId"]
+        routes = {route.get("DestinationCidrBlock"): route["GatewayId"] for route in tables["public"]["Routes"]}
+        assert routes["0.0.0.0/0"] == gateway
+        endpoint = named(created, "vpc_endpoints", "orthweb-s3")
+        assert set(endpoint["RouteTableIds"]) == {table["RouteTableId"] for table in tables.values()}
+
+    def test_database(self, created: Step) -> None:
+        database = only(created.raw["db_instances"])
+        assert database["StorageEncrypted"]
+        assert database["KmsKeyId"] == created.more["key"]["Arn"]
+        assert not database["PubliclyAccessible"]
+        assert database["DeletionProtection"]
+        assert database["BackupRetentionPeriod"] == 7
+        assert database["CopyTagsToSnapshot"]
+        assert (database["StorageType"], database["AllocatedStorage"], database["MaxAllocatedStorage"]) == (
+            "gp3",
+            50,
+            500,
+        )
+        private = {each["SubnetId"] for each in own(created, "subnets") if "-private-" in tags(each["Tags"])["Name"]}
+        assert {each["SubnetIdentifier"] for each in database["DBSubnetGroup"]["Subnets"]} == private
+        group = named(created, "security_groups", "orthweb-database")["GroupId"]
+        assert [each["VpcSecurityGroupId"] for each in database["VpcSecurityGroups"]] == [group]
+        assert only(database["DBParameterGroups"])["DBParameterGroupName"] == "orthweb-postgres17"
+
+    def test_database_insists_on_tls_and_logs_no_patient(self, created: Step) -> None:
+        wanted = {
+            "rds.force_ssl": "1",
+            "log_statement": "none",
+            "log_min_duration_statement": "-1",
+            "log_min_error_statement": "panic",
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
+        }
+        assert {name: created.more["parameters"][name] for name in wanted} == wanted
+
+    def test_who_may_connect(self, created: Step) -> None:
+        imaging, database = (named(created, "security_groups", f"orthweb-{name}") for name in ("imaging", "database"))
+        open_to = {
+            (rule["FromPort"], rule["ToPort"], network["CidrIp"])
+            for rule in imaging["IpPermissions"]
+            for network in rule["IpRanges"]
+        }
+        assert open_to == {(11112, 11112, DICOM), (443, 443, PORTAL), (8042, 8042, PORTAL), (22, 22, CONTROLLER)}
+        assert not any(rule["UserIdGroupPairs"] or rule["Ipv6Ranges"] for rule in imaging["IpPermissions"])
+        rule = only(database["IpPermissions"])
+        assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 5432, 5432)
+        assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [imaging["GroupId"]]
+        assert rule["IpRanges"] == rule["Ipv6Ranges"] == []
+        assert database["IpPermissionsEgress"] == []
+        default = only(
+            group
+            for group in created.raw["security_groups"]
+            if group["GroupName"] == "default" and group["VpcId"] == imaging["VpcId"]
+        )
+        assert default["IpPermissions"] == default["IpPermissionsEgress"] == []
+
+    def test_what_the_hosts_may_reach(self, created: Step) -> None:
+        imaging = named(created, "security_groups", "orthweb-imaging")
+        database = [
+            ipaddress.ip_network(each["CidrBlock"]) for each in own(created, "subnets") if "-private-" in str(each)
+        ]
+        for rule in imaging["IpPermissionsEgress"]:
+            networks = {each["CidrIp"] for each in rule["IpRanges"]}
+            if rule["FromPort"] == 5432:
+                assert networks == {str(network) for network in database}
+            else:
+                assert (rule["FromPort"], rule["ToPort"]) in {(80, 80), (443, 443)}
+
+    def test_hosts_may_read_their_own_secret_only(self, created: Step) -> None:
+        assert created.more["attached_policies"] == []
+        read, decrypt = only(created.more["inline_policies"].values())["Statement"]
+        secret = only(each for each in created.raw["secrets"] if each["Name"] == "orthweb/database-orthanc")["ARN"]
+        assert (read["Effect"], read["Action"]) == ("Allow", "secretsmanager:GetSecretValue")
+        assert read["Resource"] == f"{secret.rpartition('-')[0]}-??????"
+        assert decrypt["Action"] == "kms:Decrypt"
+        assert decrypt["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/orthweb"}
+
+    def test_key_rotates(self, created: Step) -> None:
+        assert created.more["key"]["Enabled"]
+        assert created.more["key_rotates"]
+
+    def test_no_password_is_shown(self, created: Step) -> None:
+        """With -vv. The task that would show it is there, so it is no_log that hides it."""
+        assert "Passwords of the master user" in created.run.output
+        for password in created.more["passwords"].values():
+            assert len(password) >= 24
+            assert password not in created.run.output
+
+    def test_secrets_are_encrypted_with_the_key_of_the_stack(self, created: Step) -> None:
+        for secret in created.raw["secrets"]:
+            assert secret["KmsKeyId"] == created.more["key"]["Arn"], secret["Name"]
+
+
+class TestAgain:
+    def test_changes_and_writes_nothing(self, lifecycle: Lifecycle) -> None:
+        again = lifecycle.again
+        again.run.ok()
+        assert (again.run.changed, again.run.changes) == (0, [])
+        assert again.run.writes == []
+        assert again.things == lifecycle.created.things
+
+
+class TestDrift:
+    @pytest.mark.parametrize("drift", DRIFT)
+    def test_is_in_the_plan(self, lifecycle: Lifecycle, drift: str) -> None:
+        lifecycle.drifted.run.ok()
+        assert DRIFT[drift] in lifecycle.drifted.run.changes
+
+    def test_nothing_else_is_in_the_plan(self, lifecycle: Lifecycle) -> None:
+        assert set(lifecycle.drifted.run.changes) - set(DRIFT.values()) == set()
+
+    def test_plan_writes_nothing(self, lifecycle: Lifecycle) -> None:
+        assert lifecycle.drifted.run.writes == []
+
+    def test_is_mended(self, lifecycle: Lifecycle) -> None:
+        lifecycle.mended.run.ok()
+        before, after = lifecycle.again, lifecycle.mended
+        ids_are_new = {"instances", "volumes", "addresses", "flow_logs", "vpc_endpoints"}
+
+        def comparable(things: set[Thing]) -> Counter[tuple[str, ...]]:
+            return Counter((t.kind, t.name, t.stack) if t.kind in ids_are_new else tuple(t) for t in things)
+
+        assert comparable(after.things) == comparable(before.things)
+        same = ("inline_policies", "attached_policies", "parameters", "passwords", "key", "key_rotates")
+        assert {name: after.more[name] for name in same} == {name: lifecycle.created.more[name] for name in same}
+
+    @pytest.mark.parametrize(
+        "check",
+        [
+            TestCreate.test_hosts,
+            TestCreate.test_subnets_lie_in_two_zones_and_the_private_ones_have_no_way_out,
+            TestCreate.test_database,
+            TestCreate.test_who_may_connect,
+        ],
+    )
+    def test_everything_is_as_it_was_made(self, lifecycle: Lifecycle, check: Any) -> None:
+        check(TestCreate(), lifecycle.mended)
+
+    def test_plan_is_empty_then(self, lifecycle: Lifecycle) -> None:
+        lifecycle.calm.run.ok()
+        assert lifecycle.calm.run.changes == []
+        assert lifecycle.calm.run.writes == []
+
+
+class TestTeardown:
+    def test_touches_nothing_without_the_typed_name(self, lifecycle: Lifecycle) -> None:
+        lifecycle.refused.run.failed()
+        assert "the stack's name was not confirmed" in lifecycle.refused.run.message
+        assert lifecycle.refused.run.writes == []
+        assert lifecycle.refused.things == lifecycle.calm.things
+
+    def test_check_touches_nothing(self, lifecycle: Lifecycle) -> None:
+        lifecycle.teardown_check.run.ok()
+        assert lifecycle.teardown_check.run.writes == []
+        assert "absent | RDS PostgreSQL" in lifecycle.teardown_check.run.changes
+
+    def test_check_lists_what_teardown_does(self, lifecycle: Lifecycle) -> None:
+        """Also that the final snapshot, which is not there yet, keeps the key and the controller's folder."""
+        assert set(lifecycle.teardown_check.run.changes) == set(lifecycle.gone.run.changes)
+
+    def test_leaves_the_final_snapshot_and_the_key_that_it_needs(self, lifecycle: Lifecycle) -> None:
+        gone = lifecycle.gone
+        gone.run.ok()
+        left = gone.things - lifecycle.at_first
+        assert {thing.kind for thing in left} == {"db_snapshots", "kms_keys"}
+        snapshot = only(thing.name for thing in left if thing.kind == "db_snapshots")
+        assert f"The images are in the snapshot {snapshot}" in gone.run.message
+        assert gone.more["folder_is_there"]
+
+    def test_again_changes_nothing(self, lifecycle: Lifecycle) -> None:
+        lifecycle.gone_again.run.ok()
+        assert lifecycle.gone_again.run.changed == 0
+        assert lifecycle.gone_again.run.writes == []
+        assert lifecycle.gone_again.things == lifecycle.gone.things
+
+
+class TestCreateAfterTeardown:
+    def test_makes_everything_with_the_key_that_was_kept(self, lifecycle: Lifecycle) -> None:
+        revived = lifecycle.revived
+        revived.run.ok()
+        assert revived.more["key"]["Arn"] == lifecycle.created.more["key"]["Arn"]
+        fewer = MADE - Counter(instances=1, volumes=1, addresses=1) + Counter(db_snapshots=1)
+        assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == fewer
+
+    def test_leaves_somebody_elses_vpc_of_the_same_name_alone(self, lifecycle: Lifecycle) -> None:
+        theirs, revived = lifecycle.revived.more["theirs"], lifecycle.revived
+        vpc = only(own(revived, "vpcs"))["VpcId"]
+        assert vpc != theirs
+        assert {each["VpcId"] for each in own(revived, "subnets")} == {vpc}
+        for step in (revived, lifecycle.emptied):
+            assert theirs in {each["VpcId"] for each in step.raw["vpcs"]}
+            assert len([each for each in step.raw["subnets"] if each["VpcId"] == theirs]) == 1
+            groups = [each["GroupName"] for each in step.raw["security_groups"] if each["VpcId"] == theirs]
+            assert sorted(groups) == ["default", "orthweb-imaging"]
+
+
+class TestTeardownOfEverything:
+    def test_fails_with_the_name_of_a_bucket_that_is_not_empty(self, lifecycle: Lifecycle) -> None:
+        stopped = lifecycle.bucket_in_the_way
+        stopped.run.failed()
+        assert "buckets: orthweb-made-by-hand" in stopped.run.message
+        assert "orthweb_empty_buckets: true" in stopped.run.message
+        assert {thing.kind for thing in stopped.things if thing.stack == "orthweb"} == {"buckets"}
+
+    def test_empties_it_when_asked_and_nothing_is_left(self, lifecycle: Lifecycle) -> None:
+        emptied = lifecycle.emptied
+        emptied.run.ok()
+        assert {thing for thing in emptied.things if thing.stack == "orthweb"} == set()
+        assert not emptied.more["folder_is_there"]
+        key = lifecycle.account.client("kms").describe_key(KeyId=lifecycle.created.more["key"]["KeyId"])["KeyMetadata"]
+        assert key["KeyState"] == "PendingDeletion"
+
+    def test_the_log_has_all_of_it(self, lifecycle: Lifecycle) -> None:
+        actions = {json.loads(line)["action"] for line in lifecycle.log.read_text().splitlines()}
+        assert {"CreateVpc", "CreateDBInstance", "RunInstances", "DeleteVpc", "TerminateInstances"} <= actions

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Teardown of half a stack, among things of other people that have our names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from account import Account, Run
+from disturb import somebody_elses_vpc
+from life import RANGES
+from listing import Thing, things
+
+OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
+ASSUME = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+
+WRITE = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}]}
+)
+
+
+def database(account: Account, name: str, tags: list[dict[str, str]], **more: Any) -> None:
+    account.client("rds").create_db_instance(
+        DBInstanceIdentifier=name,
+        Engine="postgres",
+        EngineVersion="17",
+        DBInstanceClass="db.t4g.medium",
+        AllocatedStorage=20,
+        MasterUsername="somebody",
+        MasterUserPassword="long-enough",
+        Tags=tags,
+        **more,
+    )
+
+
+def somebody_elses_things(account: Account) -> None:
+    """One of each kind, all with our names and none with our tag."""
+    somebody_elses_vpc(account)
+    ec2, iam, rds = (account.client(service) for service in ("ec2", "iam", "rds"))
+    ec2.create_key_pair(KeyName="orthweb")
+    subnets = [each["SubnetId"] for each in account.every("ec2", "describe_subnets", "Subnets")]
+    rds.create_db_subnet_group(DBSubnetGroupName="orthweb", DBSubnetGroupDescription="theirs", SubnetIds=subnets)
+    rds.create_db_parameter_group(
+        DBParameterGroupName="orthweb-postgres17", DBParameterGroupFamily="postgres17", Description="theirs"
+    )
+    database(account, "orthweb", [])
+    iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=ASSUME)
+    iam.create_instance_profile(InstanceProfileName="orthweb-imaging")
+    secrets = account.client("secretsmanager")
+    for name in ("orthweb/database-master", "orthweb/database-orthanc"):
+        secrets.create_secret(Name=name, SecretString="theirs")
+    account.client("logs").create_log_group(logGroupName="/orthweb/orthweb/flow-logs")
+    kms = account.client("kms")
+    kms.create_alias(AliasName="alias/orthweb", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    address = ec2.allocate_address()["AllocationId"]
+    name = {"Key": "Name", "Value": "orthweb-imaging-1"}
+    ec2.create_tags(Resources=[address], Tags=[name, {"Key": "orthweb:stack", "Value": "orthweb2"}])
+
+
+@pytest.fixture(scope="module")
+def theirs(account: Account) -> set[Thing]:
+    somebody_elses_things(account)
+    return things(account)
+
+
+class TestOurNamesTaken:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls, account: Account, theirs: set[Thing]) -> Run:
+        return account.play("provision", **RANGES).failed()
+
+    @pytest.mark.parametrize(
+        "what",
+        [
+            '"orthweb" is taken: key pairs',
+            '"orthweb" is taken: db instances',
+            '"orthweb" is taken: db subnet groups',
+            '"orthweb-postgres17" is taken: db parameter groups',
+            '"orthweb-imaging" is taken: iam roles',
+            '"orthweb-imaging" is taken: instance profiles',
+            '"orthweb/database-master" is taken: secrets',
+            '"orthweb/database-orthanc" is taken: secrets',
+            '"/orthweb/orthweb/flow-logs" is taken: log groups',
+            '"alias/orthweb" is taken: kms keys',
+        ],
+    )
+    def test_each_is_named(self, run: Run, what: str) -> None:
+        assert what in run.message
+        assert "so it is not ours. Choose another orthweb_stack." in run.message
+
+    def test_nothing_was_written(self, run: Run, account: Account, theirs: set[Thing]) -> None:
+        assert run.writes == []
+        assert things(account) == theirs
+
+    def test_teardown_finds_nothing(self, account: Account, theirs: set[Thing]) -> None:
+        run = account.teardown().ok()
+        assert "Nothing in this region carries the tag orthweb:stack=orthweb." in run.output
+        assert run.writes == []
+        assert things(account) == theirs
+
+
+def half_a_stack(account: Account) -> None:
+    """What a run that was killed, and somebody with the console afterwards, may have left."""
+    ec2, iam, rds = (account.client(service) for service in ("ec2", "iam", "rds"))
+
+    def tagged(kind: str, name: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": [*OURS, {"Key": "Name", "Value": name}]}]
+
+    vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16", TagSpecifications=tagged("vpc", "orthweb"))["Vpc"]["VpcId"]
+    # A gateway that is attached to nothing, and a route table whose subnets were deleted.
+    ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway", "orthweb"))
+    ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table", "orthweb-private"))
+    zones = {
+        zone: ec2.create_subnet(
+            VpcId=vpc,
+            CidrBlock=f"10.42.{number}.0/24",
+            AvailabilityZone=f"us-east-1{zone}",
+            TagSpecifications=tagged("subnet", f"orthweb-private-us-east-1{zone}"),
+        )["Subnet"]["SubnetId"]
+        for number, zone in enumerate("ab")
+    }
+    groups = {
+        name: ec2.create_security_group(
+            VpcId=vpc,
+            GroupName=f"orthweb-{name}",
+            Description="ours",
+            TagSpecifications=tagged("security-group", f"orthweb-{name}"),
+        )["GroupId"]
+        for name in ("imaging", "database")
+    }
+    ec2.authorize_security_group_ingress(
+        GroupId=groups["database"],
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 5432,
+                "ToPort": 5432,
+                "UserIdGroupPairs": [{"GroupId": groups["imaging"]}],
+            }
+        ],
+    )
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"][0]["ImageId"]
+    tags = tagged("instance", "orthweb-imaging-1") + tagged("volume", "orthweb-imaging-1")
+    started = ec2.run_instances(
+        ImageId=image,
+        MinCount=2,
+        MaxCount=2,
+        InstanceType="t3.medium",
+        SubnetId=zones["a"],
+        SecurityGroupIds=[groups["imaging"]],
+        TagSpecifications=tags,
+    )["Instances"]
+    # Somebody has stopped one, and terminated the other.
+    ec2.describe_instances()
+    ec2.stop_instances(InstanceIds=[started[0]["InstanceId"]])
+    ec2.terminate_instances(InstanceIds=[started[1]["InstanceId"]])
+    # An address of nobody, and a volume that an instance left behind.
+    ec2.allocate_address(TagSpecifications=tagged("elastic-ip", "orthweb-imaging-2"))
+    ec2.create_volume(Size=1, AvailabilityZone="us-east-1a", TagSpecifications=tagged("volume", "orthweb-imaging-2"))
+    # A role without its profile, a profile without its role.
+    iam.create_role(RoleName="orthweb-flow-logs", AssumeRolePolicyDocument=ASSUME, Tags=OURS)
+    iam.put_role_policy(RoleName="orthweb-flow-logs", PolicyName="write", PolicyDocument=WRITE)
+    iam.create_instance_profile(InstanceProfileName="orthweb-imaging", Tags=OURS)
+    # What a database stood on, and one of its passwords.
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="orthweb", DBSubnetGroupDescription="ours", SubnetIds=list(zones.values()), Tags=OURS
+    )
+    account.client("secretsmanager").create_secret(Name="orthweb/database-master", SecretString="{}", Tags=OURS)
+    # A key that lost its alias.
+    account.client("kms").create_key(Tags=[{"TagKey": "orthweb:stack", "TagValue": "orthweb"}])
+
+
+class TestHalfAStack:
+    def test_all_of_it_goes_and_nothing_else(self, account: Account) -> None:
+        account.reset()
+        ec2 = account.client("ec2")
+        somebody_elses_vpc(account)
+        ec2.create_key_pair(KeyName="orthweb")
+        ec2.create_security_group(GroupName="orthweb-database", Description="in the default VPC")
+        account.client("s3").create_bucket(Bucket="orthweb")
+        before = things(account)
+        half_a_stack(account)
+        assert things(account) > before
+        run = account.teardown(aws_database_final_snapshot=False).ok()
+        assert things(account) == before
+        assert run.changed > 0
+
+
+class TestDatabaseInABadState:
+    """RDS takes no snapshot of one that failed, and may refuse to change it."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def failed(cls, account: Account) -> Account:
+        account.reset()
+        account.post("/rehearsal/settings", {"database_ends_in": "failed"})
+        database(account, "orthweb", OURS, DeletionProtection=True)
+        return account
+
+    def test_teardown_says_that_there_can_be_no_snapshot(self, failed: Account) -> None:
+        run = failed.teardown().failed()
+        assert 'is "failed"' in run.message
+        assert "aws_database_final_snapshot=false" in run.message
+        assert run.writes == []
+
+    def test_and_how_the_protection_is_lifted(self, failed: Account) -> None:
+        run = failed.teardown(aws_database_final_snapshot=False).failed()
+        assert "aws rds modify-db-instance --db-instance-identifier orthweb --no-deletion-protection" in run.message
+        assert run.writes == []
+
+    def test_and_goes_on_then(self, failed: Account) -> None:
+        failed.client("rds").modify_db_instance(DBInstanceIdentifier="orthweb", DeletionProtection=False)
+        failed.teardown(aws_database_final_snapshot=False).ok()
+        assert failed.every("rds", "describe_db_instances", "DBInstances") == []

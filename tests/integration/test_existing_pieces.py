@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pieces that exist already: what does not fit is said before anything is touched, and the example is complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from authority import Authority
+from stack import PLAYBOOK, ROOT, Run, Stack, docker
+
+EXAMPLE = ROOT / "inventory" / "onprem.example"
+HOSTS = ["pacs1.clinic.example", "pacs2.clinic.example"]
+
+
+@pytest.fixture
+def unborn(tmp_path: Path) -> Stack:
+    """A stack that was never deployed."""
+    return Stack("orthweb-refused", tmp_path, dicom_port=24712, portal_port=18082)
+
+
+def said_by(run: Run) -> str:
+    assert run.code != 0, run.output
+    return " ".join(run.output.split())
+
+
+def untouched(stack: Stack) -> bool:
+    return not stack.folder.exists() and stack.name not in docker("ps", "--all", "--format", "{{.Names}}")
+
+
+def test_all_that_does_not_fit_is_said_in_one_run(unborn: Stack, tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path / "pki").issue("other.example", days=-3)
+    said = said_by(
+        unborn.deploy(
+            container_images_source="registry",
+            container_images_registry={"nginx": "registry.example/nginx:latest", "orthanc": f"a@sha256:{'0' * 63}"},
+            container_images_registry_login={"server": "registry.example", "password": "of the registry"},
+            container_images_registry_ca="/nonexistent/ca.crt",
+            orthweb_database={
+                "host": "not a host",
+                "port": 70000,
+                "name": "robert'; --",
+                "user": "dba",
+                "password": "of the database",
+                "admin_user": "dba",
+                "sslmode": "disable",
+                "ca_certificate": str(key),
+            },
+            orthweb_server_certificate={
+                "certificate": str(certificate),
+                "private_key": str(key),
+                "ca_certificate": str(Authority(tmp_path / "foreign").file),
+            },
+        )
+    )
+    for sentence in (
+        "Nothing was changed",
+        "container_images_registry has no entry for postgresql, which localhost runs",
+        'nginx is "registry.example/nginx:latest", which is not pinned by digest',
+        f'orthanc is "a@sha256:{"0" * 63}", which is not pinned by digest',
+        "container_images_registry_login has server, password",
+        "container_images_registry_ca is /nonexistent/ca.crt, and there is no such file",
+        "orthweb_database.host: ",
+        "orthweb_database.port is 70000",
+        'orthweb_database.name is "robert\'; --"',
+        "orthweb_database does not know sslmode;",
+        "only one of admin_user and admin_password",
+        "orthweb_database.user is the admin",
+        f"orthweb_database.ca_certificate is {key}, and there is no certificate in PEM format",
+        "orthweb_database is set, and localhost is in the group database",
+        "orthweb_server_certificate: certificate has ended on ",
+        "orthweb_server_certificate: certificate does not carry orthweb_server_name (localhost) but other.example",
+        "orthweb_server_certificate: certificate does not lead to ca_certificate",
+    ):
+        assert sentence in said, f"{sentence!r} is not in:\n{said}"
+    assert "of the database" not in said and "of the registry" not in said
+    assert untouched(unborn)
+
+
+def test_files_that_are_not_there(unborn: Stack) -> None:
+    said = said_by(
+        unborn.deploy(
+            orthweb_database={"name": "orthanc"},
+            orthweb_server_certificate={"certificate": "/nonexistent/pacs.crt", "key": "/nonexistent/pacs.key"},
+        )
+    )
+    for sentence in (
+        "orthweb_database has no host.",
+        "orthweb_database has no ca_certificate.",
+        "orthweb_server_certificate.certificate is /nonexistent/pacs.crt",
+        "orthweb_server_certificate.private_key is missing",
+        "orthweb_server_certificate does not know key;",
+    ):
+        assert sentence in said, f"{sentence!r} is not in:\n{said}"
+    assert untouched(unborn)
+
+
+def preflight(folder: Path, *inventory: str, **variables: object) -> Run:
+    """Preflight alone, for hosts that are all this machine."""
+    play = folder / "preflight.yml"
+    roles = [{"role": "cellcs.orthweb.preflight"}]
+    play.write_text(json.dumps([{"hosts": "imaging:database", "gather_facts": True, "roles": roles}]))
+    values = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "ansible_become_method": "sudo",
+        "orthweb_dicom_port": 24712,
+        "orthweb_portal_port": 18082,
+        **variables,
+    }
+    done = subprocess.run(
+        [str(PLAYBOOK), *inventory, str(play), "-e", json.dumps(values)],
+        cwd=ROOT,
+        env={**os.environ, "ORTHWEB_STATE_ROOT": str(folder), "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def test_the_example_of_hosts_is_complete(tmp_path: Path) -> None:
+    command = [str(PLAYBOOK.with_name("ansible-inventory")), "-i", str(EXAMPLE), "--list"]
+    listed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert listed["imaging"]["hosts"] == HOSTS
+    assert not listed.get("database", {}).get("hosts")
+    run = preflight(tmp_path, "-i", str(EXAMPLE), vault_database_admin_password="the admin's").ok()
+    assert all(f"{host} " in run.output for host in HOSTS)
+
+
+def test_without_a_password_the_example_says_what_is_missing(tmp_path: Path) -> None:
+    said = said_by(preflight(tmp_path, "-i", str(EXAMPLE)))
+    assert "orthweb_database has only one of admin_user and admin_password" in said
+
+
+def test_two_hosts_need_a_database_that_they_share(tmp_path: Path) -> None:
+    local = ROOT / "inventory" / "local" / "group_vars"
+    (tmp_path / "group_vars").symlink_to(local)
+    hosts = {"hosts": {host: {} for host in HOSTS}}
+    (tmp_path / "hosts.yml").write_text(json.dumps({"imaging": hosts}))
+    assert f"{HOSTS[0]} has no database" in said_by(preflight(tmp_path, "-i", str(tmp_path / "hosts.yml")))
+    (tmp_path / "hosts.yml").write_text(json.dumps({"imaging": hosts, "database": hosts}))
+    assert "There are 2 imaging hosts" in said_by(preflight(tmp_path, "-i", str(tmp_path / "hosts.yml")))
+
+
+def test_what_is_known_later_is_not_asked_for_yet(tmp_path: Path) -> None:
+    """As on AWS, where the endpoint is there only after preflight."""
+    later = {"host": "{{ not_known_yet }}", "password": "{{ not_known_yet }}", "ca_certificate": "{{ not_known_yet }}"}
+    preflight(tmp_path, "-i", str(EXAMPLE), orthweb_database=later).ok()
+
+
+def test_a_certificate_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "pki")
+    certificate, key = authority.issue(*HOSTS, days=12.5)
+    given = {"certificate": str(certificate), "private_key": str(key), "ca_certificate": str(authority.file)}
+    values = {"vault_database_admin_password": "the admin's", "orthweb_server_certificate": given}
+    run = preflight(tmp_path, "-i", str(EXAMPLE), **values).ok()
+    assert f"WARNING: {certificate} ends in 12 days." in " ".join(run.output.split())
+    authority.issue(*HOSTS, days=90)
+    assert "WARNING: " not in preflight(tmp_path, "-i", str(EXAMPLE), **values).ok().output

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole way on a simulated AWS with real hosts, once; its steps fail by themselves when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "files" / "rehearsal"))
+from rehearsal.controller import Rehearsal
+from rehearse import Journey, SurpriseError
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    """A journey that has been gone to its end, or to where it stopped."""
+    rehearsal = Rehearsal(tmp_path_factory.mktemp("rehearsal"), port=26300, stack="pytest")
+    journey = Journey(rehearsal, ["--diff"])
+    try:
+        rehearsal.start("--registry", "--instance-seconds=2", "--database-seconds=20")
+        try:
+            journey.go()
+        except SurpriseError as error:
+            journey.stopped = str(error)
+        yield journey
+    finally:
+        rehearsal.stop()
+
+
+def test_it_goes_through(journey: Journey) -> None:
+    assert journey.stopped == "", journey.stopped
+
+
+def test_a_plan_lists_what_would_be_made_and_what_it_costs(journey: Journey) -> None:
+    said = journey.runs["plan on an empty account"].output
+    assert "0 to change, 0 to remove" in said
+    for name in ("KMS key pytest", "subnet pytest-private-us-east-1b", "RDS instance pytest", "pytest-imaging-1"):
+        assert name in said, name
+    assert "USD  in all" in said
+
+
+def test_a_plan_makes_no_write_call(journey: Journey) -> None:
+    for name in ("plan on an empty account", "plan: nothing to do", "plan finds it"):
+        assert journey.writes(name) == [], name
+
+
+def test_a_second_deployment_makes_no_write_call(journey: Journey) -> None:
+    assert journey.runs["deploy again"].changed == 0
+    assert journey.writes("deploy again") == []
+
+
+def test_the_plan_says_nothing_when_there_is_nothing(journey: Journey) -> None:
+    assert "Nothing to do" in journey.runs["plan: nothing to do"].output
+
+
+def test_the_public_names_of_host_and_database_are_printed(journey: Journey) -> None:
+    said = journey.runs["deploy"].output
+    assert "EC2 host            ec2-127-" in said
+    assert "RDS database        pytest." in said
+    assert ".rds.amazonaws.com" in said
+
+
+def test_they_are_written_for_other_tools(journey: Journey) -> None:
+    outputs = json.loads(journey.outputs)
+    assert outputs["database"]["host"].startswith("pytest.")
+    assert outputs["hosts"][0]["public_dns_name"].startswith("ec2-127-")
+    assert outputs["dicom"]["port"] == 11112
+
+
+def test_no_secret_is_in_any_output(journey: Journey) -> None:
+    assert len(journey.secrets) >= 4
+    for name, run in journey.runs.items():
+        for secret in journey.secrets:
+            assert secret not in run.output, f"a secret is in the output of: {name}"
+
+
+def test_teardown_keeps_the_final_snapshot_and_says_its_name(journey: Journey) -> None:
+    assert "The images are in the snapshot pytest-final-" in journey.runs["teardown"].output
