@@ -81,7 +81,8 @@ class TestCheckOfAnEmptyAccount:
             "completion | Imaging hosts"
         }
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
-            assert f"Would launch {name} (t3.medium, debian-13-amd64-" in lifecycle.empty_check.run.output
+            assert f"name: {name}" in lifecycle.empty_check.run.output
+        assert "image: debian-13-amd64-" in lifecycle.empty_check.run.output
 
 
 class TestCreate:
