@@ -35,7 +35,10 @@ def test_sanity():
 def test_every_module_has_a_target():
     modules = {file.stem for file in (ROOT / "plugins/modules").glob("*.py")}
     # It needs an archive that speaks DICOMweb; roles/acceptance asks the deployed one with it.
-    assert modules - {"dicomweb_verify"} == set(TARGETS)
+    with_an_archive = {"dicomweb_verify"}
+    # They need an account: tests/unit/aws and the rehearsal give them a simulated one.
+    with_an_account = {"aws_generated_secrets", "aws_stack_info", "ec2_vpc_flow_log"}
+    assert modules - with_an_archive - with_an_account == set(TARGETS)
 
 
 @pytest.mark.parametrize("target", TARGETS)

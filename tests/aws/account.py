@@ -91,7 +91,7 @@ class Account:
     def __enter__(self) -> Account:
         self.output = (self.folder / "server.log").open("w")
         # Somebody else's tests may take a port between the look and the start.
-        for _ in range(3):
+        for _unused in range(3):
             port = free_port()
             command = [sys.executable, str(ROOT / "files/rehearsal/serve.py"), "--no-stand-ins", "--port", str(port)]
             command += ["--folder", str(self.rehearsal_folder), "--log", str(self.log), *self.options]
@@ -114,7 +114,6 @@ class Account:
 
     # --- the API
 
-    @cache  # noqa: B019 (an account lives as long as the tests)
     def client(self, service: str) -> Any:
         keys = {"aws_access_key_id": "rehearsal", "aws_secret_access_key": "rehearsal"}
         return boto3.session.Session(region_name=REGION, **keys).client(service, endpoint_url=self.server_url)

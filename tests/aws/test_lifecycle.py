@@ -99,7 +99,7 @@ class TestCreate:
             for each in found
             if not each["going"]
         }
-        there = {(kind, item) for kind, item, *rest in created.things - lifecycle.at_first}
+        there = {each[:2] for each in created.things - lifecycle.at_first}
         assert said - {each for each in said if each[0] == "network_interfaces"} == there
         assert survey["count"] == len(said)
 

@@ -27,7 +27,7 @@ def check(wanted: dict[str, Any], rds: Any) -> None:
         )
     check_password(password)
     group = rds.db_parameter_groups.get(wanted.get("db_parameter_group_name") or "")
-    family = f"postgres{str(wanted['engine_version']).split('.')[0]}"
+    family = f"postgres{str(wanted['engine_version']).partition('.')[0]}"
     if group and group.family != family:
         raise RDSClientError(
             "InvalidParameterCombination",
