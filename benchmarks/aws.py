@@ -19,10 +19,9 @@ from aws_boto3 import make_all, read_all
 from common import REPOSITORY, machine, say, table, verdict
 
 sys.path.insert(0, str(REPOSITORY / "files" / "rehearsal"))
-from rehearsal.controller import Rehearsal
+from rehearsal.controller import Rehearsal, writes
 
 AIM = 0.65
-READING = ("Describe", "Get", "List", "Head")
 SKIP = ("--skip-tags", "wait_for_hosts")
 
 
@@ -52,8 +51,7 @@ class Bench:
         if run.code:
             sys.exit(f"{who}, {what}: exit code {run.code}\n{run.output[-3000:]}")
         self.seconds[who, what].append(run.seconds)
-        calls = self.rehearsal.calls()[before:]
-        self.writes[who, what] = sum(not call["action"].rpartition(".")[2].startswith(READING) for call in calls)
+        self.writes[who, what] = len(writes(self.rehearsal.calls()[before:]))
 
     def round(self) -> None:
         for who in self.inventories:

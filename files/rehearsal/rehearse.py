@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rehearsal.controller import Rehearsal, Run
+from rehearsal.controller import Rehearsal, Run, writes
 from rehearsal.leftovers import leftovers
 
 
@@ -81,12 +81,8 @@ class Journey:
     def writes(self, name: str) -> list[str]:
         """The calls that a step made to change something."""
         run = self.runs[name]
-        return [
-            f"{call['service']} {call['action']}"
-            for call in self.rehearsal.calls()
-            if run.began <= call["time"] <= run.began + run.seconds
-            and not call["action"].rpartition(".")[2].startswith(("Describe", "Get", "List", "Head"))
-        ]
+        end = run.began + run.seconds
+        return writes(call for call in self.rehearsal.calls() if run.began <= call["time"] <= end)
 
     # --- the way
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,16 @@ class Run:
         return "\n".join(
             part.strip() for part in re.findall(r"^\[ERROR\]:.*?(?=^Origin: |^$)", self.output, re.M | re.S)
         )
+
+
+def writes(calls: Iterable[dict[str, Any]]) -> list[str]:
+    """Those of the calls that change something, as service and action."""
+    reading = ("Describe", "Get", "List", "Head")
+    return [
+        f"{call['service']} {call['action']}"
+        for call in calls
+        if not call["action"].rpartition(".")[2].startswith(reading)
+    ]
 
 
 class Rehearsal:
@@ -88,10 +99,6 @@ class Rehearsal:
     def reset(self) -> None:
         """Empty the account, at once."""
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST"), timeout=30).close()
-
-    def stand_ins(self) -> Any:
-        with urllib.request.urlopen(f"{self.url}/rehearsal/stand-ins", timeout=30) as answer:
-            return json.load(answer)
 
     def host_container(self) -> str:
         """The container that plays the first EC2 host."""
