@@ -16,8 +16,6 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from ansible.module_utils import basic
-from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 REGION = "eu-central-1"
@@ -72,13 +70,12 @@ def account(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 @pytest.fixture
 def run(
-    account: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    account: Any, capsys: pytest.CaptureFixture[str], new_process: Callable[[], None]
 ) -> Callable[..., dict[str, Any]]:
     """Run a module's ``main`` as Ansible does: ``run(module, check_mode=False, **options)`` gives its answer."""
 
     def run_module(module: Any, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-        monkeypatch.setattr(basic, "_PARSED_MODULE_ARGS", None, raising=False)
-        monkeypatch.setattr(warnings, "_global_warnings", {})
+        new_process()
         arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": True}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from ansible.module_utils import basic
-from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
@@ -106,12 +104,11 @@ def listener() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
 
 
 @pytest.fixture
-def run_module(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+def run_module(capsys: pytest.CaptureFixture[str], new_process: Callable[[], None]) -> Callable[..., Ran]:
     """Run a module's ``main`` as Ansible does: ``run_module(module, options, check_mode=False)``."""
 
     def run(module: Any, options: dict[str, Any], check_mode: bool = False) -> Ran:
-        monkeypatch.setattr(basic, "_PARSED_MODULE_ARGS", None, raising=False)
-        monkeypatch.setattr(warnings, "_global_warnings", {})  # those of the last run are not this one's
+        new_process()
         with patch_module_args({**options, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
             module.main()
         captured = capsys.readouterr()

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cellcs.orthweb.plugins.modules import pki as module
 
@@ -84,7 +84,12 @@ class Pki:
 
 
 @pytest.fixture
-def pki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pki:
+def pki(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    new_process: Callable[[], None],
+) -> Pki:
     made = Pki(tmp_path / "pki", capsys)
 
     class Clock(datetime):
@@ -93,7 +98,7 @@ def pki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             return made.clock
 
     monkeypatch.setattr(module, "datetime", Clock)
-    monkeypatch.setattr(warnings, "_global_warnings", {})  # those of another module's test in this process
+    new_process()
     return made
 
 
