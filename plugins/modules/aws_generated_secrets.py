@@ -136,7 +136,9 @@ class Secrets:
             if self.module.check_mode:
                 return {"username": username, "password": None, "arn": there["ARN"], "action": action}
             self.client.restore_secret(aws_retry=True, SecretId=name)
-        kept = json.loads(self.client.get_secret_value(aws_retry=True, SecretId=name)["SecretString"])
+        kept = json.loads(self.client.get_secret_value(aws_retry=True, SecretId=name).get("SecretString", ""))
+        if not isinstance(kept, dict) or not kept.get("password"):
+            raise ValueError("no password")
         changes: dict[str, str] = {}
         if kept.get("username") != username:
             kept["username"] = username
@@ -192,7 +194,7 @@ def main() -> None:
             answer[name] = Secrets(module).one(name, wanted["username"])
         except (BotoCoreError, ClientError) as error:
             module.fail_json_aws(error, msg=f'Could not make or read the secret "{name}" in Secrets Manager')
-        except (ValueError, KeyError):
+        except ValueError:
             module.fail_json(
                 msg=f'The secret "{name}" is not JSON with the keys username and password. Somebody has changed it '
                 "by hand: put these keys back, or delete the secret to have a new password generated."
