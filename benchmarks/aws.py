@@ -19,7 +19,7 @@ from aws_boto3 import make_all, read_all
 from common import REPOSITORY, machine, say, table, verdict
 
 sys.path.insert(0, str(REPOSITORY / "files" / "rehearsal"))
-from rehearsal.controller import Rehearsal, writes
+from rehearsal.controller import Rehearsal
 
 AIM = 0.65
 SKIP = ("--skip-tags", "wait_for_hosts")
@@ -46,12 +46,11 @@ class Bench:
         self.writes: dict[tuple[str, str], int] = {}
 
     def play(self, who: str, what: str, playbook: str, *arguments: str) -> None:
-        before = len(self.rehearsal.calls())
         run = self.rehearsal.play(playbook, *arguments, inventory=self.inventories[who])
         if run.code:
             sys.exit(f"{who}, {what}: exit code {run.code}\n{run.output[-3000:]}")
         self.seconds[who, what].append(run.seconds)
-        self.writes[who, what] = len(writes(self.rehearsal.calls()[before:]))
+        self.writes[who, what] = len(run.writes)
 
     def round(self) -> None:
         for who in self.inventories:

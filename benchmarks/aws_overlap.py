@@ -23,9 +23,9 @@ AIM = 1.15
 DATABASE_SECONDS, INSTANCE_SECONDS = 480, 40
 
 
-def call_at(rehearsal: Rehearsal, run: Run, action: str) -> float:
+def call_at(run: Run, action: str) -> float:
     """Seconds from the start of the run to the end of the first call of that name."""
-    call = next(one for one in rehearsal.calls() if one["action"].endswith(action) and one["time"] >= run.began)
+    call = next(one for one in run.calls if one["action"] == action)
     return call["time"] + call["ms"] / 1000 - run.began
 
 
@@ -45,7 +45,7 @@ def one_run(scale: float, port: int) -> tuple[float, float, float]:
             rehearsal.stop()
         if run.code:
             sys.exit(run.errors)
-        asked, launched = (call_at(rehearsal, run, action) for action in ("CreateDBInstance", "RunInstances"))
+        asked, launched = (call_at(run, action) for action in ("CreateDBInstance", "RunInstances"))
     after = run.seconds - task_at(run, "wait | Refuse to go on without it")
     configure = task_at(run, "wait | Wait until RDS is ready") - task_at(run, "Wait for SSH")
     through_database = asked + database + after

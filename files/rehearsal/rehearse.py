@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rehearsal.controller import Rehearsal, Run, writes
+from rehearsal.controller import Rehearsal, Run
 from rehearsal.leftovers import leftovers
 
 
@@ -77,12 +77,6 @@ class Journey:
         vault = self.rehearsal.client("secretsmanager")
         for secret in vault.list_secrets()["SecretList"]:
             self.secrets.add(json.loads(vault.get_secret_value(SecretId=secret["Name"])["SecretString"])["password"])
-
-    def writes(self, name: str) -> list[str]:
-        """The calls that a step made to change something."""
-        run = self.runs[name]
-        end = run.began + run.seconds
-        return writes(call for call in self.rehearsal.calls() if run.began <= call["time"] <= end)
 
     # --- the way
 

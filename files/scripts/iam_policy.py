@@ -55,9 +55,6 @@ UNSEEN: dict[str, tuple[str, str]] = {
     "route53:AssociateVPCWithHostedZone": ("ec2:CreateVpcEndpoint", "names of interface endpoints inside the VPC"),
     "ssm:StartSession": ("ec2:RunInstances", "orthweb_connect_by: systems_manager, the tunnel of SSH"),
     "ssm:TerminateSession": ("ec2:RunInstances", "the same: its end"),
-    "ec2:UpdateSecurityGroupRuleDescriptionsIngress": (
-        "ec2:AuthorizeSecurityGroupIngress", "mends a rule's description; the module fails on moto's answer"),
-    "ec2:UpdateSecurityGroupRuleDescriptionsEgress": ("ec2:AuthorizeSecurityGroupEgress", "the same"),
 }  # fmt: skip
 # Not here: logs:CreateLogDelivery. Flow logs to a log group need a role (iam:PassRole) instead.
 # Written as one, for a managed policy may have 6144 characters: they only read, and none can be limited to a resource.

@@ -63,9 +63,8 @@ resources:
       C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
       C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(db_instances), C(db_subnet_groups),
       C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
-    - Each resource has C(id), C(name), C(state), C(tags) and C(going) (terminated, deleted, or on the way there), and
-      what its kind has beside, such as the C(endpoint) of a database instance or the C(parameters) of a parameter
-      group.
+    - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
+      a database instance or the C(parameters) of a parameter group.
   returned: success
   type: dict
   sample:
@@ -73,11 +72,15 @@ resources:
       - id: vpc-0f5e2bb4f0d1c4d3a
         name: orthweb
         state: available
-        going: false
         tags: {Name: orthweb, 'orthweb:stack': orthweb}
         cidr: 10.20.0.0/16
+going:
+  description: What carries the stack's tag and is terminated, deleted, or on the way there, as in RV(resources).
+  returned: success
+  type: dict
+  sample: {vpcs: [], instances: [{id: i-0a1b2c3d4e5f60718, name: orthweb-imaging-1, state: shutting-down}]}
 count:
-  description: How many RV(resources) there are, without those that are going.
+  description: How many RV(resources) there are.
   returned: success
   type: int
   sample: 34
@@ -117,8 +120,9 @@ def main() -> None:
     module.exit_json(
         changed=False,
         resources=found.resources,
-        count=sum(found.counts.values()),
-        counts=found.counts,
+        going=found.going,
+        count=sum(map(len, found.resources.values())),
+        counts={kind: len(each) for kind, each in found.resources.items()},
         foreign=found.foreign,
     )
 

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from account import Account
+from account import Account, OpenAccount
 from life import Lifecycle
-
-OpenAccount = Callable[..., Account]
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from account import Account
 
+ROUTES = "routes | Route tables, a public one out to the Internet and a private one without a way out"
 # What is changed by hand → the task of a plan that has to say so.
 DRIFT = {
     "a rule for the whole Internet on port 22": "foundation | Security group of the imaging hosts",
-    "a default route on the private table": "routes | Private route table, without a way out",
+    "a default route on the private table": ROUTES,
+    "a private subnet on the public table": ROUTES,
     "the default group lets something in": "routes | The VPC's default security group lets nothing through",
     "the endpoint of S3 is gone": "routes | Gateway endpoint to S3, which costs nothing",
     "the metadata service answers without a token": "completion | Imaging hosts",
@@ -18,6 +21,7 @@ DRIFT = {
     "the database is public, without protection and backups": "completion | RDS PostgreSQL",
     "TLS is not insisted on": "foundation | Parameter group (TLS for everybody, no patients' names in logs)",
     "the hosts may do everything": "foundation | Role of the hosts",
+    "the hosts may read every bucket": "foundation | What somebody else has allowed them",
     "the key does not rotate": "The key that encrypts database, disks and secrets",
     "the flow log is gone": "flow_logs | Flow log of the VPC",
     "flow logs are kept for ever": "flow_logs | Log group that would be kept for another time",
@@ -40,6 +44,13 @@ def everything(account: Account) -> None:
         GroupId=group["GroupId"],
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": WORLD}],
     )
+    for rules, update in [
+        (group["IpPermissions"], ec2.update_security_group_rule_descriptions_ingress),
+        (group["IpPermissionsEgress"], ec2.update_security_group_rule_descriptions_egress),
+    ]:
+        ranges = [{"CidrIp": rules[0]["IpRanges"][0]["CidrIp"], "Description": "by hand"}]
+        ports = {key: rules[0][key] for key in ("IpProtocol", "FromPort", "ToPort")}
+        update(GroupId=group["GroupId"], IpPermissions=[{**ports, "IpRanges": ranges}])
     vpc = group["VpcId"]
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (default,) = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
@@ -47,8 +58,11 @@ def everything(account: Account) -> None:
         GroupId=default["GroupId"], IpPermissions=[{"IpProtocol": "-1", "IpRanges": WORLD}]
     )
     gateway = ours("describe_internet_gateways", "InternetGateways", "orthweb")["InternetGatewayId"]
-    table = ours("describe_route_tables", "RouteTables", "orthweb-private")["RouteTableId"]
-    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    table = ours("describe_route_tables", "RouteTables", "orthweb-private")
+    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    public = ours("describe_route_tables", "RouteTables", "orthweb-public")["RouteTableId"]
+    association = next(each for each in table["Associations"] if each.get("SubnetId"))
+    ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=public)
     endpoint = ours("describe_vpc_endpoints", "VpcEndpoints", "orthweb-s3")["VpcEndpointId"]
     ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
 
@@ -78,6 +92,8 @@ def everything(account: Account) -> None:
     off = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}
     rds.modify_db_parameter_group(DBParameterGroupName="orthweb-postgres17", Parameters=[off])
     iam.attach_role_policy(RoleName="orthweb-imaging", PolicyArn=ADMINISTRATOR)
+    reading = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    iam.put_role_policy(RoleName="orthweb-imaging", PolicyName="by-hand", PolicyDocument=json.dumps(reading))
     kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
     flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
     ec2.delete_flow_logs(FlowLogIds=flow_logs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A network that was there before us, and is given to the playbooks."""
+"""What was there before us: a network that is given to the playbooks, a database of our stack."""
 
 from __future__ import annotations
 
@@ -24,3 +24,16 @@ def network(account: Account) -> dict[str, Any]:
         "aws_network_public_subnet_ids": [public],
         "aws_network_private_subnet_ids": private,
     }
+
+
+def database(account: Account) -> None:
+    account.client("rds").create_db_instance(
+        DBInstanceIdentifier="orthweb",
+        Engine="postgres",
+        EngineVersion="17",
+        DBInstanceClass="db.t4g.medium",
+        AllocatedStorage=20,
+        MasterUsername="somebody",
+        MasterUserPassword="long-enough",
+        Tags=[{"Key": "orthweb:stack", "Value": "orthweb"}],
+    )

@@ -20,6 +20,7 @@ RANGES = {
     "orthweb_portal_ranges": [PORTAL],
     "orthweb_controller_ranges": [CONTROLLER],
 }
+MORE_TAGS = {"team": "imaging"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Lifecycle:
     @once
     def empty_check(self) -> Step:
         assert self.at_first
-        return self.step(self.provision("--check", "--diff"), folder_was_made=self.account.state_root.exists())
+        return self.step(self.provision("--check", "--diff"), folder_was_made=self.account.state.exists())
 
     @once
     def created(self) -> Step:
@@ -94,15 +95,16 @@ class Lifecycle:
 
     @once
     def mended(self) -> Step:
+        """With a tag more from now on, by which nothing may be taken for something new."""
         assert self.drifted
-        run = self.provision()
+        run = self.provision(orthweb_tags=MORE_TAGS)
         return self.step(run, **details(self.account))
 
     @once
     def calm(self) -> Step:
         """A plan with nothing in it."""
         assert self.mended
-        return self.step(self.provision("--check", "--diff"))
+        return self.step(self.provision("--check", "--diff", orthweb_tags=MORE_TAGS))
 
     @once
     def refused(self) -> Step:
@@ -118,7 +120,7 @@ class Lifecycle:
     def gone(self) -> Step:
         assert self.teardown_check
         run = self.account.teardown()
-        return self.step(run, folder_is_there=(self.account.state_root / "orthweb").exists())
+        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
 
     @once
     def gone_again(self) -> Step:
@@ -143,7 +145,7 @@ class Lifecycle:
     def emptied(self) -> Step:
         assert self.bucket_in_the_way
         run = self.account.teardown(aws_database_final_snapshot=False, orthweb_empty_buckets=True)
-        return self.step(run, folder_is_there=(self.account.state_root / "orthweb").exists())
+        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
 
     @property
     def log(self) -> Path:

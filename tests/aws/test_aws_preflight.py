@@ -80,12 +80,23 @@ def test_whole_internet_is_allowed_by_the_variable_and_port_22_is_not(account: A
 
 
 def test_no_answer_is_one_clear_sentence(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "url", "http://127.0.0.1:26219")
+    monkeypatch.setattr(account, "seen_at", "http://127.0.0.1:26219")
     run = account.play("provision", **RANGES).failed()
     assert NOTHING in run.message
     assert 'AWS did not answer "Ask AWS who we are"' in run.message
     assert "http://127.0.0.1:26219" in run.message
     assert "try `aws sts get-caller-identity`" in run.message
+
+
+def test_database_that_is_being_deleted_is_waited_for_by_whoever_deploys(account: Account) -> None:
+    account.reset()
+    given.database(account)
+    account.post("/rehearsal/settings", {"deletion_seconds": 3600})
+    account.client("rds").delete_db_instance(DBInstanceIdentifier="orthweb", SkipFinalSnapshot=True)
+    run = account.play("provision", **RANGES).failed()
+    assert "RDS is still deleting the database orthweb of this stack" in run.message
+    assert "aws rds wait db-instance-deleted --db-instance-identifier orthweb" in run.message
+    assert run.writes == []
 
 
 class TestGivenNetwork:

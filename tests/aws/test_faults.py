@@ -19,12 +19,12 @@ from proxy import Fault, Proxy
 
 @contextmanager
 def faulty(account: Account, *faults: Fault) -> Iterator[None]:
-    with Proxy(free_port(), account.server_url, *faults) as proxy:
-        account.url = proxy.url
+    with Proxy(free_port(), account.url, *faults) as proxy:
+        account.seen_at = proxy.url
         try:
             yield
         finally:
-            account.url = account.server_url
+            account.seen_at = account.url
 
 
 def ours(account: Account) -> Counter[str]:
@@ -166,16 +166,7 @@ class TestDatabase:
     def test_incompatible_parameters(self, account: Account) -> None:
         account.reset()
         account.post("/rehearsal/settings", {"database_ends_in": "incompatible-parameters"})
-        account.client("rds").create_db_instance(
-            DBInstanceIdentifier="orthweb",
-            Engine="postgres",
-            EngineVersion="17",
-            DBInstanceClass="db.t4g.medium",
-            AllocatedStorage=20,
-            MasterUsername="somebody",
-            MasterUserPassword="long-enough",
-            Tags=[{"Key": "orthweb:stack", "Value": "orthweb"}],
-        )
+        given.database(account)
         run = account.play_tasks(self.WAIT).failed()
         assert 'The database orthweb is "incompatible-parameters"' in run.message
         assert "take what you changed out of aws_database_parameters, and reboot it" in run.message
@@ -188,7 +179,7 @@ class TestDatabase:
         with faulty(account, throttled):
             account.play_tasks(self.WAIT).ok()
         assert throttled.used == 2
-        assert (account.state_root / "orthweb" / "rds-ca.pem").exists()
+        assert (account.state / "orthweb" / "rds-ca.pem").exists()
 
 
 class TestDatabaseThatIsBeingMade:

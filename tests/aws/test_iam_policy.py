@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import ROOT, Account
-from conftest import OpenAccount
+from account import ROOT, Account, OpenAccount
 from disturb import WORLD
 from life import RANGES, Lifecycle, Step
 

@@ -46,12 +46,12 @@ def test_a_plan_lists_what_would_be_made_and_what_it_costs(journey: Journey) -> 
 
 def test_a_plan_makes_no_write_call(journey: Journey) -> None:
     for name in ("plan on an empty account", "plan: nothing to do", "plan finds it"):
-        assert journey.writes(name) == [], name
+        assert journey.runs[name].writes == [], name
 
 
 def test_a_second_deployment_makes_no_write_call(journey: Journey) -> None:
     assert journey.runs["deploy again"].changed == 0
-    assert journey.writes("deploy again") == []
+    assert journey.runs["deploy again"].writes == []
 
 
 def test_the_plan_says_nothing_when_there_is_nothing(journey: Journey) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,36 @@ from typing import Any
 import boto3
 
 ROOT = Path(__file__).resolve().parents[3]
+REGION = "us-east-1"
+READS = re.compile(r"(Describe|Get|List|Head|Lookup|AssumeRole|GET |HEAD )")
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a playbook ended, and when (seconds since it started) each play and task began."""
+    """
+    How a playbook ended.
+
+    :ivar began: seconds since the epoch
+    :ivar tasks: when (seconds since it began) each play and task began, and its name
+    :ivar calls: what the API was called for meanwhile: time, service, action, status
+    """
 
     code: int
     output: str
     began: float
     seconds: float
     tasks: list[tuple[float, str]] = field(repr=False, default_factory=list)
+    calls: list[dict[str, Any]] = field(repr=False, default_factory=list)
 
     @property
     def changed(self) -> int:
         return sum(int(number) for number in re.findall(r"changed=(\d+)", self.output))
+
+    @property
+    def writes(self) -> list[str]:
+        """What was called that is not only a question, in order."""
+        return [f"{each['service']}:{each['action']}" for each in self.calls if not READS.match(each["action"])]
 
     @property
     def errors(self) -> str:
@@ -42,16 +56,6 @@ class Run:
         return "\n".join(
             part.strip() for part in re.findall(r"^\[ERROR\]:.*?(?=^Origin: |^$)", self.output, re.M | re.S)
         )
-
-
-def writes(calls: Iterable[dict[str, Any]]) -> list[str]:
-    """Those of the calls that change something, as service and action."""
-    reading = ("Describe", "Get", "List", "Head")
-    return [
-        f"{call['service']} {call['action']}"
-        for call in calls
-        if not call["action"].rpartition(".")[2].startswith(reading)
-    ]
 
 
 class Rehearsal:
@@ -87,18 +91,26 @@ class Rehearsal:
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name="us-east-1",
+            region_name=REGION,
             aws_access_key_id="notreal",
             aws_secret_access_key="notreal0123456789",
         )
 
-    def calls(self) -> list[dict[str, Any]]:
-        """All calls of the API so far: time, service, action, status."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """All calls of the API so far, or from that place in the log on."""
+        with self.log.open() as log:
+            log.seek(since)
+            return [json.loads(line) for line in log]
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> None:
+        """What only a simulated account has: its settings, and to be emptied."""
+        data = json.dumps(body or {}).encode()
+        with urllib.request.urlopen(f"{self.url}{path}", data=data, timeout=30):
+            pass
 
     def reset(self) -> None:
         """Empty the account, at once."""
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset", method="POST"), timeout=30).close()
+        self.post("/moto-api/reset")
 
     def host_container(self) -> str:
         """The container that plays the first EC2 host."""
@@ -125,9 +137,11 @@ class Rehearsal:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def play(self, playbook: str, *arguments: str, inventory: str = "inventory/rehearsal") -> Run:
-        command = [str(PLAYBOOK), "--inventory", inventory, f"playbooks/{playbook}.yml", *arguments]
-        began, clock = time.time(), time.monotonic()
+    def play(self, playbook: str | Path, *arguments: str, inventory: str = "inventory/rehearsal") -> Run:
+        """Run a playbook of the project by its name, or any other by its path."""
+        path = playbook if isinstance(playbook, Path) else f"playbooks/{playbook}.yml"
+        command = [str(PLAYBOOK), "--inventory", inventory, str(path), *arguments]
+        since, began, clock = self.log.stat().st_size, time.time(), time.monotonic()
         lines, tasks = [], []
         with subprocess.Popen(
             command,
@@ -144,4 +158,5 @@ class Rehearsal:
                     print(line, end="", flush=True)
                 if line.startswith(("PLAY [", "TASK [")):
                     tasks.append((time.monotonic() - clock, line.rstrip(" *\n")))
-        return Run(process.returncode, "".join(lines), began, time.monotonic() - clock, tasks)
+        seconds = time.monotonic() - clock
+        return Run(process.returncode, "".join(lines), began, seconds, tasks, self.calls(since))

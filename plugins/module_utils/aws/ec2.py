@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
-    GOING,
     STACK_TAG,
     Question,
     pages,
@@ -128,19 +125,8 @@ def ask(kind: Kind) -> Callable[[Question], list[dict[str, Any]]]:
 
 
 def instances(question: Question) -> list[dict[str, Any]]:
-    """Instances with their volumes and a digest of their user data; both are asked for only where they are ours."""
     reservations = Kind("describe_instances", "Reservations", "ReservationId")
-    items = [instance for each in _found(question, reservations) for instance in each["Instances"]]
-    found = [_instance(item) for item in items]
-    ours = [each for each in found if question.is_ours(each["tags"]) and each["state"] not in GOING]
-    if not ours:
-        return found
-    attached = [{"Name": "attachment.instance-id", "Values": [each["id"] for each in ours]}]
-    volumes = pages(question.client, "describe_volumes", "Volumes", Filters=attached)
-    for each in ours:
-        each["volumes"] = [_volume(volume, each["id"]) for volume in volumes if _holder(volume) == each["id"]]
-        each["user_data_sha256"] = _user_data_digest(question.client, each["id"])
-    return found
+    return [_instance(item) for each in _found(question, reservations) for item in each["Instances"]]
 
 
 def _found(question: Question, kind: Kind) -> list[dict[str, Any]]:
@@ -182,27 +168,4 @@ def _instance(item: dict[str, Any]) -> dict[str, Any]:
         public_address=item.get("PublicIpAddress"),
         private_dns_name=item.get("PrivateDnsName") or None,
         public_dns_name=item.get("PublicDnsName") or None,
-        volumes=[],
-        user_data_sha256=None,
     )
-
-
-def _holder(volume: dict[str, Any]) -> str | None:
-    return next((attachment["InstanceId"] for attachment in volume.get("Attachments", [])), None)
-
-
-def _volume(volume: dict[str, Any], instance_id: str) -> dict[str, Any]:
-    devices = [each.get("Device") for each in volume["Attachments"] if each["InstanceId"] == instance_id]
-    return {
-        "id": volume["VolumeId"],
-        "device": devices[0],
-        "size_gb": volume["Size"],
-        "type": volume.get("VolumeType"),
-        "encrypted": volume.get("Encrypted"),
-    }
-
-
-def _user_data_digest(client: Any, instance_id: str) -> str | None:
-    answer = client.describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
-    encoded = answer.get("UserData", {}).get("Value")
-    return hashlib.sha256(base64.b64decode(encoded)).hexdigest() if encoded else None

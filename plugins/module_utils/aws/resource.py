@@ -42,7 +42,7 @@ class Question:
 def resource(id_: str, name: str, state: str | None, tags: Mapping[str, str], **more: Any) -> dict[str, Any]:
     """One resource as the modules return it."""
     state = (state or "available").lower()
-    return {"id": id_, "name": name, "state": state, "going": state in GOING, "tags": dict(tags), **more}
+    return {"id": id_, "name": name, "state": state, "tags": dict(tags), **more}
 
 
 def tags_of(entries: Iterable[Mapping[str, str]] | None) -> dict[str, str]:

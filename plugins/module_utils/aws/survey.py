@@ -16,7 +16,13 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, rds
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.failure import denied_action, denied_sentence, sentence
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import GONE, STACK_TAG, Question, pages
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
+    GOING,
+    GONE,
+    STACK_TAG,
+    Question,
+    pages,
+)
 
 Answer = Callable[[Question], list[dict[str, Any]]]
 
@@ -47,16 +53,13 @@ class SurveyError(Exception):
 class Survey:
     """
     :ivar resources: what carries the stack's tag, by kind
+    :ivar going: the same of what is on its way out
     :ivar foreign: what has one of our names and lacks the tag
     """
 
     resources: dict[str, list[dict[str, Any]]]
+    going: dict[str, list[dict[str, Any]]]
     foreign: list[dict[str, str]]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many there are of each kind, without those that are going."""
-        return {kind: sum(not each["going"] for each in found) for kind, found in self.resources.items()}
 
 
 def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequence[str]]) -> Survey:
@@ -78,10 +81,14 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
             for kind, (service, answer) in KINDS.items()
         }
     _raise_failures(stack, index, asked)
-    resources, foreign = {}, []
-    for kind, future in asked.items():
+    resources: dict[str, list[dict[str, Any]]] = {}
+    going: dict[str, list[dict[str, Any]]] = {}
+    foreign: list[dict[str, str]] = []
+    for kind, future in sorted(asked.items()):
         found = sorted(future.result(), key=lambda each: (each["name"], each["id"]))
-        resources[kind] = [each for each in found if each["tags"].get(STACK_TAG) == stack]
+        ours = [each for each in found if each["tags"].get(STACK_TAG) == stack]
+        resources[kind] = [each for each in ours if each["state"] not in GOING]
+        going[kind] = [each for each in ours if each["state"] in GOING]
         foreign += [
             {"kind": kind, "id": each["id"], "name": each["name"]}
             for each in found
@@ -89,7 +96,7 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
             and each["tags"].get(STACK_TAG) != stack
             and each["state"] not in GONE
         ]
-    return Survey(dict(sorted(resources.items())), sorted(foreign, key=lambda each: (each["kind"], each["id"])))
+    return Survey(resources, going, sorted(foreign, key=lambda each: (each["kind"], each["id"])))
 
 
 def _arns(client: Any, stack: str) -> list[str]:

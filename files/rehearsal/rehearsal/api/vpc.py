@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import internet_gateways, security_groups, subnets, vpcs
+from moto.ec2.responses.security_groups import SecurityGroups
 from moto.rds.models import rds_backends
 
 from .replace import replaces
@@ -57,6 +59,16 @@ def delete_security_group(original: Any, ec2: Any, name: str | None = None, grou
     if group_id in used:
         raise DependencyViolationError(f"resource {group_id} has a dependent object")
     return original(ec2, name, group_id)
+
+
+# AWS answers whether it was done, and the module reads that. moto's answer is empty.
+def update_rule_descriptions(original: Any, response: Any) -> ActionResult:
+    original(response)
+    return ActionResult({"Return": True})
+
+
+replaces(SecurityGroups, "update_security_group_rule_descriptions_ingress")(update_rule_descriptions)
+replaces(SecurityGroups, "update_security_group_rule_descriptions_egress")(update_rule_descriptions)
 
 
 # AWS refuses to detach a gateway while an interface in the VPC has a public address.
