@@ -86,3 +86,7 @@ lint: venv-test ## Run the linters
 	$(VENV)/bin/mypy plugins
 	$(VENV)/bin/yamllint .
 	$(VENV)/bin/ansible-lint --offline
+	files/scripts/lint_shell.sh
+	$(VENV)/bin/antsibull-changelog lint
+	files/scripts/lint_docs.sh
+	files/scripts/lint_package.sh

@@ -96,6 +96,12 @@ options:
     description: Length in bytes of the longest PDU that the peer may send, 4096 to 131072 (PS3.8 Annex D.1).
     type: int
     default: 16384
+attributes:
+  action_group:
+    description: Use C(group/cellcs.orthweb.dicom) in C(module_defaults) to set the options that these modules share.
+    support: full
+    membership:
+      - cellcs.orthweb.dicom
 requirements:
   - python >= 3.11
   - pynetdicom >= 3.0

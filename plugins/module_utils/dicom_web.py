@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 with contextlib.suppress(ImportError):  # the module says what is missing
@@ -220,7 +220,9 @@ def _asking(archive: Archive, service: str) -> Iterator[None]:
             "drops the packets.",
         ) from error
     except requests.exceptions.HTTPError as error:
-        raise _failure_of_status(archive, service, error.response) from error
+        # raise_for_status() has put it there.
+        response = cast("requests.Response", error.response)
+        raise _failure_of_status(archive, service, response) from error
     except requests.exceptions.JSONDecodeError as error:
         raise DicomWebError(
             "not_dicomweb",

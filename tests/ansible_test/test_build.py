@@ -10,6 +10,9 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 # What a checkout has that has been worked in.
 LOCAL = [
@@ -28,8 +31,10 @@ def listed_by_git() -> list[str]:
     return [name for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
-def test_nothing_local_is_published(tmp_path):
-    checkout, built = tmp_path / "checkout", tmp_path / "built"
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """The tarball, built from a checkout that has been worked in."""
+    checkout, built = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("built")
     for name in listed_by_git():
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
@@ -39,7 +44,11 @@ def test_nothing_local_is_published(tmp_path):
     galaxy = Path(sys.executable).with_name("ansible-galaxy")
     subprocess.run([galaxy, "collection", "build", "--output-path", built], cwd=checkout, check=True)
 
-    [archive] = built.iterdir()
+    [tarball] = built.iterdir()
+    return tarball
+
+
+def test_nothing_local_is_published(archive):
     with tarfile.open(archive) as tarball:
         published = {member.name for member in tarball.getmembers() if member.isfile()}
     assert not published.intersection(LOCAL)
@@ -47,3 +56,18 @@ def test_nothing_local_is_published(tmp_path):
     for needed in ("plugins/modules/pki_info.py", "roles/nginx/tasks/main.yml", "playbooks/deploy.yml", "README.md"):
         assert needed in published
     assert not [name for name in published if name.startswith(("tests/", "molecule/", "benchmarks/", "."))]
+
+
+def test_an_execution_environment_gets_what_the_controller_needs(archive, tmp_path):
+    installed = tmp_path / "ansible_collections" / "cellcs" / "orthweb"
+    installed.mkdir(parents=True)
+    subprocess.run(["tar", "--extract", "--file", archive, "--directory", installed], check=True)
+    builder = Path(sys.executable).with_name("ansible-builder")
+    done = subprocess.run([builder, "introspect", tmp_path], capture_output=True, text=True, check=True)
+    found = {
+        kind: {line.split(" #")[0].strip() for line in lines} for kind, lines in yaml.safe_load(done.stdout).items()
+    }
+    pinned = {line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#")}
+    # Ansible itself is there already.
+    assert found["python"] == {line for line in pinned if not line.startswith("ansible==")}
+    assert found["system"] == {"openssh-client [platform:dpkg]", "openssh-clients [platform:rpm]"}

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""galaxy.yml and the roles' metadata say what is in the collection."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+OTHERS = r"(?<![\w./])((?:amazon|ansible|community)\.(?!builtin|module_utils|plugins|utils|errors)[a-z_]+)\.[a-z_]+"
+
+
+def test_every_collection_that_is_used_is_a_dependency() -> None:
+    published = [
+        file for folder in ("inventory", "playbooks", "plugins", "roles") for file in (ROOT / folder).rglob("*")
+    ]
+    texts = [file.read_text() for file in published if file.suffix in (".yml", ".py", ".j2")]
+    used = {name for text in [*texts, (ROOT / "ansible.cfg").read_text()] for name in re.findall(OTHERS, text)}
+    assert used == set(yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"])
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_galaxy_calls_a_role_what_it_calls_itself(role: Path) -> None:
+    meta = yaml.safe_load((role / "meta" / "main.yml").read_text())
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    assert meta["galaxy_info"]["description"] == specs["main"]["short_description"]
+    assert meta["dependencies"] == []  # a dependency would run unasked
