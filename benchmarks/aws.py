@@ -8,6 +8,7 @@ reads the same resources. Needs no engine: the API alone is simulated.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
+import yaml
 from aws_boto3 import make_all, read_all
 from common import REPOSITORY, machine, say, table, verdict
 
@@ -26,14 +28,16 @@ SKIP = ("--skip-tags", "wait_for_hosts")
 
 
 def linear_inventory(folder: Path) -> Path:
-    """The rehearsal's inventory with all three lanes on one host."""
+    """The rehearsal's inventory with all lanes on one host."""
     source, target = REPOSITORY / "inventory" / "rehearsal", folder / "linear"
     target.mkdir()
+    hosts = yaml.safe_load((source / "hosts.yml").read_text())["all"]["children"]["aws_account"]["hosts"]
+    lanes = [lane for host in hosts.values() for lane in host["orthweb_aws_lanes"]]
     for part in ("group_vars", "imaging.aws_ec2.yml"):
         (target / part).symlink_to(source / part)
     (target / "hosts.yml").write_text(
         "all:\n  children:\n    imaging: {}\n    database: {}\n    aws_account:\n      hosts:\n        account:\n"
-        "          orthweb_aws_lanes: [network, database, instance]\n          ansible_connection: local\n"
+        f"          orthweb_aws_lanes: {json.dumps(lanes)}\n          ansible_connection: local\n"
         "          ansible_python_interpreter: '{{ ansible_playbook_python }}'\n"
     )
     return target

@@ -11,11 +11,11 @@ from account import Account
 ROUTES = "routes | Route tables, a public one out to the Internet and a private one without a way out"
 # What is changed by hand → the task of a plan that has to say so.
 DRIFT = {
-    "a rule for the whole Internet on port 22": "foundation | Security group of the imaging hosts",
+    "a rule for the whole Internet on port 22": "security_groups | Security group of the imaging hosts",
     "a default route on the private table": ROUTES,
     "a private subnet on the public table": ROUTES,
-    "the default group lets something in": "routes | The VPC's default security group lets nothing through",
-    "the endpoint of S3 is gone": "routes | Gateway endpoint to S3, which costs nothing",
+    "the default group lets something in": "default_group | The VPC's default security group lets nothing through",
+    "the endpoint of S3 is gone": "endpoints | Gateway endpoint to S3, which costs nothing",
     "the metadata service answers without a token": "completion | Imaging hosts",
     "a released address": "completion | Fixed addresses",
     "the database is public, without protection and backups": "completion | RDS PostgreSQL",
@@ -23,8 +23,8 @@ DRIFT = {
     "the hosts may do everything": "foundation | Role of the hosts",
     "the hosts may read every bucket": "foundation | What somebody else has allowed them",
     "the key does not rotate": "The key that encrypts database, disks and secrets",
-    "the flow log is gone": "flow_logs | Flow log of the VPC",
-    "flow logs are kept for ever": "flow_logs | Log group that would be kept for another time",
+    "the flow log is gone": "flow_log | Flow log of the VPC",
+    "flow logs are kept for ever": "flow_log_role | Log group that would be kept for another time",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"

@@ -76,10 +76,13 @@ class TestCheckOfAnEmptyAccount:
             "foundation | What the hosts would be allowed to do": (
                 "foundation | What the hosts may do, which is to read the password of Orthanc's database user"
             ),
-            "flow_logs | What that role would be allowed to do": "flow_logs | What that role may do",
+            "flow_log_role | What that role would be allowed to do": "flow_log_role | What that role may do",
         }
         # These are parts of something else that is listed.
-        parts = {"foundation | Make the key, once", "routes | The VPC's default security group lets nothing through"}
+        parts = {
+            "foundation | Make the key, once",
+            "default_group | The VPC's default security group lets nothing through",
+        }
         assert {announced.get(task, task) for task in planned} == made - parts
         # A volume is part of its instance, two secrets are one entry; two policies and the folder of the key are more.
         number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1
