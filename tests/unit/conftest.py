@@ -12,7 +12,7 @@ from ansible.module_utils.common import warnings
 
 @pytest.fixture
 def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """``new_process()`` forgets what a run before has left: its options, its warnings, and a controller's code.
+    """``new_process()`` forgets what tests before have left: options, warnings, deprecations, a controller's code.
 
     Where a controller's code was imported, warnings are printed instead of returned.
     """
@@ -20,6 +20,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def forget() -> None:
         monkeypatch.setattr(basic, "_PARSED_MODULE_ARGS", None, raising=False)
         monkeypatch.setattr(warnings, "_global_warnings", {})
+        monkeypatch.setattr(warnings, "_global_deprecations", {})
         monkeypatch.setattr(_internal, "is_controller", False)
 
     return forget
