@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from account import REGION, Account
+
+OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
 
 
 def network(account: Account) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def network(account: Account) -> dict[str, Any]:
     }
 
 
-def database(account: Account) -> None:
+def database(account: Account, tags: Sequence[Mapping[str, str]] = OURS, **more: Any) -> None:
     account.client("rds").create_db_instance(
         DBInstanceIdentifier="orthweb",
         Engine="postgres",
@@ -35,5 +38,6 @@ def database(account: Account) -> None:
         AllocatedStorage=20,
         MasterUsername="somebody",
         MasterUserPassword="long-enough",
-        Tags=[{"Key": "orthweb:stack", "Value": "orthweb"}],
+        Tags=tags,
+        **more,
     )

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import given
 import pytest
 from account import Account, Run
 from disturb import somebody_elses_vpc
+from given import OURS
 from life import RANGES
 from listing import Thing, things
 
-OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
 ASSUME = json.dumps(
     {
         "Version": "2012-10-17",
@@ -25,20 +26,6 @@ WRITE = json.dumps(
 )
 
 
-def database(account: Account, name: str, tags: list[dict[str, str]], **more: Any) -> None:
-    account.client("rds").create_db_instance(
-        DBInstanceIdentifier=name,
-        Engine="postgres",
-        EngineVersion="17",
-        DBInstanceClass="db.t4g.medium",
-        AllocatedStorage=20,
-        MasterUsername="somebody",
-        MasterUserPassword="long-enough",
-        Tags=tags,
-        **more,
-    )
-
-
 def somebody_elses_things(account: Account) -> None:
     """One of each kind, all with our names and none with our tag."""
     somebody_elses_vpc(account)
@@ -49,7 +36,7 @@ def somebody_elses_things(account: Account) -> None:
     rds.create_db_parameter_group(
         DBParameterGroupName="orthweb-postgres17", DBParameterGroupFamily="postgres17", Description="theirs"
     )
-    database(account, "orthweb", [])
+    given.database(account, tags=[])
     iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=ASSUME)
     iam.create_instance_profile(InstanceProfileName="orthweb-imaging")
     secrets = account.client("secretsmanager")
@@ -200,7 +187,7 @@ class TestDatabaseInABadState:
     def failed(cls, account: Account) -> Account:
         account.reset()
         account.post("/rehearsal/settings", {"database_ends_in": "failed"})
-        database(account, "orthweb", OURS, DeletionProtection=True)
+        given.database(account, DeletionProtection=True)
         return account
 
     def test_teardown_says_that_there_can_be_no_snapshot(self, failed: Account) -> None:

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from pydicom.data import get_testdata_file
 
@@ -93,33 +92,11 @@ def test_the_peer_of_the_dicom_group(tmp_path: Path, closed_port: int) -> None:
         assert f"127.0.0.1:{closed_port}" in answer["msg"].replace(" port ", ":"), answer
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while server.poll() is None and time.monotonic() < until:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"moto does not answer on port {port} (exit code {server.poll()})")
-
-
 @pytest.fixture
-def aws() -> Iterator[dict[str, Any]]:
-    """The options that AWS modules share, for a simulated account."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_for(port, server)
-            yield {
-                "endpoint_url": f"http://127.0.0.1:{port}",
-                "region": "eu-central-1",
-                "access_key": "test",
-                "secret_key": "test",
-            }
-        finally:
-            server.terminate()
+def aws(moto_url: str) -> dict[str, Any]:
+    """The options that AWS modules share, for a simulated account that is empty."""
+    requests.post(f"{moto_url}/moto-api/reset", timeout=30)
+    return {"endpoint_url": moto_url, "region": "eu-central-1", "access_key": "test", "secret_key": "test"}
 
 
 def test_the_account_of_the_aws_group(tmp_path: Path, aws: dict[str, Any]) -> None:
