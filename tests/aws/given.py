@@ -29,7 +29,7 @@ def network(account: Account) -> dict[str, Any]:
     }
 
 
-def database(account: Account, tags: Sequence[Mapping[str, str]] = OURS, **more: Any) -> None:
+def database(account: Account, tags: Sequence[Mapping[str, str]] | None = None, **more: Any) -> None:
     account.client("rds").create_db_instance(
         DBInstanceIdentifier="orthweb",
         Engine="postgres",
@@ -38,6 +38,6 @@ def database(account: Account, tags: Sequence[Mapping[str, str]] = OURS, **more:
         AllocatedStorage=20,
         MasterUsername="somebody",
         MasterUserPassword="long-enough",
-        Tags=tags,
+        Tags=OURS if tags is None else tags,
         **more,
     )
