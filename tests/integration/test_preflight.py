@@ -76,6 +76,15 @@ def test_a_certificate_folder_of_another_stack(stack: Stack, unborn: Stack) -> N
     assert before == {path: path.read_bytes() for path in stack.folder.rglob("*") if path.is_file()}
 
 
+def test_a_controller_without_the_folder_of_a_stack_that_runs(stack: Stack, tmp_path: Path) -> None:
+    stranger = Stack(stack.name, tmp_path, stack.dicom_port, stack.portal_port)
+    run = stranger.deploy()
+    assert run.code != 0
+    assert "The archive that runs on localhost was deployed with another CA" in " ".join(run.output.split())
+    assert not stranger.folder.exists()
+    stack.play("verify").ok()
+
+
 def test_an_archive_of_images_that_is_not_there(unborn: Stack) -> None:
     run = unborn.deploy(container_images_source="archive", container_images_archive="/nonexistent/images.tar.gz")
     assert run.code != 0
