@@ -56,9 +56,13 @@ class Bench:
         self.seconds[who, what].append(run.seconds)
         self.writes[who, what] = len(run.writes)
 
-    def round(self) -> None:
+    def check(self) -> None:
+        """Once is enough: it shows that nothing is written."""
         for who in self.inventories:
             self.play(who, "check, nothing there", "provision", "--check", *SKIP)
+
+    def round(self) -> None:
+        for who in self.inventories:
             self.play(who, "create", "provision", *SKIP)
             self.play(who, "again", "provision", *SKIP)
             if who == "lanes":
@@ -107,6 +111,7 @@ def main() -> int:
         bench = Bench(rehearsal, {"lanes": "inventory/rehearsal", "linear": str(linear_inventory(folder))})
         print(f"Provisioning, {rounds} rounds; {machine()}")
         try:
+            bench.check()
             for number in range(1, rounds + 1):
                 bench.round()
                 say(
