@@ -36,6 +36,9 @@ FORMAT = "cellcs.orthweb.dicom_store 1"
 MODE = 0o600
 SYNC_SECONDS = 1.0
 
+# What reading JSON raises, and using it, that is not what we write: an Infinity for a length, lists without end.
+MALFORMED = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
+
 
 class JournalError(Exception):
     """A journal cannot be used; ``str()`` names it, and says why and what to do."""
@@ -210,7 +213,7 @@ def _read(path: Path, descriptor: int, peer: Peer) -> tuple[Acknowledged, int]:
             for number, line in enumerate(_whole_lines(file), 2):
                 try:
                     acknowledged.add(*_entry(line))
-                except (ValueError, LookupError, TypeError) as error:
+                except MALFORMED as error:
                     raise JournalError(
                         f"{path}: its line {number} is damaged. Remove that line, and what it listed is sent again; "
                         "or give another file, and everything is."
@@ -232,7 +235,7 @@ def _check_head(path: Path, head: bytes, peer: Peer) -> None:
         same = all(found[key] == value for key, value in _head_of(peer).items())
         if found["journal"] != FORMAT:
             raise _foreign(path)
-    except (ValueError, LookupError, TypeError) as error:
+    except MALFORMED as error:
         raise _foreign(path) from error
     if not same:
         raise JournalError(

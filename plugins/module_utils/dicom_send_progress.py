@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import MALFORMED
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome
 
 FORMAT = "cellcs.orthweb.dicom_store"
@@ -125,7 +126,7 @@ def see_that_it_can_be_used(path: Path) -> None:
         try:
             regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
             ours = regular and json.loads(file.read(_LARGEST))["progress"] == FORMAT
-        except (ValueError, LookupError, TypeError, OSError):
+        except (*MALFORMED, OSError):
             ours = False
     if not ours:
         raise ProgressError(

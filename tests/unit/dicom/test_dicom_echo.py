@@ -14,6 +14,7 @@ from ansible_collections.cellcs.orthweb.plugins.doc_fragments.dicom_peer import 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     PEER_ARGUMENTS,
+    Timeouts,
     TlsOptions,
     peer_from_options,
     peer_problems,
@@ -73,6 +74,13 @@ def test_the_failures_that_are_named_are_in_the_guide():
         ({"tls": True, "client_key": "/key"}, "client_key: needs client_certificate"),
         ({"tls": True, "client_key_passphrase": "x"}, "client_key_passphrase: needs client_certificate"),
         ({"tls": True, "server_name": "a b"}, "server_name: "),
+        ({"association_timeout_seconds": 86401.0}, "association_timeout_seconds: "),
+        ({"retries": 86401}, "retries: "),
+        ({"retry_delay_seconds": -0.1}, "retry_delay_seconds: "),
+        ({"maximum_pdu": 4095}, "maximum_pdu: "),
+        ({"maximum_pdu": 131073}, "maximum_pdu: "),
+        ({"client_certificate": "/crt"}, "client_certificate: needs tls"),
+        ({"tls": True, "verify": False, "crl_file": "/crl.pem"}, "crl_file: is of no use"),
     ],
 )
 def test_each_option_has_its_own_problem(options, problem):
@@ -81,9 +89,36 @@ def test_each_option_has_its_own_problem(options, problem):
     assert problems[0].startswith(problem)
 
 
+def test_one_problem_does_not_hide_another():
+    for options in ({"tls": True, "verify": False, "ca_file": "/ca.pem"}, {"verify": False, "ca_file": "/ca.pem"}):
+        problems = problems_of(port=0, retries=-1, maximum_pdu=1, dimse_timeout_seconds=0, client_key="/key", **options)
+        named = [problem.partition(":")[0] for problem in problems]
+        assert named[:4] == ["port", "dimse_timeout_seconds", "retries", "maximum_pdu"]
+        assert {"ca_file", "client_key"} <= set(named)
+
+
 def test_options_without_a_problem():
     assert problems_of() == []
     assert problems_of(tls=True, ca_file="/ca.pem", client_certificate="/crt", client_key_passphrase="x") == []
+    assert problems_of(connect_timeout_seconds=86400.0, retries=86400, retry_delay_seconds=0, maximum_pdu=4096) == []
+    assert problems_of(connect_timeout_seconds=0.001, retries=0, retry_delay_seconds=86400, maximum_pdu=131072) == []
+
+
+def test_each_option_is_that_of_the_peer():
+    told = {name: f"the {name}" for name in DEFAULTS} | {"tls": True}
+    peer = peer_from_options(told)
+    assert peer.timeouts == Timeouts(
+        connect="the connect_timeout_seconds",
+        tls="the tls_timeout_seconds",
+        association="the association_timeout_seconds",
+        dimse="the dimse_timeout_seconds",
+    )
+    assert peer.tls is not None
+    for holder in (peer, peer.tls):
+        for name in vars(holder).keys() - {"tls", "timeouts", "retry_delay"}:
+            assert getattr(holder, name) == f"the {name}"
+    assert peer.retry_delay == "the retry_delay_seconds"
+    assert peer_from_options({**told, "tls": False}).tls is None
 
 
 def test_the_name_to_verify_is_the_host_unless_told():

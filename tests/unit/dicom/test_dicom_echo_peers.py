@@ -16,6 +16,7 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_peers as many
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_tls
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     ENTRY_ARGUMENTS,
     PEER_ARGUMENTS,
@@ -111,6 +112,18 @@ def test_all_problems_of_all_entries_are_told_with_index_and_host():
         "peers[3] (y): called_aet: is missing",
         "peers[4] (z): ca_file: cannot read /nowhere: No such file or directory",
     ]
+
+
+def test_there_must_be_one():
+    assert declared([], called_aet="A") == ([], ["peers: is empty"])
+
+
+def test_contexts_are_made_while_the_options_are_looked_at(monkeypatch):
+    contexts = TlsContexts()
+    peers, problems = declared_peers([{"host": "a", "called_aet": "A", "tls": True}], DEFAULTS, contexts)
+    assert problems == []
+    monkeypatch.setattr(dicom_tls, "client_context", None)
+    assert contexts.context(peers[0].tls) is contexts.context(replace(peers[0].tls, server_name="b"))
 
 
 def test_a_problem_that_all_entries_have_is_told_once():

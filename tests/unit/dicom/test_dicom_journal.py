@@ -140,7 +140,18 @@ def test_what_a_power_cut_leaves(path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"{}\n", b"\0\0\n", b"[]\n", b"3\n", b"\n", b'{"uid": "1", "file": 3}\n', b"\xff\n"]
+    "damage",
+    [
+        b"{}\n",
+        b"\0\0\n",
+        b"[]\n",
+        b"3\n",
+        b"\n",
+        b'{"uid": "1", "file": 3}\n',
+        b'{"uid": "1", "file": "3", "bytes": 1e999, "modified_ns": 7, "status": "0000"}\n',
+        b"\xff\n",
+        pytest.param(b"[" * 60000 + b"\n", id="nested"),
+    ],
 )
 def test_a_damaged_line_is_named_and_nothing_is_touched(path, damage):
     whole = fill(path, instance(1), instance(2))
@@ -162,6 +173,7 @@ def test_a_damaged_line_is_named_and_nothing_is_touched(path, damage):
         b"{}\n",
         b"[]\n",
         b"null\n",
+        pytest.param(b"[" * 60000 + b"\n", id="nested"),
         bytes(128) + b"DICM",
         bytes(70000),
         HEAD.replace(b"dicom_store 1", b"dicom_store 2"),
@@ -192,9 +204,9 @@ def test_the_same_peer_written_otherwise(path):
 
 def test_two_at_once(path):
     with Journal.open(path, PEER):
-        with pytest.raises(JournalError, match="another run is writing to it"):
+        with pytest.raises(JournalError, match=f"^{path}: another run is writing to it"):
             Journal.open(path, PEER)
-        with pytest.raises(JournalError, match="another run is writing to it"):
+        with pytest.raises(JournalError, match=f"^{path}: another run is writing to it"):
             rehearse_journal(path, PEER)
         read_journal(path, PEER)
     rehearse_journal(path, PEER)
@@ -226,13 +238,25 @@ def test_a_disk_that_is_full(path):
     with Journal.open(path, PEER) as journal:
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, hard))
         try:
-            with pytest.raises(JournalError, match="cannot be written: File too large"):
+            with pytest.raises(JournalError, match=f"^{path}: cannot be written: File too large"):
                 journal.record(instance(2), 0)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         with pytest.raises(JournalError):  # behind half a line there must be no other
             journal.record(instance(2), 0)
     assert statuses(path, instance(1), instance(2)) == [0xB000, None]
+
+
+def test_a_disk_that_is_full_from_the_start(path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(JournalError, match=f"^{path}: cannot be written: File too large"):
+            Journal.open(path, PEER)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    fill(path, instance(1))
+    assert statuses(path, instance(1)) == [0xB000]
 
 
 def test_lines_are_json(path):

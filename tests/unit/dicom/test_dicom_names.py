@@ -51,6 +51,7 @@ def test_an_ae_title_without_a_problem_fits_its_field(title):
         "a_b-c",
         "röntgen.example",
         "pacs1",
+        ".".join(["a" * 63] * 3 + ["a" * 61]),
     ],
 )
 def test_host_names(host):

@@ -351,8 +351,17 @@ def test_words_for_statuses():
     assert status_in_words(0x0000) == "success"
     assert status_in_words(0xA7FF) == "refused: out of resources"
     assert status_in_words(0x1234) == "status unknown to the standard"
-    assert status_accepts(0xB007)
-    assert not status_accepts(0xA900)
+    assert status_in_words(0xB000) == "stored, but data elements were coerced"
+    for first, last, words in (
+        (0xA700, 0xA7FF, "refused: out of resources"),
+        (0xA900, 0xA9FF, "refused: the data set does not match its SOP class"),
+        (0xB001, 0xBFFF, "accepted with a warning"),
+        (0xC000, 0xCFFF, "refused: the peer cannot understand the data set"),
+    ):
+        assert status_in_words(first) == status_in_words(last) == words
+        assert words not in (status_in_words(first - 2), status_in_words(last + 1))
+    assert all(map(status_accepts, (0x0000, 0x0001, 0x0107, 0x0116, 0xB000, 0xB007, 0xBFFF)))
+    assert not any(map(status_accepts, (0x0002, 0x0110, 0xA900, 0xAFFF, 0xC000, 0xFE00)))
 
 
 def test_the_module_sends(run_module, archive, study):
@@ -472,7 +481,7 @@ def test_a_complete_journal_connects_nowhere(run_module, listener, study, tmp_pa
 
 
 @pytest.mark.parametrize("option", ["journal", "progress"])
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"a diary\n"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"a diary\n", pytest.param(b"[" * 4000, id="nested")])
 def test_files_that_cannot_be_used_are_refused_before_anything_is_sent(
     run_module, archive, study, tmp_path, option, content
 ):

@@ -21,6 +21,24 @@ def test_mode_is_exact_whatever_the_umask(tmp_path):
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
 
 
+def test_until_it_has_its_mode_it_is_empty_and_nobody_elses(tmp_path, monkeypatch):
+    before = []
+    set_mode = os.fchmod
+
+    def note(descriptor, mode):
+        status = os.fstat(descriptor)
+        before.append((status.st_mode & 0o777, status.st_size))
+        set_mode(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", note)
+    mask = os.umask(0)
+    try:
+        write_atomically(tmp_path / "open", b"x", mode=0o644)
+    finally:
+        os.umask(mask)
+    assert before == [(0o600, 0)]
+
+
 @pytest.mark.parametrize("step", ["fchmod", "fsync"])
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
     def fail(*_args):

@@ -84,4 +84,8 @@ def test_missing_library_is_named():
 def test_old_library_is_named(pki, server, monkeypatch):
     monkeypatch.setattr("cryptography.__version__", "3.4.8")
     assert "cryptography 3.4.8 is too old" in pki.run(server, fails=True)["msg"]
+    monkeypatch.setattr("cryptography.__version__", "37.0.4")
+    assert "cryptography 37.0.4 is too old" in pki.run(server, fails=True)["msg"]
     assert not pki.path.exists()
+    monkeypatch.setattr("cryptography.__version__", "38.0.0")
+    pki.run(server, check=True)

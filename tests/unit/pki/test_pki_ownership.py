@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.ownership import Ownership, ownership_problems
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 DECLARED = {"owner": "daemon", "group": "daemon", "mode": "0640", "directory_mode": "0750"}
@@ -31,6 +32,13 @@ def test_as_declared(pki, server, client):
     assert (modes["ca.key"], modes["pacs.key"], modes["ct-1.p12"]) == ("0600", "0640", "0640")
     assert (modes["ca.crt"], modes["crl.pem"], modes["pacs.crt"]) == ("0644", "0644", "0644")
     assert pki.run(server, client, **DECLARED)["changed"] is False
+
+
+@needs_root
+def test_numbers_will_do(pki, server):
+    pki.run(server, owner="1", group="0")
+    assert {(owner, group) for owner, group, _mode in attributes(pki).values()} == {("daemon", "root")}
+    assert pki.run(server, owner="0")["diff"]["after"]["attributes"][str(pki.path)] == "root:root 0700"
 
 
 @needs_root
@@ -124,9 +132,11 @@ def test_who_is_not_root_is_told_at_once(pki, server, tmp_path):
     os.seteuid(65534)
     try:
         results = [pki.run(server, check=check, fails=True, owner="daemon", group="daemon") for check in (True, False)]
+        assert list(ownership_problems(Ownership())) == []  # who gives nothing away may do it
     finally:
         os.seteuid(0)
     for result in results:
         assert result["failure"] == "invalid_parameters"
         assert "owner: only root may give files to daemon" in result["msg"]
+        assert "group: the user who runs this is no member of daemon" in result["msg"]
     assert not pki.path.exists()

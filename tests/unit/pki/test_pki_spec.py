@@ -53,8 +53,46 @@ def test_all_problems_come_in_one_message_and_nothing_is_touched(pki, server):
     assert not pki.path.exists()
 
 
+@pytest.mark.parametrize(
+    ("ca", "days", "problems"),
+    [
+        ({"valid_days": 36500, "path_length": 100, "generation": 999}, 36499, []),
+        ({"valid_days": 1, "path_length": 0, "generation": 1}, 0, []),
+        ({"common_name": "C" * 64, "organization": "O" * 64}, 30, []),
+        ({"common_name": "C" * 62, "generation": 2}, 30, ["ca.common_name: has 65"]),
+        ({"path_length": 101, "generation": 1000}, 30, ["ca.path_length: 101 is not", "ca.generation: 1000 is not"]),
+        ({"generation": 0}, 30, ["ca.generation: 0 is not between 1 and 999"]),
+        (
+            {"valid_days": 36501},
+            36501,
+            [
+                "renew_before_days: 36501 is not",
+                "ca.valid_days: 36501 is not between",
+                "ca.valid_days: 36501 is not more",
+            ],
+        ),
+    ],
+)
+def test_ends_of_what_is_allowed(pki, ca, days, problems):
+    ca = {"common_name": "Test CA", **ca}
+    result = pki.run(ca=ca, renew_before_days=days, crl_valid_days=36500, check=True, fails=bool(problems))
+    said = result.get("msg", "").split("\n- ")[1:]
+    assert len(said) == len(problems)
+    assert all(line.startswith(problem) for line, problem in zip(said, problems, strict=True)), said
+
+
+@pytest.mark.parametrize("days", [0, 36501])
+def test_days_of_a_list(pki, days):
+    result = pki.run(crl_valid_days=days, check=True, fails=True)
+    assert "1 problem" in result["msg"] and "1 problems" not in result["msg"]
+    assert result["msg"].endswith(f"crl_valid_days: {days} is not between 1 and 36500")
+    pki.run(crl_valid_days=1, check=True)
+
+
 def test_relative_path_is_refused(pki, server):
-    assert "not absolute" in pki.run(server, path="pki", fails=True)["msg"]
+    message = pki.run(server, path="pki", crl_valid_days=0, fails=True)["msg"]
+    assert "\n- path: 'pki' is not absolute" in message
+    assert "where the playbook is\n- crl_valid_days: 0 is not between" in message
 
 
 def test_leaf_may_not_take_the_name_of_its_issuer(pki):
