@@ -8,19 +8,13 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from .docker import File, Site, docker, put
+from .docker import DEFINITIONS, File, Site, docker, put
 
 PORTS = (22, 443, 8042, 11112)
 
 # What systemd and a Docker engine inside a container need. Not --privileged: it is refused where the machine around us
 # has itself not got every capability.
-CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SYS_NICE", "AUDIT_CONTROL", "DAC_READ_SEARCH")
-POWERS = (
-    "--cgroupns=private",
-    *(f"--cap-add={name}" for name in CAPABILITIES),
-    *(f"--security-opt={option}" for option in ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")),
-    *(f"--tmpfs={folder}" for folder in ("/run:exec", "/run/lock", "/tmp:exec,mode=1777")),
-)
+POWERS = (DEFINITIONS / "host" / "powers").read_text().split()
 
 
 @dataclass(frozen=True)
