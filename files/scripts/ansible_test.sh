@@ -59,8 +59,9 @@ if [ ${#files[@]} -eq 0 ]; then
 fi
 cp --parents --preserve=mode --target-directory "$collection" -- "${files[@]}"
 
-# ansible-test gives modules the collections beside ours only, and ours build on amazon.aws.
-bundled=$("$venv/bin/python" -c 'import ansible_collections; print(next(iter(ansible_collections.__path__)))')
+# ansible-test gives modules the collections beside ours only, and ours build on amazon.aws. An environment with ansible-core
+# alone (sanity_matrix.sh) has none: COLLECTIONS_OF names another that has.
+bundled=$("${COLLECTIONS_OF:-$venv}/bin/python" -c 'import ansible_collections; print(next(iter(ansible_collections.__path__)))')
 mkdir -p "$stage/ansible_collections/amazon"
 ln -s "$bundled/amazon/aws" "$stage/ansible_collections/amazon/aws"
 
