@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/aws.md typed against a simulated account, which the profile `clinic` of the page stands for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+from desk import Desk
+from documented import ROOT, chosen
+from stack import Stack
+
+sys.path.insert(0, str(ROOT / "tests" / "aws"))
+from account import REGION, Account
+
+PROFILE = """
+[profile clinic]
+region = {region}
+endpoint_url = {url}
+aws_access_key_id = notreal
+aws_secret_access_key = notreal0123456789
+"""
+ELSEWHERE = {"eu-central-1": REGION}  # the region that the simulated account knows
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), dicom_port=11112, portal_port=8042)
+    with Account(tmp_path_factory.mktemp("account")) as account:
+        desk = Desk(stack, tmp_path_factory.mktemp("desk"))
+        (desk.home / ".aws").mkdir()
+        (desk.home / ".aws" / "config").write_text(PROFILE.format(region=REGION, url=account.url))
+        [clinic] = chosen("docs/aws.md", "Deploy", language="yaml")
+        (desk.checkout / "clinic.yml").write_text(clinic.text)
+        yield desk
+
+
+def test_plan(desk: Desk) -> None:
+    """make says 2 where there is something to do."""
+    planned = desk.run("docs/aws.md", "Deploy", only="export|make plan", instead=ELSEWHERE)
+    assert planned.code == 2, planned.output[-3000:]
+    assert "+ VPC orthweb-documented" in planned.output
+    page = (ROOT / "docs" / "aws.md").read_text()
+    for line in (r"^Plan: \d+ to make, .*$", r"\d+\.\d\d USD  in all$"):
+        [shown] = re.findall(line, page, flags=re.MULTILINE)
+        assert shown in planned.output, "The page shows something else"
+    assert "198.51.100.0/24" in planned.output
+    assert not desk.stack.folder.exists()
+
+
+def test_teardown(desk: Desk) -> None:
+    clinic = {"^make": f"AWS_PROFILE=clinic AWS_REGION={REGION} make"}
+    asked = {"leave everything as it is": desk.stack.name}
+    gone = desk.run("docs/aws.md", "Teardown", instead=clinic, answers=asked).ok()
+    assert "PLAY [Take everything in the account away" in gone.output

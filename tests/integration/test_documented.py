@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What README and the guides tell people to type, typed for the stack of the tests, and what must come of it.
+
+tests/docs/test_every_command.py reads from the calls of ``run`` which commands are covered, and fails for any that is not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from desk import Desk
+from documented import ROOT, chosen
+from images import associate, ct_image, fetch, is_stored
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+from stack import Stack, docker
+
+CONNECT, MOVE, BACKUP, TROUBLE = (
+    f"docs/{name}.md" for name in ("connect-a-modality", "move-an-archive", "backup", "troubleshooting")
+)
+
+
+def modalities(page: str, section: str) -> list[dict]:
+    [block] = chosen(page, section, language="yaml")
+    return yaml.safe_load(block.text)["orthweb_modalities"]
+
+
+@pytest.fixture(scope="module")
+def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """With the modalities of the examples in service, and their files where the examples have them."""
+    desk = Desk(stack, tmp_path_factory.mktemp("desk"))
+    entries = modalities(CONNECT, "2. Write the entry") + modalities(MOVE, "1. Let it in")
+    desk.settings(orthweb_modalities=entries)
+    desk.run("docs/connect-a-modality.md", "2. Write the entry").ok()
+    for name in ("ca.crt", "client-ct-1.crt", "client-ct-1.key"):
+        (desk.checkout / name).symlink_to(stack.pki / name)
+    yield desk
+    stack.deploy().ok()
+
+
+def test_clone(desk: Desk) -> None:
+    desk.run(
+        "README.md", "Two commands", only="git clone", instead={"https://github.com/cellcs/orthweb": f"{ROOT} orthweb"}
+    ).ok()
+    assert (desk.checkout / "orthweb" / "Makefile").exists()
+    shutil.rmtree(desk.checkout / "orthweb")
+
+
+def test_send_and_look(desk: Desk) -> None:
+    said = desk.run("README.md", "Send a first image", "Log in and look").ok().output
+    assert "Received Store Response (Success)" in said
+    assert '"1CT1"' in said
+    assert '"CountInstances"' in said
+    study = desk.run("README.md", "Send a first image", "Log in and look", only=r"out\(\)|archive\(\)|PatientID.*jq$")
+    assert study.ok().output.strip() == "[]", "It was removed again"
+
+
+def test_take_it_away(tmp_path: Path) -> None:
+    """What a stack keeps here, of a stack that has nothing else. The whole of it is taken away when all tests end."""
+    stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, portal_port=22044)
+    stack.folder.mkdir(parents=True)
+    desk = Desk(stack, tmp_path)
+    refused = desk.run("README.md", "Take it away", only=r"make teardown$")
+    assert refused.code != 0
+    assert stack.folder.exists()
+    desk.run("README.md", "Take it away", answers={"leave everything as it is": stack.name}).ok()
+    assert not stack.folder.exists()
+
+
+def test_when_certificates_end(desk: Desk) -> None:
+    said = desk.run("docs/certificates.md", "Renewal").ok().output
+    assert "client-ct-1.crt" in said
+    assert "notAfter=" in said
+
+
+def test_hand_over_to_an_old_system(desk: Desk) -> None:
+    asked = {"Enter Export Password:": "handed-over", "Verifying - Enter Export Password:": "handed-over"}
+    desk.run("docs/connect-a-modality.md", "3. Hand over", answers=asked).ok()
+    assert (desk.home / "client-ct-1-old.p12").stat().st_size > 1000
+
+
+def test_echo(desk: Desk) -> None:
+    said = desk.run("docs/connect-a-modality.md", "4. Test").ok().output
+    assert "Received Echo Response (Success)" in said
+    assert "alive: true" in said
+    assert "alive: true" in desk.run("docs/check-a-peer.md", "One peer").ok().output
+
+
+def test_how_to_look(desk: Desk) -> None:
+    # The last one is for a database that is not the embedded one.
+    said = desk.run("docs/troubleshooting.md", "9. How to look", but="database/psql").ok().output
+    assert said.count("(healthy)") == 3
+    assert "alive: true" in said
+    assert "Verify return code: 0 (ok)" in said
+    assert "nextUpdate=" in said
+    assert "\n401\n" in said
+    for part in ("test is successful", "DNS:localhost", r"^ +\d+ [kM]B$"):
+        assert re.search(part, said, flags=re.MULTILINE), part
+
+
+def test_two_cas_are_compared(desk: Desk) -> None:
+    first, second = desk.run("docs/troubleshooting.md", "6. Certificates, and the CA's key").ok().output.splitlines()
+    assert first == second
+    assert "ingerprint=" in first
+
+
+def test_make_room(desk: Desk, tmp_path: Path) -> None:
+    """Nothing of whoever runs the tests is removed: each of the three is sent to where there is nothing of theirs."""
+    image = docker("inspect", "--format", "{{.Config.Image}}", desk.stack.container("nginx"))
+    instead = {
+        "(image prune --force)": r"\1 --filter label=orthweb.documented",
+        "(journalctl)": rf"\1 --directory={tmp_path}",
+        "^(apt-get)": rf"docker run --rm --user 0 --network none --entrypoint apt-get {image}",
+    }
+    said = desk.run("docs/troubleshooting.md", "Make room", instead=instead).ok().output
+    for part in ("/var/lib/docker", "Local Volumes", "Total reclaimed space", "Vacuuming done"):
+        assert part in said, part
+
+
+def test_move_an_archive(desk: Desk, tmp_path: Path) -> None:
+    old, certificates, kept = (tmp_path / name for name in ("old-archive", "certificates", "kept"))
+    certificates.symlink_to(desk.stack.pki)
+    for folder in (kept, old / "2019" / "03"):
+        folder.mkdir(parents=True)
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        shutil.copy(get_testdata_file(name), old / "2019" / "03")
+    instead = {
+        "/mnt/old-archive": str(old),
+        "/etc/move": str(certificates),
+        "/var/lib/move": str(kept),
+        "poll: 60": "poll: 1",
+        "localhost:8042": f"localhost:{desk.stack.portal_port}",
+        "^ansible-playbook": ".venv/bin/ansible-playbook",
+        "^watch": "timeout --foreground 3 watch",
+    }
+    [playbook] = [b.text for b in chosen(MOVE, "2. Write the playbook", language="yaml")]
+    (desk.checkout / "move.yml").write_text(desk.adapted(playbook, instead))
+
+    checked = desk.run("docs/move-an-archive.md", "3. Rehearse it", instead=instead).ok()
+    assert not (kept / "journal").exists(), checked.output
+    desk.run("docs/move-an-archive.md", "4. Run it, and watch", only="ansible-playbook", instead=instead).ok()
+    assert json.loads((kept / "progress").read_text())["stored"] == 2
+    watched = desk.run("docs/move-an-archive.md", "4. Run it, and watch", only="watch", instead=instead, answers={})
+    assert watched.code == 124, "timeout ends it"
+    assert '"state": "ended"' in watched.output
+
+
+def test_back_up_and_restore(desk: Desk) -> None:
+    """The whole way: everything is taken away in between."""
+    stack, image = desk.stack, ct_image(generate_uid())
+    association = associate(stack)
+    assert is_stored(association, image)
+    association.release()
+    desk.run("docs/backup.md", "Back up").ok()
+    stack.teardown(orthweb_confirm_teardown=stack.name).ok()
+    assert not stack.folder.exists()
+    assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.name}") == ""
+    desk.run("docs/backup.md", "Restore").ok()
+    assert fetch(stack, image.SOPInstanceUID) == image
