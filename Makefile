@@ -14,7 +14,11 @@ INVENTORY ?= inventory/local
 # An inventory that cannot be read (no credentials, no region) is an error, not an empty list of hosts.
 PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-playbook --inventory $(INVENTORY)
 
-.PHONY: help venv venv-test plan deploy verify outputs teardown save-images rehearse test lint sanity benchmark benchmark-modules benchmark-aws
+# Two processes: what needs the engine in one, what needs the simulated AWS in the other, the rest where there is room.
+BESIDE_EACH_OTHER ?= --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
+
+.PHONY: help venv venv-test plan deploy verify outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -62,7 +66,7 @@ rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, 
 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
-	$(SUDO) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(COVERAGE) $(PYTEST_ARGS)
 
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
 	$(VENV)/bin/python benchmarks/c_store_tls.py
@@ -77,16 +81,31 @@ benchmark-aws: venv-test ## Measure provisioning on a simulated AWS, and what it
 	$(VENV)/bin/python benchmarks/aws.py
 	$(VENV)/bin/python benchmarks/aws_overlap.py
 
-sanity: venv-test ## Run ansible-test sanity on a copy of the checkout
-	files/scripts/ansible_test.sh sanity $(ARGS)
+lint: venv-test ## Run the linters, two at a time (lint-python, lint-ansible, ...), and sanity
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going \
+	  sanity lint-ansible lint-package lint-docs lint-python lint-shell
 
-lint: venv-test ## Run the linters
+lint-python: venv-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy plugins
+
+lint-ansible: venv-test
 	$(VENV)/bin/yamllint .
 	$(VENV)/bin/ansible-lint --offline
+
+lint-shell: venv-test
 	files/scripts/lint_shell.sh
+
+lint-docs: venv-test
 	$(VENV)/bin/antsibull-changelog lint
 	files/scripts/lint_docs.sh
+
+lint-package: venv-test
 	files/scripts/lint_package.sh
+
+sanity: venv-test ## Run ansible-test sanity with each ansible-core that this Python can run
+	files/scripts/sanity_matrix.sh $(ARGS)
+
+docs: venv-test ## Make a site of the guides, modules and roles, in .cache/docs/html
+	files/scripts/build_docs.sh

@@ -47,7 +47,8 @@ def test_ci_ends_with_the_second_command() -> None:
     test = two_commands()[1]
     *before, last = make_targets((ROOT / ".ci" / "run").read_text())
     assert last == test
-    for target in before:  # no more than what the second command begins with
+    assert "lint" in before
+    for target in set(before) - {"lint"}:  # no more than what the second command begins with
         assert dry_run(test).startswith(dry_run(target)), target
 
 
