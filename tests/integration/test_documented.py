@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What README and the guides tell people to type, typed for the stack of the tests, and what must come of it.
 
-tests/docs/test_every_command.py reads from the calls of ``run`` which commands are covered, and fails for any that is not.
+tests/docs/test_every_command.py reads from the calls of ``run`` which commands are covered,
+and fails for any that is not.
 """
 
 from __future__ import annotations
