@@ -28,6 +28,7 @@ def group(item: pytest.Item) -> str:
     return "engine" if folders[0] in ENGINE else "/".join(folders)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     groups = {item: group(item) for item in items}
     for item, name in groups.items():

@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -138,17 +141,21 @@ class Desk:
             os.chdir(self.checkout)
             os.execve("/bin/bash", ["bash", str(script)], self.environment)
         said, seen, left = "", 0, list(answers.items())
-        while True:
+        end = time.monotonic() + 600
+        while time.monotonic() < end:
+            # Who asks throws away what was typed before: a person waits for the cursor.
+            if not select.select([terminal], [], [], 2)[0]:
+                if left and left[0][0] in said[seen:]:
+                    question, answer = left.pop(0)
+                    seen = said.index(question, seen) + len(question)
+                    os.write(terminal, f"{answer}\r".encode())
+                continue
             try:
                 piece = os.read(terminal, 65536)
             except OSError:  # the other end is closed
                 break
-            if not piece:
-                break
             said += piece.decode(errors="replace")
-            while left and left[0][0] in said[seen:]:
-                question, answer = left.pop(0)
-                seen = said.index(question, seen) + len(question)
-                os.write(terminal, f"{answer}\r".encode())
+        else:
+            os.kill(pid, signal.SIGKILL)
         os.close(terminal)
         return Run(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said)
