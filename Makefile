@@ -15,7 +15,7 @@ INVENTORY ?= inventory/local
 PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-playbook --inventory $(INVENTORY)
 
 # Two processes: what needs the engine in one, what needs the simulated AWS in the other, the rest where there is room.
-BESIDE_EACH_OTHER ?= --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
 .PHONY: help venv venv-test plan deploy verify outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
