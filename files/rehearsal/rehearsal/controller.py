@@ -76,7 +76,7 @@ class Rehearsal:
         with (self.folder / "server.log").open("w") as output:
             self.server = subprocess.Popen([*command, *options], stdout=output, stderr=output, text=True)
         end = time.monotonic() + seconds
-        while "ready" not in (said := (self.folder / "server.log").read_text()):
+        while "ready http" not in (said := (self.folder / "server.log").read_text()):
             if self.server.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise RuntimeError(f"The rehearsal's API did not start:\n{said}")

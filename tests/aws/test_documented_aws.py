@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 
 import pytest
+from account import REGION, Account
 from desk import Desk
 from documented import ROOT, chosen
 from stack import Stack
-
-sys.path.insert(0, str(ROOT / "tests" / "aws"))
-from account import REGION, Account
 
 PROFILE = """
 [profile clinic]
