@@ -18,9 +18,9 @@ COLLECTIONS = ROOT / ".venv" / "collections"
 
 _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 
-# What shares an engine and its ports, or one simulated account, stays in one process. The longest groups begin.
-ENGINE = ("docs", "integration", "molecule", "package", "rehearsal")
-FIRST = ("engine", "aws", "ansible_test")
+# What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
+ENGINE = ("docs", "integration", "molecule")
+FIRST = ("engine", "aws", "rehearsal", "package", "ansible_test")
 
 
 def group(test: str) -> str:
