@@ -14,7 +14,6 @@ LEFT_OUT = {
     "rehearsal",  # tests/rehearsal/ goes that way; once is enough
     # Written, and not seen to go through to the end yet (issue 5):
     "docker_engine",
-    "nginx",
     "postgresql",
     "preflight",
 }
