@@ -41,12 +41,7 @@ trap 'exit 143' TERM
 
 # --- the machine
 
-base=$(docker image ls --filter "reference=orthweb/base:$suite-*" --format '{{.Repository}}:{{.Tag}}' | head -n 1)
-if [ -z "$base" ]; then
-    base=orthweb/base:$suite-newcomer
-    "$root/files/images/base/build.sh" "$base" "$suite"
-fi
-DOCKER_BUILDKIT=0 docker build --quiet --build-arg BASE="$base" --tag "orthweb/newcomer-host:$suite" "$host"
+"$host/build.sh" "orthweb/newcomer-host:$suite" "$suite"
 mapfile -t powers <"$host/powers"
 docker run --detach --name "$name" --hostname newcomer --volume /var/lib/docker "${powers[@]}" "orthweb/newcomer-host:$suite"
 until docker exec "$name" systemctl is-system-running --wait 2>/dev/null | grep -E '^(running|degraded)$'; do

@@ -58,8 +58,9 @@ def test_send_and_look(desk: Desk) -> None:
     assert "Received Store Response (Success)" in said
     assert '"1CT1"' in said
     assert '"CountInstances"' in said
-    study = desk.run("README.md", "Send a first image", "Log in and look", only=r"out\(\)|archive\(\)|PatientID.*jq$")
-    assert study.ok().output.strip() == "[]", "It was removed again"
+    found = r"out\(\)|archive\(\)|^image=|^study=|studies.*jq"
+    study = desk.run("README.md", "Send a first image", "Log in and look", only=found)
+    assert study.ok().output.strip() == "[]", "It was removed again, and that study alone was asked for"
 
 
 def test_take_it_away(tmp_path: Path) -> None:
