@@ -20,7 +20,7 @@ from documented import ROOT, chosen
 from images import associate, ct_image, fetch, is_stored
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
-from stack import Stack, docker
+from stack import ECHOSCU, Stack, docker
 
 CONNECT, MOVE, BACKUP, TROUBLE = (
     f"docs/{name}.md" for name in ("connect-a-modality", "move-an-archive", "backup", "troubleshooting")
@@ -32,12 +32,15 @@ def modalities(page: str, section: str) -> list[dict]:
     return yaml.safe_load(block.text)["orthweb_modalities"]
 
 
+def all_modalities() -> list[dict]:
+    return modalities(CONNECT, "2. Write the entry") + modalities(MOVE, "1. Let it in")
+
+
 @pytest.fixture(scope="module")
 def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """With the modalities of the examples in service, and their files where the examples have them."""
     desk = Desk(stack, tmp_path_factory.mktemp("desk"))
-    entries = modalities(CONNECT, "2. Write the entry") + modalities(MOVE, "1. Let it in")
-    desk.settings(orthweb_modalities=entries)
+    desk.settings(orthweb_modalities=all_modalities())
     desk.run("docs/connect-a-modality.md", "2. Write the entry").ok()
     for name in ("ca.crt", "client-ct-1.crt", "client-ct-1.key"):
         (desk.checkout / name).symlink_to(stack.pki / name)
@@ -85,6 +88,23 @@ def test_hand_over_to_an_old_system(desk: Desk) -> None:
     asked = {"Enter Export Password:": "handed-over", "Verifying - Enter Export Password:": "handed-over"}
     desk.run("docs/connect-a-modality.md", "3. Hand over", answers=asked).ok()
     assert (desk.home / "client-ct-1-old.p12").stat().st_size > 1000
+
+
+def test_further_listeners(desk: Desk) -> None:
+    page, section = "docs/dicom-listeners.md", "Further listeners"
+    [block] = chosen(page, section, language="yaml")
+    listeners = yaml.safe_load(block.text)["orthweb_dicom_listeners"]
+    others = {11112: desk.stack.dicom_port, 2762: 22762, 104: 22104}
+    adapted = [{**listener, "port": others[listener["port"]]} for listener in listeners]
+    desk.settings(orthweb_modalities=all_modalities(), orthweb_dicom_listeners=adapted)
+    desk.run(page, section).ok()
+    desk.settings(orthweb_modalities=all_modalities())
+    assert desk.stack.dcmtk(ECHOSCU).returncode == 0
+    line = json.loads(desk.run(page, "Who it was").ok().output)
+    assert line.keys() == json.loads(chosen(page, "Who it was", language="json")[0].text).keys()
+    assert line["listener"] == str(desk.stack.dicom_port)
+    for port in (22762, 22104):
+        assert docker("port", desk.stack.container("nginx"), str(port)) == f"0.0.0.0:{port}"
 
 
 def test_echo(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cryptography import x509
-from images import associate, ct_image, is_stored
+from images import associate, ct_image, fetch, is_stored
+from pydicom import Dataset
 from pydicom.uid import generate_uid
+from pynetdicom import evt
 from pynetdicom.association import Association
 from stack import ECHOSCU, Stack, container_id
 
@@ -28,34 +31,39 @@ def names_shown_at(stack: Stack, port: int) -> list[str]:
 
 
 @contextmanager
-def kept_busy(association: Association) -> Iterator[list[int]]:
-    """Send a C-ECHO every second meanwhile, as a modality does that sends a long study; the list holds the answers."""
-    statuses: list[int] = []
-    done = threading.Event()
-
-    def echo() -> None:
-        while not done.wait(1):
-            statuses.append(association.send_c_echo().get("Status", -1) if association.is_established else -1)
-
-    thread = threading.Thread(target=echo)
+def long_store(association: Association, image: Dataset) -> Iterator[list[bool]]:
+    """A C-STORE that goes on for as long as the block does; the list then holds whether it was acknowledged."""
+    over = threading.Event()
+    association.bind(evt.EVT_PDU_SENT, lambda _event: over.wait(0.5))
+    stored: list[bool] = []
+    thread = threading.Thread(target=lambda: stored.append(is_stored(association, image)))
     thread.start()
     try:
-        yield statuses
+        yield stored
+        assert not stored, "It had ended before"
     finally:
-        done.set()
+        over.set()
         thread.join()
+
+
+def large_image() -> Dataset:
+    """8 MB: some 500 PDUs."""
+    image = ct_image(generate_uid())
+    image.Rows = image.Columns = 2048
+    image.PixelData = os.urandom(2 * 2048 * 2048)
+    return image
 
 
 def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     new = "renewed.example"
     nginx, orthanc = container_id(stack.container("nginx")), container_id(stack.container("orthanc"))
     assert new not in names_shown_at(stack, stack.dicom_port)
-    association = associate(stack)
+    association, image = associate(stack), large_image()
     assert association.is_established
-    with kept_busy(association) as statuses:
+    with long_store(association, image) as stored:
         run = stack.deploy(orthweb_server_aliases=[new]).ok()
-    assert statuses and set(statuses) == {0x0000}
-    assert is_stored(association, ct_image(generate_uid()))
+    assert stored == [True]
+    assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
 
     # New connections see the new certificate at nginx; Orthanc waits with its own, since it would have to restart.
     assert new in names_shown_at(stack, stack.dicom_port)

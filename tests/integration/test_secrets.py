@@ -33,7 +33,9 @@ def test_they_are_not_in_the_containers_definition_or_log(stack: Stack) -> None:
 def test_files_with_secrets_are_for_their_reader_only(stack: Stack) -> None:
     host = Path("/etc/orthweb") / stack.name
     modes = {path.relative_to(host).as_posix(): path.stat() for path in host.rglob("*") if path.is_file()}
-    for file, owner in {"orthanc/secrets.json": 8042, "orthanc/server.pem": 8042, "nginx/server.pem": 11112}.items():
+    orthanc = dict.fromkeys(["orthanc/secrets.json", "orthanc/server.pem"], 8042)
+    nginx = dict.fromkeys(["nginx/server-1.pem", "nginx/server-2.pem"], 11112)
+    for file, owner in {**orthanc, **nginx}.items():
         assert (modes[file].st_mode & 0o777, modes[file].st_uid) == (0o400, owner), file
     for secret in stack.secrets:
         holders = [path for path in host.rglob("*") if path.is_file() and secret in path.read_text()]

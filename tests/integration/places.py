@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Places that the archive is reached from: network namespaces with an address each, as machines on a cable have."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    :ivar address: its own
+    :ivar archive: the address that this machine has there
+    """
+
+    name: str
+    address: str
+    archive: str
+
+    def command(self, *command: str) -> list[str]:
+        """The same command, run there; nothing else than the network is different."""
+        return ["ip", "netns", "exec", self.name, *command]
+
+    def run(self, command: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=30)
+
+
+@contextmanager
+def place(name: str, network: str) -> Iterator[Place]:
+    """
+    :param name: at most 15 characters, as the kernel has it for interfaces
+    :param network: a /30: the first address is this machine's, the second one that of the place
+    """
+    archive, address = map(str, IPv4Network(network).hosts())
+    subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=30)  # of a run cut off
+    ip("netns", "add", name)
+    try:
+        ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+        ip("address", "add", f"{archive}/30", "dev", name)
+        ip("link", "set", name, "up")
+        ip("-netns", name, "address", "add", f"{address}/30", "dev", "eth0")
+        for interface in ("lo", "eth0"):
+            ip("-netns", name, "link", "set", interface, "up")
+        ip("-netns", name, "route", "add", "default", "via", archive)
+        yield Place(name, address, archive)
+    finally:
+        ip("netns", "delete", name)  # and the cable with it

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The DICOM listeners of a hospital, each as those meet it who are to use it, and those who are not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import Place, place
+from stack import ECHOSCU, Stack, docker
+
+INTERNET, VPN, OPTIONAL, PLAIN, OLD = 22112, 22762, 22763, 22104, 22765
+LEGACY_SUITE = "AES128-SHA"  # TLS_RSA_WITH_AES_128_CBC_SHA, which PS3.15's former AES profile demanded
+
+
+@pytest.fixture(scope="module")
+def modality() -> Iterator[Place]:
+    with place("ow-modality", "192.0.2.4/30") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[Place]:
+    with place("ow-stranger", "192.0.2.8/30") as other:
+        yield other
+
+
+@pytest.fixture(scope="module")
+def listeners(stack: Stack, modality: Place) -> Iterator[Stack]:
+    known = [f"{modality.address}/32"]
+    wanted = {
+        "orthweb_dicom_listeners": [
+            {"port": INTERNET},
+            {"port": VPN, "client_certificate": "none", "allowed": known},
+            {"port": OPTIONAL, "client_certificate": "optional", "allowed": known},
+            {"port": PLAIN, "tls": False, "allowed": known},
+            {"port": OLD, "tls_profile": "widest"},
+        ],
+        "nginx_dicom_connections_per_address": 20,
+    }
+    stack.deploy(**wanted).ok()
+    assert stack.deploy(**wanted).ok().changed == 0
+    yield stack
+    stack.deploy().ok()
+
+
+def tls(stack: Stack, client: str | None) -> list[str]:
+    if client is None:
+        return ["--anonymous-tls", "+cf", stack.ca]
+    return ["+tls", f"{stack.pki}/{client}.key", f"{stack.pki}/{client}.crt", "+cf", stack.ca]
+
+
+def answered(where: Place, port: int, *security: str) -> bool:
+    """Whether a C-ECHO from there is answered."""
+    limits = ["--timeout", "3", "--acse-timeout", "3", "--dimse-timeout", "3"]
+    peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", where.archive, str(port)]
+    return where.run([ECHOSCU, *limits, *security, *peer]).returncode == 0
+
+
+@pytest.mark.parametrize("port", [INTERNET, VPN, OPTIONAL, PLAIN, OLD])
+@pytest.mark.parametrize("shows", ["certificate", "no certificate", "plain"])
+def test_who_gets_in_where(listeners: Stack, modality: Place, stranger: Place, port: int, shows: str) -> None:
+    security = {
+        "certificate": tls(listeners, "client-workstation"),
+        "no certificate": tls(listeners, None),
+        "plain": [],
+    }[shows]
+    for_all = {INTERNET: {"certificate"}, OLD: {"certificate"}}
+    for_known = {VPN: {"certificate", "no certificate"}, OPTIONAL: {"certificate", "no certificate"}, PLAIN: {"plain"}}
+    assert answered(modality, port, *security) is (shows in {**for_all, **for_known}[port])
+    assert answered(stranger, port, *security) is (shows in for_all.get(port, ()))
+
+
+def said_by_openssl(stack: Stack, port: int, *arguments: str) -> str:
+    """What s_client says of a connection, from this machine, with a client certificate."""
+    pki = [
+        "-CAfile",
+        stack.ca,
+        "-cert",
+        f"{stack.pki}/client-workstation.crt",
+        "-key",
+        f"{stack.pki}/client-workstation.key",
+    ]
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"localhost:{port}", "-verify_return_error", *pki, *arguments],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "default", "widest"),
+    [
+        (["-tls1_3"], True, True),
+        (["-tls1_2"], True, True),
+        (["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], True, True),
+        (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], True, True),
+        (["-tls1_2", "-cipher", LEGACY_SUITE], False, True),
+        (["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256"], False, True),
+        (["-tls1_2", "-cipher", "ECDHE-RSA-CHACHA20-POLY1305"], False, False),
+        (["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], False, False),
+    ],
+)
+def test_protocols_and_suites(listeners: Stack, arguments: list[str], default: bool, widest: bool) -> None:
+    for port, accepted in ((INTERNET, default), (OLD, widest)):
+        said = said_by_openssl(listeners, port, *arguments)
+        agreed = re.search(r"^New, .*, Cipher is [A-Z]", said, flags=re.MULTILINE)
+        assert bool(agreed and "Verify return code: 0 (ok)" in said) is accepted, said
+
+
+@pytest.mark.parametrize(
+    ("can_verify", "key"), [("RSA-PSS+SHA256", "rsaEncryption"), ("ECDSA+SHA256", "id-ecPublicKey")]
+)
+def test_a_client_gets_the_certificate_that_it_can_verify(listeners: Stack, can_verify: str, key: str) -> None:
+    # The signature in the handshake; that of the CA on the certificate is another matter (signature_algorithms_cert).
+    said = said_by_openssl(listeners, INTERNET, "-tls1_3", "-sigalgs", f"{can_verify}:RSA+SHA256")
+    [shown] = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", said, flags=re.DOTALL)
+    text = subprocess.run(
+        ["openssl", "x509", "-noout", "-text"], input=shown, capture_output=True, text=True, check=True
+    )
+    assert f"Public Key Algorithm: {key}" in text.stdout
+
+
+def test_sessions_are_resumed(listeners: Stack, tmp_path: Path) -> None:
+    session = tmp_path / "session"
+    first = said_by_openssl(listeners, INTERNET, "-tls1_2", "-sess_out", str(session))
+    assert "New, TLSv1.2" in first
+    assert "Reused, TLSv1.2" in said_by_openssl(listeners, INTERNET, "-tls1_2", "-sess_in", str(session))
+    # What a listener that asks for no certificate gave does not lead into one that does.
+    assert "Reused" not in said_by_openssl(listeners, OLD, "-tls1_2", "-sess_in", str(session))
+
+
+def log_lines(stack: Stack) -> list[dict[str, object]]:
+    lines = docker("logs", stack.container("nginx")).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_the_log_says_who_it_was(listeners: Stack, modality: Place) -> None:
+    assert answered(modality, INTERNET, *tls(listeners, "client-workstation"))
+    assert answered(modality, PLAIN)
+    over_tls, plain = log_lines(listeners)[-2:]
+    assert (over_tls["listener"], over_tls["address"], over_tls["client"]) == (
+        "22112",
+        modality.address,
+        "CN=WORKSTATION,O=OrthWeb",
+    )
+    serial = subprocess.run(
+        ["openssl", "x509", "-noout", "-serial", "-in", f"{listeners.pki}/client-workstation.crt"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert serial.stdout.strip() == f"serial={over_tls['serial']}"
+    assert (plain["listener"], plain["address"], plain["client"], plain["tls"]) == ("22104", modality.address, "", "")
+    for line in (over_tls, plain):
+        assert line["bytes_received"] > 200  # an A-ASSOCIATE-RQ alone is longer
+        assert line["bytes_sent"] > 200
+        assert 0 <= line["seconds"] < 10
+
+
+# Opens connections and says nothing; prints how many were still open after a second, and waits to be ended.
+FLOOD = """
+import select, socket, sys
+address, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+connections = [socket.create_connection((address, port), timeout=5) for _ in range(count)]
+closed = set()
+while ready := select.select([c for c in connections if c not in closed], [], [], 1)[0]:
+    closed |= {c for c in ready if c.recv(1) == b""}
+print(count - len(closed), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_flood_from_one_address_is_bounded(listeners: Stack, modality: Place, stranger: Place) -> None:
+    command = stranger.command(sys.executable, "-c", FLOOD, stranger.archive, str(INTERNET), "60")
+    flood = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert flood.stdout is not None
+        assert flood.stdout.readline() == "20\n", "nginx_dicom_connections_per_address"
+        assert not answered(stranger, INTERNET, *tls(listeners, "client-workstation"))
+        assert answered(modality, INTERNET, *tls(listeners, "client-workstation")), "The others are none the worse"
+    finally:
+        flood.communicate()
+    assert answered(stranger, INTERNET, *tls(listeners, "client-workstation")), "As soon as it is over"
+
+
+# Says as much as it is told to, and then nothing; prints after how many seconds the other side hangs up.
+HALF_OPEN = """
+import socket, ssl, sys, time
+address, port, with_tls = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "tls"
+connection = socket.create_connection((address, port), timeout=90)
+if with_tls:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = context.wrap_socket(connection)
+begun = time.monotonic()
+try:
+    connection.recv(1)
+except ConnectionResetError:
+    pass
+print(time.monotonic() - begun)
+"""
+
+
+def test_half_open_associations_end(listeners: Stack, modality: Place) -> None:
+    """No handshake; a handshake and no A-ASSOCIATE-RQ; neither of them in the clear."""
+    waiting = [
+        subprocess.Popen(
+            modality.command(sys.executable, "-c", HALF_OPEN, modality.archive, str(port), how),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for port, how in ((INTERNET, "nothing"), (VPN, "tls"), (PLAIN, "nothing"))
+    ]
+    # Orthanc itself would take no other association meanwhile.
+    for _each in range(10):
+        assert answered(modality, INTERNET, *tls(listeners, "client-workstation"))
+        time.sleep(0.5)
+    seconds = [float(process.communicate(timeout=100)[0]) for process in waiting]
+    assert all(25 < each < 40 for each in seconds), seconds
