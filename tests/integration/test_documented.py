@@ -22,8 +22,9 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from stack import ECHOSCU, Stack, docker
 
-CONNECT, MOVE, BACKUP, TROUBLE = (
-    f"docs/{name}.md" for name in ("connect-a-modality", "move-an-archive", "backup", "troubleshooting")
+CONNECT, LISTENERS, MOVE, BACKUP, TROUBLE = (
+    f"docs/{name}.md"
+    for name in ("connect-a-modality", "dicom-listeners", "move-an-archive", "backup", "troubleshooting")
 )
 
 
@@ -61,9 +62,13 @@ def test_send_and_look(desk: Desk) -> None:
     assert "Received Store Response (Success)" in said
     assert '"1CT1"' in said
     assert '"CountInstances"' in said
-    found = r"out\(\)|archive\(\)|^image=|^study=|studies.*jq"
-    study = desk.run("README.md", "Send a first image", "Log in and look", only=found)
-    assert study.ok().output.strip() == "[]", "It was removed again, and that study alone was asked for"
+    left = desk.run(
+        "README.md",
+        "Send a first image",
+        "Log in and look",
+        only=r"out\(\)|archive\(\)|^image=|^study=|studies.*jq",
+    )
+    assert left.ok().output.strip() == "[]", "It was removed again, and that study alone was asked for"
 
 
 def test_take_it_away(tmp_path: Path) -> None:
@@ -91,17 +96,16 @@ def test_hand_over_to_an_old_system(desk: Desk) -> None:
 
 
 def test_further_listeners(desk: Desk) -> None:
-    page, section = "docs/dicom-listeners.md", "Further listeners"
-    [block] = chosen(page, section, language="yaml")
+    [block] = chosen(LISTENERS, "Further listeners", language="yaml")
     listeners = yaml.safe_load(block.text)["orthweb_dicom_listeners"]
     others = {11112: desk.stack.dicom_port, 2762: 22762, 104: 22104}
     adapted = [{**listener, "port": others[listener["port"]]} for listener in listeners]
     desk.settings(orthweb_modalities=all_modalities(), orthweb_dicom_listeners=adapted)
-    desk.run(page, section).ok()
+    desk.run("docs/dicom-listeners.md", "Further listeners").ok()
     desk.settings(orthweb_modalities=all_modalities())
     assert desk.stack.dcmtk(ECHOSCU).returncode == 0
-    line = json.loads(desk.run(page, "Who it was").ok().output)
-    assert line.keys() == json.loads(chosen(page, "Who it was", language="json")[0].text).keys()
+    line = json.loads(desk.run("docs/dicom-listeners.md", "Who it was").ok().output)
+    assert line.keys() == json.loads(chosen(LISTENERS, "Who it was", language="json")[0].text).keys()
     assert line["listener"] == str(desk.stack.dicom_port)
     for port in (22762, 22104):
         assert docker("port", desk.stack.container("nginx"), str(port)) == f"0.0.0.0:{port}"

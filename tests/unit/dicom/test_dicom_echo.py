@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import ssl
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -19,8 +22,11 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import Certificate, client_context, tls_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from stand_ins import server_context
 
 COLLECTIONS = Path(__file__).resolve().parents[3] / ".venv" / "collections"
@@ -155,6 +161,52 @@ def test_files_that_cannot_be_used(authority, stranger, tmp_path):
     assert problem(client_certificate=str(rubbish), client_key=plain_key).startswith("client_certificate: ")
     assert tls_problems(TlsOptions(server_name="a", **mine, client_key_passphrase="secret")) == []
     assert tls_problems(None) == []
+
+
+def test_a_revocation_list_takes_nothing_from_how_python_verifies(authority):
+    plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = client_context(TlsOptions(server_name="a", ca_file=str(authority.file), crl_file=authority.revoke()))
+    assert context.verify_flags == plain.verify_flags | ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_certificate_is_told_with_its_names_of_every_kind():
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "archive")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")]))
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=3))
+    )
+    names = [
+        x509.DNSName("archive.example"),
+        x509.IPAddress(ipaddress.ip_address("10.0.0.1")),
+        x509.RFC822Name("it@archive.example"),
+        x509.UniformResourceIdentifier("urn:oid:1.2"),
+        x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
+    ]
+    named = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    der = named.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    told = Certificate.from_der(der, now).to_result()
+    assert told.pop("subject_alt_names") == [
+        "DNS:archive.example",
+        "IP:10.0.0.1",
+        "email:it@archive.example",
+        "URI:urn:oid:1.2",
+        "other:<ObjectIdentifier(oid=1.2.3, name=Unknown OID)>",
+    ]
+    assert told == {
+        "subject": "CN=archive",
+        "issuer": "CN=ca",
+        "not_valid_after": "2026-01-05T03:04:05Z",
+        "days_left": 3,
+    }
+    nameless = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    assert Certificate.from_der(nameless, now).subject_alt_names == ()
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -20,6 +20,21 @@ from pydicom.errors import BytesLengthException
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
+SOP_CLASS, STUDY = b"\x08\x00\x16\x00", b"\x20\x00\x0d\x00"
+
+
+def ct_with(values: dict[bytes, str]) -> bytes:
+    """A CT image that has these UIDs, each by its tag as it is in the file."""
+    raw = (FILES / "CT_small.dcm").read_bytes()
+    for tag, text in values.items():
+        start = raw.index(tag + b"UI")
+        end = start + 8 + int.from_bytes(raw[start + 6 : start + 8], "little")
+        value = text.encode()
+        value += bytes(len(value) % 2)
+        raw = raw[:start] + tag + b"UI" + len(value).to_bytes(2, "little") + value + raw[end:]
+    return raw
+
+
 def instances():
     for path in sorted(FILES.rglob("*.dcm")):
         try:
@@ -48,15 +63,22 @@ def test_instances_are_what_the_whole_file_says():
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("uid", ["1." + "2" * 63, "1.2.\u0663", "not a UID"])
 def test_what_is_no_uid_is_said_before_anything_is_sent(tmp_path, uid):
-    raw = (FILES / "CT_small.dcm").read_bytes()
-    start = raw.index(b"\x08\x00\x16\x00UI")
-    end = start + 8 + int.from_bytes(raw[start + 6 : start + 8], "little")
-    value = uid.encode()
-    value += bytes(len(value) % 2)
-    element = raw[start : start + 6] + len(value).to_bytes(2, "little") + value
-    (tmp_path / "odd.dcm").write_bytes(raw[:start] + element + raw[end:])
-    with pytest.raises(DicomFileError, match=r"^has no UID \(PS3\.5 §9\.1\) as SOPClassUID") as refused:
+    (tmp_path / "odd.dcm").write_bytes(ct_with({SOP_CLASS: uid}))
+    with pytest.raises(DicomFileError, match=r"^has no UID \(PS3\.5 §9\.1\) as SOPClassUID '") as refused:
         read_instance(tmp_path / "odd.dcm")
+    assert refused.value.suspect
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_all_that_is_wrong_with_the_identifiers_is_said_at_once(tmp_path):
+    (tmp_path / "odd.dcm").write_bytes(ct_with({SOP_CLASS: "class", STUDY: "study"}))
+    with pytest.raises(DicomFileError) as refused:
+        read_instance(tmp_path / "odd.dcm")
+    assert str(refused.value) == "has no UID (PS3.5 §9.1) as SOPClassUID 'class', StudyInstanceUID 'study'"
+    (tmp_path / "less.dcm").write_bytes(ct_with({SOP_CLASS: "", STUDY: ""}))
+    with pytest.raises(DicomFileError) as refused:
+        read_instance(tmp_path / "less.dcm")
+    assert str(refused.value) == "lacks SOPClassUID, StudyInstanceUID, without which no archive can file it"
     assert refused.value.suspect
 
 
@@ -107,6 +129,8 @@ def test_a_file_that_changes_while_it_is_read_is_not_read_to_its_end(tmp_path, c
                 writer.write(bytes(20000))
         else:
             os.utime(path, ns=(1, 1))
+        given = 10
         with pytest.raises(OSError, match="changed while it was sent"):
-            while file.read(1000):
-                pass
+            while data := file.read(1000):
+                given += len(data)
+        assert given <= instance.data_set_bytes

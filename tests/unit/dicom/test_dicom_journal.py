@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -220,10 +221,30 @@ def test_what_can_be_no_journal(tmp_path):
         for use in (Journal.open, read_journal, rehearse_journal):
             with pytest.raises(JournalError, match=f"{tmp_path}"):
                 use(tmp_path / name, PEER)
+    for use, what in (
+        (Journal.open, "opened for writing"),
+        (read_journal, "read"),
+        (rehearse_journal, "opened for writing"),
+    ):
+        with pytest.raises(
+            JournalError, match=f"^{tmp_path}/link: cannot be {what}: Too many levels of symbolic links"
+        ):
+            use(tmp_path / "link", PEER)
     assert not (tmp_path / "target").exists()
     for use in (Journal.open, read_journal, rehearse_journal):
         with pytest.raises(JournalError, match="is no regular file"):
             use(tmp_path / "pipe", PEER)
+
+
+def test_a_disk_that_cannot_be_read(path, monkeypatch):
+    fill(path, instance(1))
+
+    def broken(_descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "dup", broken)
+    with pytest.raises(JournalError, match=f"^{path}: cannot be read: Input/output error"):
+        read_journal(path, PEER)
 
 
 @pytest.mark.parametrize("read", [read_journal, rehearse_journal])

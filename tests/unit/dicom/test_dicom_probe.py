@@ -415,7 +415,9 @@ def test_association_aborted(listener):
 
     peer = peer_at(listener(abort))
     assert failure_of(peer) == "association_aborted"
-    assert "invalid PDU parameter value" in check(peer).sentence
+    sentence = check(peer).sentence
+    assert "answered A-ASSOCIATE-RQ with A-ABORT" in sentence
+    assert "invalid PDU parameter value" in sentence
 
 
 def test_presentation_context_refused(archive):
@@ -508,8 +510,10 @@ def test_dimse_timeout(archive):
         answer.wait(60)
         return 0x0000
 
-    assert failure_of(peer_at(archive(status=late).port, timeouts=replace(PATIENT, dimse=0.5))) == "dimse_timeout"
+    report = check(peer_at(archive(status=late).port, timeouts=replace(PATIENT, dimse=0.5)))
     answer.set()
+    assert report.failure.failure == "dimse_timeout"
+    assert "accepted the association, but did not answer C-ECHO within 0.5 s" in report.sentence
 
 
 A_C_ECHO = command_set(
@@ -550,23 +554,24 @@ def accept_then(acceptance: bytes, answer: bytes, linger: float = 0.0):
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure"),
+    ("answer", "failure", "said"),
     [
-        (b"", "connection_closed"),
-        (b"\x04\x00\x00\x00\x00\x10abc", "connection_closed"),
-        (bytes.fromhex("07000000000400000000"), "association_aborted"),
-        (bytes.fromhex("05000000000400000000"), "association_aborted"),
-        (b"\x04\x00\xff\xff\xff\xf0", "not_dicom"),
-        (b"\x02\x00\x00\x00\x00\x00", "not_dicom"),
-        (bytes.fromhex("04000000000a000000060103ffffffff"), "not_dicom"),
-        (bytes.fromhex("040000000006ffffffff0103"), "not_dicom"),
-        (b"GET /", "connection_closed"),
-        (b"GET / HTTP/1.1\r\n", "not_dicom"),
+        (b"", "connection_closed", "closed the connection in the midst of a C-ECHO"),
+        (b"\x04\x00\x00\x00\x00\x10abc", "connection_closed", "closed the connection in the midst of a C-ECHO"),
+        (bytes.fromhex("07000000000400000000"), "association_aborted", "answered C-ECHO with A-ABORT"),
+        (bytes.fromhex("05000000000400000000"), "association_aborted", "to release the association instead of"),
+        (b"\x04\x00\xff\xff\xff\xf0", "not_dicom", "announced a PDU of 4294967280 bytes"),
+        (b"\x02\x00\x00\x00\x00\x00", "not_dicom", "answered C-ECHO with a PDU of type 02"),
+        (bytes.fromhex("04000000000a000000060103ffffffff"), "not_dicom", "answered C-ECHO with a message that cannot"),
+        (bytes.fromhex("040000000006ffffffff0103"), "not_dicom", "answered C-ECHO with a message that cannot"),
+        (b"GET /", "connection_closed", "closed the connection in the midst of a C-ECHO"),
+        (b"GET / HTTP/1.1\r\n", "not_dicom", "GET / HTTP/1.1"),
     ],
 )
-def test_hostile_answers_to_c_echo(archive, listener, answer, failure):
-    port = listener(accept_then(a_real_acceptance(archive), answer))
-    assert failure_of(peer_at(port)) == failure
+def test_hostile_answers_to_c_echo(archive, listener, answer, failure, said):
+    peer = peer_at(listener(accept_then(a_real_acceptance(archive), answer)))
+    assert failure_of(peer) == failure
+    assert said in check(peer).sentence
 
 
 def test_a_peer_that_accepts_and_falls_silent(archive, listener):

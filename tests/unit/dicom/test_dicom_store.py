@@ -197,6 +197,8 @@ def test_links_that_are_not_followed_are_not_left_out_without_a_word(study, tmp_
             ("round.dcm", True),
             ("volume", True),
         ]
+        assert found.skipped[0].reason.startswith("is a link that leads nowhere (No such file or directory)")
+        assert found.skipped[1].reason.startswith("is a link that leads nowhere (Too many levels of symbolic links)")
         assert f"name {elsewhere} in paths" in found.skipped[2].reason
     assert [each.path.name for each in collect([str(study / "volume")]).instances] == ["mr.dcm"]
 

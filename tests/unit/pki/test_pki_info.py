@@ -105,6 +105,7 @@ def by_name(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def reasons(result: dict[str, Any]) -> dict[str, str]:
+    assert all(entry["message"] for entry in result["unreadable"])
     return {name: entry["reason"] for name, entry in by_name(result["unreadable"]).items()}
 
 
@@ -231,6 +232,19 @@ def test_what_ends_when(info, made_by_openssl, tmp_path):
     assert end["expires_next"] is None
 
 
+def test_the_last_day_of_a_certificate_is_not_its_end(info, pair):
+    [certificate] = info(pair)["certificates"]
+    end = datetime.fromisoformat(certificate["not_valid_after"])
+    last = info(pair, now=end, warn_days=1)
+    assert (last["expired"], names(last["expiring"]), names([last["expires_next"]])) == ([], ["a.crt"], ["a.crt"])
+    assert last["msg"] == (
+        f"{pair} has 1 certificate; 1 with less than 1 day left; the next to end is CN=A on {end:%Y-%m-%d}."
+    )
+    over = info(pair, now=end + timedelta(seconds=1), warn_days=1)
+    assert (names(over["expired"]), over["expiring"], over["expires_next"]) == (["a.crt"], [], None)
+    assert over["msg"] == f"{pair} has 1 certificate; 1 ended."
+
+
 def test_the_end_of_a_revoked_certificate_alarms_nobody(info, made_by_openssl):
     result = info(made_by_openssl, warn_days=30)
     assert result["expiring"] == []
@@ -255,6 +269,17 @@ def test_kinds_of_key(info, tmp_path, algorithm, kind, bits):
     assert (certificate["key_type"], certificate["key_bits"]) == (key["key_type"], key["key_bits"]) == (kind, bits)
     assert certificate["self_signed"] is (UNDERSTANDS_ALL or algorithm.startswith(("rsa:", "ec ")))
     assert certificate["private_keys"] == [str(tmp_path / "a.key")]
+
+
+@pytest.mark.parametrize(("algorithm", "bits"), [("x25519", None), ("x448", None), ("dsa", 1024)])
+def test_kinds_of_key_that_no_certificate_here_has(info, tmp_path, algorithm, bits):
+    command = f"genpkey -algorithm {algorithm} -out a.key"
+    if algorithm == "dsa":
+        openssl(tmp_path, "genpkey -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024 -out a.pem")
+        command = "genpkey -paramfile a.pem -out a.key"
+    openssl(tmp_path, command)
+    [key] = info(tmp_path)["private_keys"]
+    assert (key["key_type"], key["key_bits"], key["certificates"]) == (algorithm, bits, [])
 
 
 @pytest.fixture
@@ -429,6 +454,7 @@ def pem(label: str, der: bytes) -> bytes:
         ("x.crl", b"-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n", "damaged"),
         ("x.p12", b"\x30\x82\x10\x00\x02\x01\x03\x30\x00", "damaged"),
         ("x.p12", b"\x30\x80\x02\x01\x03\x30\x80\x00\x00\x00\x00", "unsupported"),
+        ("x.p12", b"\x30\x0b\x02\x01\x03\x04\x06\x30\x80\x30\x00\x00\x00", "unsupported"),
         ("x.key", b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 20_000 + b"\n-----END PRIVATE KEY-----\n", "too_large"),
         ("x.pem", b"-----BEGIN CERTIFICATE-----\n" + b"A" * 200_000, "too_large"),
     ],
@@ -452,6 +478,15 @@ def test_another_file_is_no_finding(info, tmp_path):
     }  # fmt: skip
 
 
+def test_a_request_in_der_is_another_file_too(info, pair):
+    openssl(pair, "req -new -key a.key -subj /CN=A -outform DER -out a.csr")
+    result = info(pair)
+    assert [(*names([entry]), entry["contains"]) for entry in result["other_files"]] == [
+        ("a.csr", ["CERTIFICATE REQUEST"]),
+    ]  # fmt: skip
+    assert result["unreadable"] == []
+
+
 def test_damage_to_one_certificate_of_a_bundle_leaves_the_others(info, made_by_openssl, tmp_path):
     web, root = ((made_by_openssl / name).read_text() for name in ("web.pem", "root.pem"))
     (tmp_path / "bundle.pem").write_text(web + web.replace("\n", "\n@", 2) + root)
@@ -469,7 +504,9 @@ def test_a_key_whose_numbers_do_not_belong_together_is_damaged(info, tmp_path):
     der = bytearray((tmp_path / "a.der").read_bytes())
     der[-20] ^= 1  # in the last number, which decryption alone makes use of
     (tmp_path / "a.key").write_bytes(pem("RSA PRIVATE KEY", der))
-    assert reasons(info(tmp_path)) == {"a.key": "damaged"}
+    result = info(tmp_path)
+    assert reasons(result) == {"a.key": "damaged"}
+    assert "the numbers of this RSA key do not belong together" in result["unreadable"][0]["message"]
 
 
 @pytest.mark.parametrize(("number", "written"), [(0, "00"), (-5, "-05"), (0xAF3, "0AF3")])
