@@ -20,15 +20,19 @@ _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 
 # What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
 ENGINE = ("docs", "integration", "molecule")
-FIRST = ("engine", "aws", "rehearsal", "package", "ansible_test")
+FIRST = ("engine", "aws", "rehearsal", "hosts", "package", "ansible_test")
 
 
 def group(test: str) -> str:
     """Of a test by its node ID, which begins with its path from the checkout."""
     path, _mark, name = test.partition("::")
     folders = path.split("/")[1:-1]
-    if folders[:1] == ["molecule"] and "[aws_" in name:
-        return "aws"
+    if folders[0] == "molecule":
+        scenario = name.partition("[")[2].rstrip("]")
+        if scenario.startswith("aws_"):
+            return "aws"
+        if (ROOT / "molecule" / scenario / "hosts.yml").exists():
+            return "hosts"  # in containers of their own
     return "engine" if folders[0] in ENGINE else "/".join(folders)
 
 
