@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association, AssociationRequest
@@ -18,6 +18,10 @@ from stand_ins import peer_at
 ABORT = bytes.fromhex("07000000000400000206")
 WITHOUT, AMIDST = "closed the connection without an answer", "closed the connection in the midst of its answer"
 SESSION = TlsSession("TLSv1.3", "x", client_certificate_requested=False)  # so that the peer is not asked about TLS
+
+
+def broken(error: Exception) -> NoReturn:
+    raise error
 
 
 class Socket:
@@ -42,7 +46,7 @@ class Socket:
     def recv(self, length: int) -> bytes:
         said = self.said.pop(0) if self.said else b""
         if isinstance(said, Exception):
-            raise said
+            broken(said)
         self.said[:0] = [said[length:]] if said[length:] else []
         return said[:length]
 
