@@ -58,7 +58,7 @@ def tls(stack: Stack, client: str | None) -> list[str]:
 
 def answered(where: Place, port: int, *security: str) -> bool:
     """Whether a C-ECHO from there is answered."""
-    limits = ["--timeout", "3", "--acse-timeout", "3", "--dimse-timeout", "3"]
+    limits = ["--timeout", "10", "--acse-timeout", "10", "--dimse-timeout", "10"]
     peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", where.archive, str(port)]
     return where.run([ECHOSCU, *limits, *security, *peer]).returncode == 0
 
