@@ -34,6 +34,7 @@ def names_shown_at(stack: Stack, port: int) -> list[str]:
 def long_store(association: Association, image: Dataset) -> Iterator[list[bool]]:
     """A C-STORE that goes on for as long as the block does; the list then holds whether it was acknowledged."""
     over = threading.Event()
+    association.network_timeout = association.dimse_timeout = 600  # s; the answer does not come before
     association.bind(evt.EVT_PDU_SENT, lambda _event: over.wait(0.5))
     stored: list[bool] = []
     thread = threading.Thread(target=lambda: stored.append(is_stored(association, image)))
