@@ -10,7 +10,6 @@ from typing import Any
 DEFAULTS = {"tls": True, "client_certificate": "required", "allowed": [], "tls_profile": "bcp195"}
 CHOICES = {"client_certificate": ("required", "optional", "none"), "tls_profile": ("bcp195", "widest")}
 KEYS = ("port", *DEFAULTS)
-WHOLE_INTERNET = ["0.0.0.0/0"]
 
 
 def _range_problem(value: object) -> str:
@@ -55,7 +54,7 @@ def _access_problems(listener: dict[str, Any]) -> Iterable[str]:
     elif told["client_certificate"] != "required":
         yield (
             f"client_certificate is {told['client_certificate']}: whoever can reach it could send images. Name in "
-            f"allowed who may, and say {WHOLE_INTERNET} if that is everybody; or demand a certificate."
+            f"allowed who may, and say ['0.0.0.0/0'] if that is everybody; or demand a certificate."
         )
 
 
