@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -121,8 +122,8 @@ class Stack:
             raise BenchmarkError(f"{self.container(service)} is not in the Docker network {self.name}.") from None
 
     def rest(self, method: str, path: str, **arguments: Any) -> Any:
-        """Ask Orthanc's REST API and return the decoded answer. Raises ``BenchmarkError``."""
-        url = self.outputs["portal_url"].rstrip("/") + path
+        """Ask Orthanc's REST API through the portal and return the decoded answer. Raises ``BenchmarkError``."""
+        url = self.outputs["rest_url"].rstrip("/") + path
         with requests.Session() as session:
             session.trust_env = False  # REQUESTS_CA_BUNDLE would win over the stack's own CA
             try:
@@ -139,6 +140,15 @@ class Stack:
         if not answer.ok:
             raise BenchmarkError(f"{method} {url} was answered {answer.status_code}: {answer.text[:500]}")
         return answer.json()
+
+
+def add_stack_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--stack``, which is $ORTHWEB_STACK if not given, as for ``make deploy``."""
+    parser.add_argument(
+        "--stack",
+        default=os.environ.get("ORTHWEB_STACK", "orthweb"),
+        help="name of a stack that is deployed on this machine",
+    )
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

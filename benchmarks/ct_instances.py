@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CT instances of 512 KB, with UIDs that no archive has seen: a re-sent instance measures the duplicate path."""
+"""CT instances of 512 KB or more, with UIDs that no archive has seen: a re-sent one measures the duplicate path."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Study:
     """A study of one series, as files."""
 
     uid: str
+    series_uid: str
     paths: Sequence[Path]
 
     @property
@@ -32,10 +33,13 @@ class Study:
         return sum(path.stat().st_size for path in self.paths)
 
 
-def write_study(folder: Path, instances: int) -> Study:
-    """Write a new study with as many CT instances (PS3.3 §A.3) into a folder, which is made."""
+def write_study(folder: Path, instances: int, enlarged: int = 1) -> Study:
+    """Write a new study with as many CT instances (PS3.3 §A.3) into a folder, which is made.
+
+    ``enlarged`` times as many rows and columns make the large image of another modality: 6 is 19 MB.
+    """
     folder.mkdir(parents=True)
-    image = _slice()
+    image = _slice(enlarged)
     paths = []
     for number in range(1, instances + 1):
         image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -44,10 +48,10 @@ def write_study(folder: Path, instances: int) -> Study:
         path = folder / f"{number:06}.dcm"
         image.save_as(path, enforce_file_format=True)
         paths.append(path)
-    return Study(str(image.StudyInstanceUID), paths)
+    return Study(str(image.StudyInstanceUID), str(image.SeriesInstanceUID), paths)
 
 
-def _slice() -> Dataset:
+def _slice(enlarged: int) -> Dataset:
     now = datetime.now()
     image = Dataset()
     image.file_meta = FileMetaDataset()
@@ -77,16 +81,16 @@ def _slice() -> Dataset:
     image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     image.SamplesPerPixel = 1
     image.PhotometricInterpretation = "MONOCHROME2"
-    image.Rows = ROWS
-    image.Columns = COLUMNS
-    image.PixelSpacing = [0.977, 0.977]
+    image.Rows = ROWS * enlarged
+    image.Columns = COLUMNS * enlarged
+    image.PixelSpacing = [round(0.977 / enlarged, 3)] * 2
     image.BitsAllocated = 16
     image.BitsStored = 12
     image.HighBit = 11
     image.PixelRepresentation = 0
     image.RescaleIntercept = -1024
     image.RescaleSlope = 1
-    image.PixelData = _phantom()
+    image.PixelData = _phantom() * enlarged**2
     return image
 
 

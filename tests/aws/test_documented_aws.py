@@ -24,7 +24,7 @@ ELSEWHERE = {"eu-central-1": REGION}  # the region that the simulated account kn
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), dicom_port=11112, portal_port=8042)
+    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), 11112, 443, 8042)
     with Account(tmp_path_factory.mktemp("account")) as account:
         desk = Desk(stack, tmp_path_factory.mktemp("desk"))
         (desk.home / ".aws").mkdir()

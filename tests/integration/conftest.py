@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 from stack import Stack, docker
 
+ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader"}
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack("orthweb-pytest", tmp_path_factory.mktemp("state"), dicom_port=22112, portal_port=22043)
+    stack = Stack("orthweb-pytest", tmp_path_factory.mktemp("state"), 22112, 22443, 22043)
+    stack.variables["orthweb_users"] = [{"name": name, "role": role} for name, role in ACCOUNTS.items()]
     try:
         stack.deploy().ok()
         yield stack

@@ -54,7 +54,7 @@ class Desk:
         (self.home / ".orthweb").symlink_to(stack.state_root)
         (self.home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")  # the checkout may be of another user
         self.settings()
-        dicom, portal = str(stack.dicom_port), str(stack.portal_port)
+        dicom, orthanc = str(stack.dicom_port), str(stack.orthanc_port)
         # Names, ports and folders of the stack; nothing else of a command is changed.
         self.instead: dict[str, str] = {
             r"\borthweb-(nginx|orthanc|postgresql)\b": rf"{stack.name}-\1",
@@ -65,13 +65,19 @@ class Desk:
             r"\.orthweb/orthweb\b": f".orthweb/{stack.name}",
             r"\b(localhost:| |port: )11112\b": rf"\g<1>{dicom}",
             r'("called_aet": "ORTHANC",)': rf'\1 "port": {dicom},',
-            r"\blocalhost:8042\b": f"localhost:{portal}",
+            r"\blocalhost:8042\b": f"localhost:{orthanc}",
+            r"\blocalhost:443\b": f"localhost:{stack.https_port}",
+            r"https://localhost/": f"https://localhost:{stack.https_port}/",
             r"\bsudo ": "",  # the tests are root
         }
 
     def settings(self, **variables: Any) -> None:
         """Where README says that settings belong."""
-        own = {"orthweb_dicom_port": self.stack.dicom_port, "orthweb_portal_port": self.stack.portal_port}
+        own = {
+            "orthweb_dicom_port": self.stack.dicom_port,
+            "orthweb_https_port": self.stack.https_port,
+            "orthweb_portal_port": self.stack.orthanc_port,
+        }
         file = self.checkout / "inventory" / "local" / "host_vars" / "localhost.yml"
         file.parent.mkdir(exist_ok=True)
         file.write_text(yaml.safe_dump({**own, **variables}))

@@ -46,8 +46,8 @@ def fetch(stack: Stack, sop_instance_uid: str) -> Dataset:
     session = requests.Session()
     session.auth, session.verify = stack.login, stack.ca
     session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-    found = session.post(f"{stack.portal}/tools/lookup", data=sop_instance_uid, timeout=30).json()
+    found = session.post(f"{stack.portal}/orthanc/tools/lookup", data=sop_instance_uid, timeout=30).json()
     assert len(found) == 1, f"{sop_instance_uid} was acknowledged, and the archive has it {len(found)} times"
-    answer = session.get(f"{stack.portal}{found[0]['Path']}/file", timeout=30)
+    answer = session.get(f"{stack.portal}/orthanc{found[0]['Path']}/file", timeout=30)
     answer.raise_for_status()
     return dcmread(DicomBytesIO(answer.content))

@@ -42,7 +42,8 @@ class Stack:
     name: str
     state_root: Path
     dicom_port: int
-    portal_port: int
+    https_port: int
+    orthanc_port: int
     variables: dict[str, object] = field(default_factory=dict)
 
     # --- playbooks
@@ -51,7 +52,8 @@ class Stack:
         own = {
             "orthweb_stack": self.name,
             "orthweb_dicom_port": self.dicom_port,
-            "orthweb_portal_port": self.portal_port,
+            "orthweb_https_port": self.https_port,
+            "orthweb_portal_port": self.orthanc_port,
         }
         extra = json.dumps({**own, **self.variables, **variables})
         return [str(PLAYBOOK), str(ROOT / "playbooks" / f"{playbook}.yml"), "--extra-vars", extra, *arguments]
@@ -120,19 +122,30 @@ class Stack:
         return json.loads((self.folder / "outputs.json").read_text())
 
     @property
+    def credentials(self) -> dict:
+        return json.loads((self.folder / "credentials.json").read_text())
+
+    @property
     def login(self) -> tuple[str, str]:
-        credentials = json.loads((self.folder / "credentials.json").read_text())
-        return credentials["username"], credentials["password"]
+        return self.credentials["username"], self.credentials["password"]
+
+    def login_of(self, account: str) -> tuple[str, str]:
+        """One whose password was generated."""
+        return account, self.credentials["generated"][account]
 
     @property
     def secrets(self) -> list[str]:
         kept = json.loads((self.folder / "secrets.json").read_text())
-        credentials = json.loads((self.folder / "credentials.json").read_text())
-        return [*kept.values(), credentials["password"], credentials["client_bundle_passphrase"]]
+        people = self.credentials
+        return [*kept.values(), *people["generated"].values(), people["password"], people["client_bundle_passphrase"]]
 
     @property
     def portal(self) -> str:
-        return f"https://localhost:{self.portal_port}"
+        return f"https://localhost:{self.https_port}"
+
+    @property
+    def orthanc(self) -> str:
+        return f"https://localhost:{self.orthanc_port}"
 
     @cached_property
     def ca(self) -> str:

@@ -73,7 +73,7 @@ def test_send_and_look(desk: Desk) -> None:
 
 def test_take_it_away(tmp_path: Path) -> None:
     """What a stack keeps here, of a stack that has nothing else. The whole of it is taken away when all tests end."""
-    stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, portal_port=22044)
+    stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, https_port=22444, orthanc_port=22044)
     stack.folder.mkdir(parents=True)
     desk = Desk(stack, tmp_path)
     refused = desk.run("README.md", "Take it away", only=r"make teardown$")
@@ -161,7 +161,6 @@ def test_move_an_archive(desk: Desk, tmp_path: Path) -> None:
         "/etc/move": str(certificates),
         "/var/lib/move": str(kept),
         "poll: 60": "poll: 1",
-        "localhost:8042": f"localhost:{desk.stack.portal_port}",
         "^ansible-playbook": ".venv/bin/ansible-playbook",
         "^watch": "timeout --foreground 3 watch",
     }

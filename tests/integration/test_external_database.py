@@ -98,7 +98,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     (folder / "inventory" / "group_vars").symlink_to(ROOT / "inventory" / "local" / "group_vars")
     database = ExternalDatabase("orthweb-pytest-hospital", folder / "database")
     database.folder.mkdir()
-    stack = Stack("orthweb-pytest-given", folder / "state", dicom_port=24612, portal_port=18080)
+    stack = Stack("orthweb-pytest-given", folder / "state", dicom_port=24612, https_port=24613, orthanc_port=18080)
     stack.state_root.mkdir()
     hospital = Hospital(stack, database, folder / "inventory")
     try:
@@ -151,7 +151,7 @@ def test_the_existing_certificate_is_shown(deployed: Hospital, tmp_path: Path) -
     serial = subprocess.run(read, capture_output=True, text=True, check=True).stdout.strip()
     pki = deployed.stack.pki
     client = pki / "client-workstation.crt", pki / "client-workstation.key"
-    for port in (deployed.stack.dicom_port, deployed.stack.portal_port):
+    for port in (deployed.stack.dicom_port, deployed.stack.orthanc_port):
         assert shown_at(port, deployed.authority, client) == serial
         assert shown_at(port, Authority(tmp_path / "foreign"), client) == ""
     assert not list(pki.glob("server-*")) and not list(pki.glob("orthanc-*"))

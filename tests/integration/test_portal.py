@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
 import requests
 from stack import Stack, container_id, docker, wait_until_healthy
 
@@ -14,7 +17,7 @@ REQUESTS, CLIENTS = 300, 8
 
 def ask(stack: Stack, _number: int) -> int:
     """One request on a connection of its own: it is the handshake that used to crash."""
-    answer = requests.get(f"{stack.portal}/system", auth=stack.login, verify=stack.ca, timeout=30)
+    answer = requests.get(f"{stack.orthanc}/system", auth=stack.login, verify=stack.ca, timeout=30)
     return answer.status_code
 
 
@@ -32,15 +35,38 @@ def test_many_requests_and_a_restart(stack: Stack) -> None:
 
 
 def test_a_wrong_password_is_refused(stack: Stack) -> None:
-    answer = requests.get(f"{stack.portal}/system", auth=(stack.login[0], "orthanc"), verify=stack.ca, timeout=30)
+    answer = requests.get(f"{stack.orthanc}/system", auth=(stack.login[0], "orthanc"), verify=stack.ca, timeout=30)
     assert answer.status_code == 401
 
 
 def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack) -> None:
     """``-e orthanc_ssl_enabled=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
     stack.deploy(orthanc_ssl_enabled="false").ok()
-    answer = requests.get(f"http://localhost:{stack.portal_port}/system", auth=stack.login, timeout=30)
+    answer = requests.get(f"http://localhost:{stack.orthanc_port}/system", auth=stack.login, timeout=30)
     assert answer.status_code == 200
-    assert stack.outputs["portal_url"] == f"http://localhost:{stack.portal_port}/"
+    assert stack.outputs["orthanc_url"] == f"http://localhost:{stack.orthanc_port}/"
     stack.deploy().ok()
     assert ask(stack, 0) == 200
+
+
+def accounts_of_orthanc(stack: Stack) -> set[str]:
+    kept = json.loads((Path("/etc/orthweb") / stack.name / "orthanc" / "secrets.json").read_text())
+    return set(kept["RegisteredUsers"])
+
+
+def test_it_can_be_closed(stack: Stack) -> None:
+    """The acceptance checks go through the front door. No password of a person is on the host any more then."""
+    assert accounts_of_orthanc(stack) == {"nginx", "admin"}
+    assert (
+        requests.get(f"{stack.orthanc}/system", auth=stack.login_of("rita"), verify=stack.ca, timeout=30).status_code
+        == 401
+    )
+    stack.deploy(orthanc_portal_published="false").ok()
+    with pytest.raises(requests.ConnectionError):
+        ask(stack, 0)
+    assert stack.outputs["orthanc_url"] == ""
+    assert accounts_of_orthanc(stack) == {"nginx"}
+    folder = Path("/etc/orthweb") / stack.name
+    rested = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    assert not [name for name, password in stack.credentials["generated"].items() if password.encode() in rested]
+    stack.deploy().ok()

@@ -14,7 +14,7 @@ from stack import Stack, docker
 @pytest.fixture
 def unborn(tmp_path: Path) -> Stack:
     """A stack that was never deployed."""
-    return Stack("orthweb-refused", tmp_path, dicom_port=23112, portal_port=23443)
+    return Stack("orthweb-refused", tmp_path, dicom_port=23112, https_port=23443, orthanc_port=23042)
 
 
 def untouched(stack: Stack) -> bool:
@@ -32,7 +32,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
                 {"name": "ct", "aet": "SEVENTEEN_LETTERS"},
                 {"name": "Not good", "aet": "MR", "tls": False, "allow": ["fetch"]},
             ],
-            orthweb_portal_password="orthanc",
+            orthweb_users=[{"name": "admin", "role": "admin", "password": "orthanc"}],
             container_images_source="nowhere",
             preflight_minimum_disk_mb=10**9,
             preflight_minimum_memory_mb=10**9,
@@ -54,7 +54,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             "orthweb_modalities, entry 2 (Not good): name must be",
             "does not know tls;",
             "allow has fetch;",
-            'orthweb_portal_password is "orthanc"',
+            'orthweb_users, entry 1 (admin): password is "orthanc"',
             'container_images_source is "nowhere"',
         ):
             assert sentence in said, f"{sentence!r} is not in:\n{run.output}"
@@ -77,7 +77,7 @@ def test_a_certificate_folder_of_another_stack(stack: Stack, unborn: Stack) -> N
 
 
 def test_a_controller_without_the_folder_of_a_stack_that_runs(stack: Stack, tmp_path: Path) -> None:
-    stranger = Stack(stack.name, tmp_path, stack.dicom_port, stack.portal_port)
+    stranger = Stack(stack.name, tmp_path, stack.dicom_port, stack.https_port, stack.orthanc_port)
     run = stranger.deploy()
     assert run.code != 0
     assert "The archive that runs on localhost was deployed with another CA" in " ".join(run.output.split())

@@ -70,11 +70,11 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     assert new in names_shown_at(stack, stack.dicom_port)
     assert (container_id(stack.container("nginx")), container_id(stack.container("orthanc"))) == (nginx, orthanc)
     assert "goes on with its old certificate" in " ".join(run.output.split())
-    assert new not in names_shown_at(stack, stack.portal_port)
+    assert new not in names_shown_at(stack, stack.orthanc_port)
 
     association.release()
     stack.deploy(orthweb_server_aliases=[new]).ok()
-    assert new in names_shown_at(stack, stack.portal_port)
+    assert new in names_shown_at(stack, stack.orthanc_port)
     assert stack.deploy(orthweb_server_aliases=[new]).ok().changed == 0
 
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A button on the page of a study in Orthanc Explorer, which nginx adds to it: one click opens the study in OHIF.
+$('#study').live('pagebeforecreate', function () {
+    $('<a>')
+        .attr({ 'data-role': 'button', 'data-icon': 'search', 'data-theme': 'e', href: '#', id: 'study-ohif' })
+        .text('Open in OHIF')
+        .insertBefore($('#study-delete').parent().parent())
+        .click(function (event) {
+            event.preventDefault()
+            $.getJSON('../studies/' + $.mobile.pageData.uuid, function (study) {
+                window.location.assign('/viewer?StudyInstanceUIDs=' + study.MainDicomTags.StudyInstanceUID)
+            })
+        })
+})

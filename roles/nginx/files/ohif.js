@@ -1,0 +1,32 @@
+/** @type {AppTypes.Config} OHIF's configuration, served as /app-config.js. */
+window.config = {
+    routerBasename: '/',
+    extensions: [],
+    modes: [],
+    customizationService: {},
+    showStudyList: true,
+    // OHIF is no medical device; whoever uses it is told so, once a year.
+    investigationalUseDialog: { option: 'configure', days: 365 },
+    defaultDataSourceName: 'archive',
+    dataSources: [
+        {
+            namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+            sourceName: 'archive',
+            configuration: {
+                friendlyName: 'This archive',
+                name: 'archive',
+                qidoRoot: `${window.location.origin}/dicom-web`,
+                wadoRoot: `${window.location.origin}/dicom-web`,
+                wadoUriRoot: `${window.location.origin}/dicom-web`,
+                qidoSupportsIncludeField: false,
+                supportsWildcard: true,
+                supportsFuzzyMatching: false,
+                imageRendering: 'wadors',
+                thumbnailRendering: 'wadors',
+                enableStudyLazyLoad: true,
+                omitQuotationForMultipartRequest: true,
+                bulkDataURI: { enabled: true },
+            },
+        },
+    ],
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who logs in to the portal: what is refused, and what is kept of those who are not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.filter.portal_users import portal_user_problems, portal_users
+
+HASH = "$6$abcdefgh12345678$VvxI.Gvltucp0tBviwgUcKh3BBnwkL0TXvNujcfVOTD0WbIX2wnH16CfpFrsBuFisDAvIhOFDfLpcm/JOLFC0/"
+ADMIN = {"name": "admin", "role": "admin"}
+SEED = "n0t" * 22
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        [ADMIN],
+        [{**ADMIN, "password": "a long one: with äöü, spaces"}],
+        [ADMIN, {"name": "rita@clinic.example", "role": "reader", "password_hash": HASH}],
+        [ADMIN, {"name": "ct-1", "role": "uploader", "password": "with $"}],
+        [ADMIN, {"name": "second", "role": "admin", "password_hash": HASH.replace("$6$", "$6$rounds=10000$")}],
+    ],
+)
+def test_what_is_right_is_not_refused(users: list[dict[str, str]]) -> None:
+    assert portal_user_problems(users) == []
+
+
+@pytest.mark.parametrize(
+    "user, said",
+    [
+        ({"name": "rita", "role": "reader", "pasword": "x"}, "it does not know pasword"),
+        ({"role": "reader"}, "name must be"),
+        ({"name": "rita:x", "role": "reader"}, "name must be"),
+        ({"name": "rita\n", "role": "reader"}, "name must be"),
+        ({"name": "-rita", "role": "reader"}, "name must be"),
+        ({"name": 7, "role": "reader"}, "name must be"),
+        ({"name": "nginx", "role": "reader"}, "nginx's own account"),
+        ({"name": "rita"}, "role is missing: choose admin, reader or uploader"),
+        ({"name": "rita", "role": "Admin"}, "role is Admin"),
+        ({"name": "rita", "role": "reader", "password": "x", "password_hash": HASH}, "not both"),
+        ({"name": "rita", "role": "reader", "password_hash": "$1$a$b"}, "openssl passwd -6"),
+        ({"name": "rita", "role": "reader", "password_hash": HASH + "\n"}, "openssl passwd -6"),
+        ({"name": "rita", "role": "reader", "password_hash": HASH.replace("$6$", "$6$rounds=100000$")}, "passwd -6"),
+        ({"name": "rita", "role": "reader", "password": 1234}, "quotation marks"),
+        ({"name": "rita", "role": "reader", "password": "orthanc"}, "every scanner"),
+        ({"name": "second", "role": "admin", "password": "pa$$"}, "dollar sign"),
+        ({"name": "rita", "role": "reader", "password": "a\tb"}, "control character"),
+        ({"name": "admin", "role": "reader"}, "the name admin stands in 2 entries"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_entry(user: dict[str, object], said: str) -> None:
+    problems = portal_user_problems([ADMIN, user])
+    assert len(problems) == 1 and said in problems[0], problems
+    assert problems[0].startswith(("entry 2 (", "the name admin"))
+
+
+@pytest.mark.parametrize("users", [None, "admin", {}, ["admin"]])
+def test_what_is_no_list_is_said(users: object) -> None:
+    assert portal_user_problems(users) == ["it must be a list of entries, each with a name and a role."]
+
+
+@pytest.mark.parametrize("users", [[], [{"name": "rita", "role": "reader"}], [{**ADMIN, "password_hash": HASH}]])
+def test_somebody_must_be_able_to_prove_the_deployment(users: list[dict[str, str]]) -> None:
+    (problem,) = portal_user_problems(users)
+    assert "no admin has a password that is known here" in problem
+
+
+def test_the_known_password_is_allowed_where_somebody_insists() -> None:
+    assert portal_user_problems([{**ADMIN, "password": "orthanc"}], True) == []
+
+
+def test_a_password_is_generated_once_and_differs_from_the_others() -> None:
+    users = [ADMIN, {"name": "rita", "role": "reader"}]
+    first = portal_users(users, {}, "pepper", SEED)
+    kept = {user["name"]: user["password"] for user in first}
+    assert len(set(kept.values())) == 2 and all(len(password) == 32 for password in kept.values())
+    assert portal_users(users, kept, "pepper", "another seed") == first
+    assert portal_users(users, {}, "pepper", "another seed") != first
+
+
+def test_a_given_password_wins_and_a_given_hash_stays() -> None:
+    given, hashed = portal_users(
+        [{**ADMIN, "password": "given"}, {"name": "rita", "role": "reader", "password_hash": HASH}],
+        {"admin": "kept", "rita": "kept"},
+        "pepper",
+        SEED,
+    )
+    assert given["password"] == "given"
+    assert hashed == {"name": "rita", "role": "reader", "password": "", "password_hash": HASH}
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not here")
+def test_the_hash_is_one_that_openssl_makes_too() -> None:
+    (user,) = portal_users([{**ADMIN, "password": "given"}], {}, "pepper", SEED)
+    _empty, kind, salt, _digest = user["password_hash"].split("$")
+    command = ["openssl", "passwd", f"-{kind}", "-salt", salt, "-stdin"]
+    made = subprocess.run(command, input="given", capture_output=True, text=True, check=True).stdout.strip()
+    assert user["password_hash"] == made
+    (other,) = portal_users([{**ADMIN, "name": "second", "password": "given"}], {}, "pepper", SEED)
+    assert other["password_hash"].split("$")[2] != salt
