@@ -187,7 +187,7 @@ def compare(
         counts = number > 0 and (chosen.quiet is None or others <= chosen.quiet)
         say(
             f"{case.name}, {case.associations} association(s), pair {number}: "
-            f"{through.megabytes_per_second:.1f} MB/s through nginx, {straight.megabytes_per_second:.1f} MB/s straight, "
+            f"{through.megabytes_per_second:.1f} MB/s through nginx, {straight.megabytes_per_second:.1f} straight, "
             f"ratio {straight.seconds / through.seconds:.2f}, "
             f"others use {others:.2f} CPUs{'' if counts else ', does not count'}"
         )

@@ -49,7 +49,7 @@ until docker exec "$name" systemctl is-system-running --wait 2>/dev/null | grep 
     sleep 0.5
 done
 
-# Where this machine's pip has an index or certificates of its own, the container's pip has them too.
+# Where this machine's pip has an index or certificates of its own, the container's pip has them too. So has what asks npm there.
 index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
 certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2>/dev/null || true)}
 {
@@ -58,7 +58,10 @@ certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2>/dev/null || 
     [ -z "$certificates" ] || echo "cert = /etc/pip-certificates.pem"
 } >"$stage/pip.conf"
 docker cp "$stage/pip.conf" "$name:/etc/pip.conf"
-[ -z "$certificates" ] || docker cp --follow-link "$certificates" "$name:/etc/pip-certificates.pem"
+if [ -n "$certificates" ]; then
+    docker cp --follow-link "$certificates" "$name:/etc/pip-certificates.pem"
+    docker exec "$name" install -D --mode 0644 /etc/pip-certificates.pem /etc/ssl/certs/of-this-machine.pem
+fi
 
 # This checkout as it is now, also what is not committed, where `git clone` finds it under the name that README gives.
 mkdir "$stage/orthweb"

@@ -80,7 +80,7 @@ class Desk:
         }
         file = self.checkout / "inventory" / "local" / "host_vars" / "localhost.yml"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(yaml.safe_dump({**own, **variables}))
+        file.write_text(yaml.safe_dump({**own, **self.stack.variables, **variables}))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from desk import Desk
 from documented import ROOT, chosen
 from images import associate, ct_image, fetch, is_stored
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
-from stack import ECHOSCU, Stack, docker
+from stack import ECHOSCU, Stack, docker, wait_until_healthy
 
 CONNECT, LISTENERS, MOVE, BACKUP, TROUBLE = (
     f"docs/{name}.md"
@@ -109,6 +110,15 @@ def test_further_listeners(desk: Desk) -> None:
     assert line["listener"] == str(desk.stack.dicom_port)
     for port in (22762, 22104):
         assert docker("port", desk.stack.container("nginx"), str(port)) == f"0.0.0.0:{port}"
+
+
+def test_the_portal(desk: Desk) -> None:
+    seen = requests.get(f"{desk.stack.portal}/orthanc/studies", auth=desk.stack.login, verify=desk.stack.ca, timeout=30)
+    assert seen.status_code == 200
+    lines = desk.run("docs/portal.md", "Who has looked at what").ok().output.splitlines()
+    assert {"account": "admin", "method": "GET", "status": 200}.items() <= json.loads(lines[-1]).items()
+    desk.run("docs/portal.md", "Wrong passwords").ok()
+    wait_until_healthy(desk.stack.container("nginx"))
 
 
 def test_echo(desk: Desk) -> None:
