@@ -233,7 +233,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quiet", type=float, metavar="CPUS", help="repeat pairs in which others used more CPUs than this"
     )
-    parser.add_argument("--host", help="where nginx is reached; the stack's own name for itself if not given")
+    parser.add_argument("--host", help="where nginx is reached; its container's own address if not given")
     parser.add_argument("--port", type=int, help="its port; the stack's own if not given")
     return parser.parse_args()
 
@@ -245,7 +245,7 @@ def main() -> int:
         raise BenchmarkError("There is no storescu here: apt-get install dcmtk.")
     stack = Stack.deployed(chosen.stack)
     dicom = stack.outputs["dicom"]
-    both = ways(stack, chosen.host or dicom["host"], chosen.port or dicom["port"])
+    both = ways(stack, chosen.host or stack.container_address("nginx"), chosen.port or dicom["port"])
     cases = [
         Case(instances, enlarged, associations)
         for instances, enlarged in ((chosen.instances, 1), (chosen.large, ENLARGED))

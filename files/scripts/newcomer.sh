@@ -49,7 +49,8 @@ until docker exec "$name" systemctl is-system-running --wait 2>/dev/null | grep 
     sleep 0.5
 done
 
-# Where this machine's pip has an index or certificates of its own, the container's pip has them too. So has what asks npm there.
+# Where this machine's pip has an index or certificates of its own, the container's pip has them too. Who asks npm there trusts whom
+# this machine trusts.
 index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
 certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2>/dev/null || true)}
 {
@@ -58,9 +59,11 @@ certificates=${PIP_CERT:-$(python3 -m pip config get global.cert 2>/dev/null || 
     [ -z "$certificates" ] || echo "cert = /etc/pip-certificates.pem"
 } >"$stage/pip.conf"
 docker cp "$stage/pip.conf" "$name:/etc/pip.conf"
-if [ -n "$certificates" ]; then
-    docker cp --follow-link "$certificates" "$name:/etc/pip-certificates.pem"
-    docker exec "$name" install -D --mode 0644 /etc/pip-certificates.pem /etc/ssl/certs/of-this-machine.pem
+[ -z "$certificates" ] || docker cp --follow-link "$certificates" "$name:/etc/pip-certificates.pem"
+trusted=/etc/ssl/certs/ca-certificates.crt
+if [ -e "$trusted" ]; then
+    docker exec "$name" mkdir --parents "${trusted%/*}"
+    docker cp --follow-link "$trusted" "$name:${trusted%.crt}-of-this-machine.crt"
 fi
 
 # This checkout as it is now, also what is not committed, where `git clone` finds it under the name that README gives.

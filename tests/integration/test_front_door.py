@@ -114,6 +114,16 @@ def test_an_admin_may_do_all(ask: Callable[..., requests.Response], study: tuple
     assert script.status_code == 403 and "may not do this" not in script.text
 
 
+def test_dicomweb_leads_back_to_the_portal(
+    stack: Stack, ask: Callable[..., requests.Response], study: tuple[str, str]
+) -> None:
+    """By the name that the client has used: viewers follow these URLs."""
+    said = (
+        ask("rita", "GET", "/dicom-web/studies").text + ask("rita", "GET", f"/dicom-web/studies/{study[0]}/series").text
+    )
+    assert set(re.findall(r'https?://[^"]*?(?=/dicom-web)', said.replace("\\/", "/"))) == {stack.portal}
+
+
 @pytest.mark.parametrize("path", ["/orthanc/instances", "/dicom-web/studies"])
 def test_an_uploader_brings_images(ask: Callable[..., requests.Response], path: str) -> None:
     image = ct_image(generate_uid())
@@ -189,7 +199,7 @@ def test_what_no_path_leads_to(stack: Stack, path: str, code: int) -> None:
         timeout=30,
         check=True,
     ).stdout
-    body, _, said = shown.rpartition("\n")
+    body, said = shown.rsplit("\n", 1)
     assert int(said) == code
     assert code != 200 or "<title>OHIF Viewer</title>" in body
 
