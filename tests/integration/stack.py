@@ -32,6 +32,12 @@ class Run:
     def changed(self) -> int:
         return sum(int(number) for number in re.findall(r"changed=(\d+)", self.output))
 
+    @property
+    def changes(self) -> list[str]:
+        """The tasks that changed something."""
+        tasks = re.split(r"^(?:TASK|RUNNING HANDLER) \[", self.output, flags=re.MULTILINE)[1:]
+        return [task.partition("]")[0] for task in tasks if re.search("^changed: ", task, re.MULTILINE)]
+
     def ok(self) -> Run:
         assert self.code == 0, self.output[-6000:]
         return self

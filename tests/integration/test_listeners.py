@@ -45,7 +45,7 @@ def listeners(stack: Stack, modality: Place) -> Iterator[Stack]:
         "nginx_dicom_connections_per_address": 20,
     }
     stack.deploy(**wanted).ok()
-    assert stack.deploy(**wanted).ok().changed == 0
+    assert stack.deploy(**wanted).ok().changes == []
     yield stack
     stack.deploy().ok()
 
