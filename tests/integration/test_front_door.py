@@ -212,8 +212,9 @@ def curl(where: Place, stack: Stack, login: tuple[str, str], path: str = "/archi
     return int(code), float(seconds)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def places() -> Iterator[tuple[Place, Place]]:
+    """For one test only: a deployment meanwhile would put these addresses into the certificates."""
     with place("ow-guesser", "192.0.2.12/30") as guesser, place("ow-reader", "192.0.2.16/30") as reader:
         yield guesser, reader
 
