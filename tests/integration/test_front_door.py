@@ -62,6 +62,7 @@ READING = [
     ("GET", "/"),
     ("GET", "/viewer?StudyInstanceUIDs=1.2.3"),
     ("GET", "/orthanc/app/explorer.html"),
+    ("GET", "/archive/explorer.js"),
     ("GET", "/orthanc/system"),
     ("GET", "/orthanc/studies"),
     ("GET", "{study}/archive"),

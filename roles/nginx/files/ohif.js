@@ -30,3 +30,10 @@ window.config = {
         },
     ],
 }
+
+// OHIF asks for the description of a study in a list of fields, with %2C between them; Orthanc knows a list only by its commas.
+const open = XMLHttpRequest.prototype.open
+XMLHttpRequest.prototype.open = function (method, url, ...rest) {
+    const asked = String(url).replace(/[?&]includefield=[^&]*/, (fields) => fields.replace(/%2C/gi, ','))
+    return open.call(this, method, asked, ...rest)
+}

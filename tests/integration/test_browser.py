@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+The portal in Chromium: what a person sees and clicks. ``ORTHWEB_SCREENSHOTS`` names a folder to keep the pictures in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from browser import Visit, chromium, home
+from browser_images import (
+    Study,
+    grey_of,
+    one_of_each,
+    orthanc_path,
+    remove,
+    slices,
+    study_of,
+    value_of,
+)
+from images import ct_image, fetch
+from places import Place, place
+from playwright.sync_api import Browser, HttpCredentials, Playwright, expect, sync_playwright
+from playwright.sync_api import Error as BrowserError
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.uid import generate_uid
+from stack import Stack
+
+SLICES = 500
+MULTI_FRAMES = 30
+EXPLORER = "/orthanc/app/explorer.html"
+PAGES = {"studies": "study", "series": "series", "instances": "instance"}
+
+Login = tuple[str, str]
+Visits = Callable[[Login | None], AbstractContextManager[Visit]]
+
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    kept = os.environ.get("ORTHWEB_SCREENSHOTS")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workplace() -> Iterator[Place]:
+    with place("ow-browser", "192.0.2.12/30") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser(
+    stack: Stack, playwright: Playwright, workplace: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """One that trusts the archive's CA."""
+    with chromium(playwright, workplace, home(tmp_path_factory.mktemp("home"), stack.ca)) as one:
+        yield one
+
+
+@pytest.fixture
+def visit(stack: Stack, browser: Browser, screenshots: Path) -> Visits:
+    """Begin a visit with this login. Nothing that the pages do may be against their Content-Security-Policy."""
+
+    @contextmanager
+    def begin(login: Login | None) -> Iterator[Visit]:
+        credentials = HttpCredentials(username=login[0], password=login[1], origin=stack.portal) if login else None
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, http_credentials=credentials)
+        try:
+            begun = Visit(context, stack, screenshots)
+            try:
+                yield begun
+            except BaseException:
+                begun.photograph("failed")
+                raise
+            assert begun.violations == []
+        finally:
+            context.close()
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def kinds(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    with study_of(stack, "KINDS", one_of_each, tmp_path_factory.mktemp("kinds")) as study:
+        yield study
+
+
+@pytest.fixture(scope="module")
+def series(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    with study_of(stack, "SLICES", partial(slices, count=SLICES), tmp_path_factory.mktemp("slices")) as study:
+        yield study
+
+
+# --- coming in
+
+
+def test_the_certificate_is_trusted_once_the_ca_is(
+    stack: Stack, playwright: Playwright, workplace: Place, browser: Browser, tmp_path: Path
+) -> None:
+    with chromium(playwright, workplace, home(tmp_path / "stranger")) as stranger:
+        page = stranger.new_page()
+        with pytest.raises(BrowserError, match="ERR_CERT_AUTHORITY_INVALID"):
+            page.goto(stack.portal)
+    page = browser.new_page()
+    with pytest.raises(BrowserError, match="ERR_INVALID_AUTH_CREDENTIALS"):  # no login, but a connection
+        page.goto(stack.portal)
+    page.close()
+
+
+def test_who_is_let_in(stack: Stack, visit: Visits) -> None:
+    name, password = stack.login
+    with visit(None) as somebody:
+        asked = somebody.answer_prompts((name, f"{password}x"))
+        assert somebody.go("/archive/") == 401
+        assert "401" in somebody.page.inner_text("h1")
+        somebody.photograph("wrong-password")
+        assert asked[:2] == [f"{stack.portal}/archive/"] * 2
+    with visit(None) as somebody:
+        asked = somebody.answer_prompts((name, password))
+        assert somebody.go("/archive/") == 200
+        expect(somebody.page.locator("#account")).to_have_text(name)
+        assert asked == [f"{stack.portal}/archive/"]
+
+
+def test_a_violation_of_the_policy_is_seen(stack: Stack, visit: Visits) -> None:
+    """What the others say about it is worth something."""
+    with visit(stack.login) as admin:
+        admin.go("/archive/")
+        admin.page.evaluate("document.body.setAttribute('onclick', 'document.title = 1')")
+        admin.page.click("body")
+        assert any("script-src" in said for said in admin.violations)
+        admin.violations.clear()
+
+
+# --- looking at images
+
+
+def test_from_the_study_list_to_each_kind_of_image(stack: Stack, visit: Visits, kinds: Study) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        page = reader.page
+        reader.go("/")
+        row = page.get_by_role("row").filter(has_text=kinds.patient_in_ohif)
+        expect(row).to_contain_text("Acceptance test")
+        expect(row).to_contain_text(re.compile(r"CT\\MR\\US"))
+        reader.photograph("study-list")
+        row.click()
+        page.get_by_role("button", name="Basic Viewer").click()
+        expect(reader.canvas).to_be_visible()
+        assert page.url == f"{stack.portal}/viewer?StudyInstanceUIDs={kinds.uid}"
+
+        shown: dict[str, int] = {}
+        expect(page.locator("[data-cy=study-browser-thumbnail]")).to_have_count(len(kinds.series))
+        for number, kind in enumerate(kinds.series):
+            page.locator("[data-cy=study-browser-thumbnail]").nth(number).dblclick()
+            count = MULTI_FRAMES if kind == "ultrasound" else 1
+            reader.see(kind, lambda count=count: reader.position == (1, count))
+            same = {"rle": shown.get("mr")}.get(kind)  # the same image, compressed
+            others = [checksum for checksum in shown.values() if checksum != same]
+            shown[kind] = reader.see(
+                kind, lambda others=others: reader.wait_for_image() not in others and reader.pixels[1]
+            )
+            reader.photograph(f"ohif-{kind}")
+            if kind == "ultrasound":
+                reader.turn_wheel(100)
+                reader.see("the second frame", lambda: reader.position == (2, MULTI_FRAMES))
+                reader.wait_for_image(other_than=shown[kind])
+        assert shown["rle"] == shown["mr"]
+        assert len(set(shown.values())) == len(shown) - 1
+
+
+def test_a_deep_link_asks_for_a_login_and_500_slices_follow(stack: Stack, visit: Visits, series: Study) -> None:
+    link = f"/viewer?StudyInstanceUIDs={series.uid}"
+    with visit(None) as reader:
+        asked = reader.answer_prompts(stack.login_of("rita"))
+        assert reader.go(link) == 200
+        assert asked[0] == stack.portal + link
+        assert reader.page.url == stack.portal + link
+        reader.wait_for_image()
+        assert reader.window == (1000, 500)
+        reader.photograph("slices-first")
+
+        def wait_for_slice(number: int) -> None:
+            reader.see(f"slice {number}", lambda: reader.position == (number, SLICES))
+            expected = grey_of(value_of(number))
+            reader.see(
+                f"what slice {number} has, {expected}",
+                lambda: all(abs(part - expected) <= 2 for part in reader.grey(0.6, 0.5)),
+            )
+
+        wait_for_slice(1)
+        for number in range(2, 22):
+            reader.turn_wheel(100)
+            wait_for_slice(number)
+        reader.canvas.hover()
+        reader.page.keyboard.press("End")
+        wait_for_slice(SLICES)
+        reader.photograph("slices-last")
+
+        before = reader.pixels[1]
+        reader.drag_over_canvas(150, 60)
+        reader.see("another window", lambda: reader.window not in ((1000, 500), (0, 0)))
+        reader.wait_for_image(other_than=before)
+        reader.photograph("slices-windowed")
+
+
+def test_from_orthanc_explorer_to_ohif_by_one_click(stack: Stack, visit: Visits, kinds: Study) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        page = reader.page
+        reader.go(EXPLORER)
+        page.fill("#lookup-patient-id", kinds.patient_id)
+        page.click("#lookup-submit")
+        page.locator("#lookup-result li a").filter(has_text="Acceptance test").click()
+        expect(page.locator("#study-ohif")).to_be_visible()
+        page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished))")
+        reader.photograph("explorer-study")
+        page.click("#study-ohif")
+        reader.wait_for_image()
+        assert page.url == f"{stack.portal}/viewer?StudyInstanceUIDs={kinds.uid}"
+        reader.photograph("explorer-to-ohif")
+
+
+# --- taking away what may be taken, and no more
+
+
+def explorer_page(stack: Stack, uid: str) -> str:
+    """Of a study, a series or an instance."""
+    collection, found = orthanc_path(stack, uid).strip("/").split("/")
+    return f"{EXPLORER}#{PAGES[collection]}?uuid={found}"
+
+
+def test_a_study_is_downloaded_as_it_was_sent(stack: Stack, visit: Visits, kinds: Study, tmp_path: Path) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        reader.go(explorer_page(stack, kinds.uid))
+        with reader.page.expect_download() as download:
+            reader.page.click("#study-archive")
+        archive = tmp_path / "study.zip"
+        download.value.save_as(archive)
+    got = {}
+    with zipfile.ZipFile(archive) as members:
+        for name in members.namelist():
+            image = dcmread(DicomBytesIO(members.read(name)))
+            got[image.SOPInstanceUID] = (image.file_meta.TransferSyntaxUID, image.PixelData)
+    assert got == {uid: (image.file_meta.TransferSyntaxUID, image.PixelData) for uid, image in kinds.sent.items()}
+
+
+def test_an_instance_is_saved_as_a_dicom_file(stack: Stack, visit: Visits, kinds: Study, tmp_path: Path) -> None:
+    uid, sent = next(iter(kinds.sent.items()))
+    with visit(stack.login_of("rita")) as reader:
+        reader.go(explorer_page(stack, uid))
+        expect(reader.page.locator("#instance-download-dicom")).to_be_visible()
+        reader.photograph("explorer-instance")
+        with reader.page.expect_download() as download:
+            reader.page.click("#instance-download-dicom")
+        saved = tmp_path / "instance.dcm"
+        download.value.save_as(saved)
+    assert saved.read_bytes()[128:132] == b"DICM"  # PS3.10 §7.1
+    assert dcmread(saved).PixelData == sent.PixelData
+
+
+@pytest.mark.parametrize("account", ["rita", "admin"])
+def test_who_may_delete_a_study(stack: Stack, visit: Visits, tmp_path: Path, account: str) -> None:
+    one_slice = partial(slices, count=1)
+    with study_of(stack, "DELETED", one_slice, tmp_path) as study, visit(stack.login_of(account)) as somebody:
+        page = somebody.page
+        somebody.go(explorer_page(stack, study.uid))
+        page.click("#study-delete")
+        with page.expect_response(lambda answer: answer.request.method == "DELETE") as answer:
+            page.locator(".ui-simpledialog-container a").filter(has_text="OK").click()
+        assert answer.value.status == (200 if account == "admin" else 403)
+        if account == "rita":
+            page.reload()
+            expect(page.locator("#study-info")).to_contain_text(study.patient_id)
+            somebody.photograph("reader-may-not-delete")
+        assert bool(orthanc_path(stack, study.uid)) is (account == "rita")
+
+
+# --- Orthanc's other pages, and the archive's own
+
+
+@pytest.mark.parametrize("name", ["upload", "query-retrieve", "jobs", "plugins"])
+def test_orthanc_explorer_works_within_its_policy(stack: Stack, visit: Visits, name: str) -> None:
+    with visit(stack.login) as admin:
+        admin.go(f"{EXPLORER}#{name}")
+        expect(admin.page.locator(f"#{name}")).to_be_visible()
+        if name == "upload":
+            with admin.page.expect_file_chooser():
+                admin.page.click("#fileupload-proxy")
+        admin.photograph(f"explorer-{name}")
+
+
+def test_orthancs_own_viewer_works_within_its_policy(stack: Stack, visit: Visits, kinds: Study) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        reader.go(explorer_page(stack, kinds.series["ct"]))
+        with reader.context.expect_page() as opened:
+            reader.page.get_by_role("link", name="Orthanc Web Viewer").click()
+        viewer = opened.value
+        expect(viewer.locator("canvas").first).to_be_visible()
+        viewer.wait_for_load_state("networkidle")
+        viewer.screenshot(path=reader.screenshots / "orthancs-own-viewer.png")
+
+
+@pytest.mark.parametrize("account", ["admin", "rita"])
+def test_the_archives_own_page(stack: Stack, visit: Visits, account: str) -> None:
+    with visit(stack.login_of(account)) as somebody:
+        page = somebody.page
+        somebody.go("/archive/")
+        expect(page.locator("#account")).to_have_text(account)
+        expect(page.locator("#aet")).to_have_text("ORTHANC")
+        expect(page.locator("#listeners")).to_contain_text(f"port {stack.dicom_port}: TLS")
+        expect(page.locator("#certificate")).to_contain_text("days left")
+        expect(page.locator("#database")).to_have_text("answers")
+        expect(page.locator("#storage")).to_contain_text("instances")
+        if account == "admin":
+            expect(page.locator("#modalities")).to_contain_text("WORKSTATION")
+            expect(page.locator("#upload")).to_be_visible()
+        else:
+            expect(page.locator("#modalities")).to_be_hidden()
+            expect(page.locator("#modalities tr")).to_have_count(0)
+            expect(page.locator("#upload")).to_be_hidden()
+        somebody.photograph(f"archive-{account}")
+
+
+def test_an_uploader_uploads(stack: Stack, visit: Visits, tmp_path: Path) -> None:
+    image = ct_image(str(generate_uid()))
+    good, bad = tmp_path / "image.dcm", tmp_path / "letter.txt"
+    image.save_as(good, enforce_file_format=True)
+    bad.write_text("No image at all.")
+    try:
+        with visit(stack.login_of("ulf")) as uploader:
+            page = uploader.page
+            uploader.go("/archive/")
+            expect(page.locator("#role")).to_have_text("uploader")
+            expect(page.get_by_role("link")).to_have_count(0)
+            page.set_input_files("#files", [good, bad])
+            page.get_by_role("button", name="Send").click()
+            expect(page.locator("#sent")).to_contain_text("1 of 2 stored. Not stored: letter.txt (400")
+            uploader.photograph("archive-upload")
+        assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
+    finally:
+        remove(stack, image.StudyInstanceUID)
