@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import ssl
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -32,6 +37,23 @@ def test_many_requests_and_a_restart(stack: Stack) -> None:
         docker("restart", orthanc)
         wait_until_healthy(orthanc)
     assert ask(stack, 0) == 200
+
+
+def test_orthanc_keeps_a_connection_longer_than_nginx_does(stack: Stack) -> None:
+    """A request that meets a connection which Orthanc is just closing is lost, and nginx may not repeat a POST."""
+    [seconds] = re.findall(r"upstream orthanc \{[^}]*keepalive_timeout (\d+)s;", portal_configuration(stack))
+    straight = HTTPSConnection("localhost", stack.orthanc_port, context=ssl.create_default_context(cafile=stack.ca))
+    login = {"Authorization": "Basic " + base64.b64encode(":".join(stack.login).encode()).decode()}
+    straight.request("GET", "/system", headers=login)
+    straight.getresponse().read()
+    used = straight.sock
+    time.sleep(int(seconds) + 2)
+    straight.request("GET", "/system", headers=login)
+    assert straight.getresponse().status == 200 and straight.sock is used
+
+
+def portal_configuration(stack: Stack) -> str:
+    return docker("exec", stack.container("nginx"), "cat", "/etc/nginx/orthweb/portal.conf")
 
 
 def test_a_wrong_password_is_refused(stack: Stack) -> None:
