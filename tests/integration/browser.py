@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,18 +100,20 @@ class Visit:
 
     def __init__(self, context: BrowserContext, stack: Stack, screenshots: Path) -> None:
         self.context, self.stack, self.screenshots = context, stack, screenshots
-        self.violations: list[str] = []
+        self.heard: list[str] = []
         context.set_default_timeout(PATIENCE)
         context.set_default_navigation_timeout(PATIENCE)
         context.add_init_script(LISTEN)
         context.add_init_script(SEEN_BEFORE)
-        context.on("console", lambda message: self._note(message.text))
-        context.on("weberror", lambda error: self._note(str(error.error)))
+        context.on("console", lambda message: self.heard.append(message.text))
+        context.on("weberror", lambda error: self.heard.append(str(error.error)))
+        context.on("requestfailed", lambda request: self.heard.append(f"{request.failure} {request.url}"))
         self.page: Page = context.new_page()
 
-    def _note(self, text: str) -> None:
-        if "Content Security Policy" in text:
-            self.violations.append(text)
+    @property
+    def violations(self) -> list[str]:
+        """What was against the Content-Security-Policy of a page or worker."""
+        return [said for said in self.heard if "Content Security Policy" in said]
 
     def go(self, path: str) -> int:
         """Go there, and say with which status it was answered."""
@@ -177,9 +180,9 @@ class Visit:
 
     def see(self, what: str, seen: Any) -> Any:
         """Wait until ``seen()`` holds, and return what it says."""
-        end = self.page.evaluate("performance.now()") + PATIENCE
+        end = time.monotonic() + PATIENCE / 1000
         while not (said := seen()):
-            if self.page.evaluate("performance.now()") > end:
+            if time.monotonic() > end:
                 raise NotInTime(f"Not seen: {what}; the canvas has {self.pixels}, {self.position}, {self.window}")
             self.page.wait_for_timeout(100)
         return said
