@@ -71,9 +71,9 @@ class Journey:
         """Keep the outputs and all secrets of the stack, in memory only."""
         folder = self.rehearsal.state / self.rehearsal.stack
         self.outputs = (folder / "outputs.json").read_text()
-        for kept in ("credentials.json", "secrets.json"):
-            content = json.loads((folder / kept).read_text())
-            self.secrets |= {value for name, value in content.items() if name != "username"}
+        people, machines = (json.loads((folder / kept).read_text()) for kept in ("credentials.json", "secrets.json"))
+        self.secrets |= {people["password"], people["client_bundle_passphrase"]}
+        self.secrets |= {*people["generated"].values(), *machines.values()}
         vault = self.rehearsal.client("secretsmanager")
         for secret in vault.list_secrets()["SecretList"]:
             self.secrets.add(json.loads(vault.get_secret_value(SecretId=secret["Name"])["SecretString"])["password"])

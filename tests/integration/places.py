@@ -48,7 +48,8 @@ def place(name: str, network: str) -> Iterator[Place]:
     :param network: a /30: the first address is this machine's, the second one that of the place
     """
     archive, address = map(str, IPv4Network(network).hosts())
-    subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=30)  # of a run cut off
+    for kind in ("link", "netns"):  # of a run cut off
+        subprocess.run(["ip", kind, "delete", name], check=False, capture_output=True, timeout=30)
     ip("netns", "add", name)
     try:
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
@@ -60,4 +61,5 @@ def place(name: str, network: str) -> Iterator[Place]:
         ip("-netns", name, "route", "add", "default", "via", archive)
         yield Place(name, address, archive)
     finally:
-        ip("netns", "delete", name)  # and the cable with it
+        ip("link", "delete", name)  # at once: with the namespace it would go some time later
+        ip("netns", "delete", name)

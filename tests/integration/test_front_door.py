@@ -216,7 +216,7 @@ def curl(where: Place, stack: Stack, login: tuple[str, str], path: str = "/archi
 @pytest.fixture
 def places() -> Iterator[tuple[Place, Place]]:
     """For one test only: a deployment meanwhile would put these addresses into the certificates."""
-    with place("ow-guesser", "192.0.2.12/30") as guesser, place("ow-reader", "192.0.2.16/30") as reader:
+    with place("ow-guesser", "192.0.2.20/30") as guesser, place("ow-reader", "192.0.2.24/30") as reader:
         yield guesser, reader
 
 
@@ -339,7 +339,7 @@ def test_it_speaks_http_2_and_compresses_where_that_pays(stack: Stack, study: tu
 def test_browsers_are_told_to_be_careful(stack: Stack, path: str) -> None:
     _protocol, told = headers_of(stack, path)
     assert told["x-content-type-options"].startswith("nosniff")
-    assert "default-src 'self'" in told["content-security-policy"]
+    assert told["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
     assert "frame-ancestors" in told["content-security-policy"]
     assert told["referrer-policy"] == "same-origin"
     assert "strict-transport-security" not in told, "localhost has other servers beside this one"
