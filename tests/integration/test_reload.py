@@ -35,7 +35,7 @@ def long_store(association: Association, image: Dataset) -> Iterator[list[bool]]
     """A C-STORE that goes on for as long as the block does; the list then holds whether it was acknowledged."""
     over = threading.Event()
     association.network_timeout = association.dimse_timeout = 600  # s; the answer does not come before
-    association.bind(evt.EVT_PDU_SENT, lambda _event: over.wait(0.5))
+    association.bind(evt.EVT_PDU_SENT, lambda _event: over.wait(4))
     stored: list[bool] = []
     thread = threading.Thread(target=lambda: stored.append(is_stored(association, image)))
     thread.start()
@@ -48,7 +48,7 @@ def long_store(association: Association, image: Dataset) -> Iterator[list[bool]]
 
 
 def large_image() -> Dataset:
-    """8 MB: some 500 PDUs."""
+    """8 MB: some 64 PDUs."""
     image = ct_image(generate_uid())
     image.Rows = image.Columns = 2048
     image.PixelData = os.urandom(2 * 2048 * 2048)
