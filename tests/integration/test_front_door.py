@@ -166,6 +166,18 @@ def test_another_sites_page_does_nothing_in_my_name(
     assert ask("admin", "GET", study[1], headers=headers).status_code == 200
 
 
+def curl(stack: Stack, path: str, *arguments: str) -> str:
+    """What curl, logged in, says of a path of the portal."""
+    return subprocess.run(
+        ["curl", "--silent", "--cacert", stack.ca, "--config", "-", *arguments, stack.portal + path],
+        input='user = "{}:{}"'.format(*stack.login),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
@@ -181,31 +193,13 @@ def test_another_sites_page_does_nothing_in_my_name(
 )
 def test_what_no_path_leads_to(stack: Stack, path: str, code: int) -> None:
     """With curl, which sends the path as it is."""
-    shown = subprocess.run(
-        [
-            "curl",
-            "--silent",
-            "--path-as-is",
-            "--cacert",
-            stack.ca,
-            "--config",
-            "-",
-            "-w",
-            "\n%{http_code}",
-            stack.portal + path,
-        ],
-        input='user = "{}:{}"'.format(*stack.login),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    ).stdout
+    shown = curl(stack, path, "--path-as-is", "--write-out", "\n%{http_code}")
     body, said = shown.rsplit("\n", 1)
     assert int(said) == code
     assert code != 200 or "<title>OHIF Viewer</title>" in body
 
 
-def curl(where: Place, stack: Stack, login: tuple[str, str], path: str = "/archive/me") -> tuple[int, float]:
+def curl_from(where: Place, stack: Stack, login: tuple[str, str], path: str = "/archive/me") -> tuple[int, float]:
     """Status and seconds of a request from there."""
     limits = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code} %{time_total}", "--max-time", "60"]
     to = ["--connect-to", f"::{where.archive}:{stack.https_port}", "--cacert", stack.ca, f"{stack.portal}{path}"]
@@ -224,18 +218,18 @@ def test_who_guesses_waits_and_is_shut_out(stack: Stack, places: tuple[Place, Pl
     guesser, reader = places
     waited = []
     for number in range(10):
-        code, seconds = curl(guesser, stack, (f"nobody{number}", "guess"))
+        code, seconds = curl_from(guesser, stack, (f"nobody{number}", "guess"))
         assert code == 401
         waited.append(seconds)
     assert waited[9] > waited[0] + 1.5
-    assert curl(guesser, stack, ("nobody", "guess"))[0] == 429
-    assert curl(guesser, stack, stack.login_of("lena"))[0] == 429, "with the right password from that address"
-    assert curl(reader, stack, stack.login_of("lena"))[0] == 200, "from another one"
+    assert curl_from(guesser, stack, ("nobody", "guess"))[0] == 429
+    assert curl_from(guesser, stack, stack.login_of("lena"))[0] == 429, "with the right password from that address"
+    assert curl_from(reader, stack, stack.login_of("lena"))[0] == 200, "from another one"
 
 
 def test_an_account_that_is_guessed_at_is_shut_out_everywhere(stack: Stack, places: tuple[Place, Place]) -> None:
     _guesser, reader = places
-    codes = [curl(reader, stack, ("leo", "guess"))[0] for _guess in range(11)]
+    codes = [curl_from(reader, stack, ("leo", "guess"))[0] for _guess in range(11)]
     assert codes == [401] * 10 + [429]
     session = requests.Session()
     session.verify, session.trust_env = stack.ca, False
@@ -309,15 +303,7 @@ def test_large_images_pass_in_both_directions_without_being_kept(
 
 def headers_of(stack: Stack, path: str, *arguments: str) -> tuple[str, dict[str, str]]:
     """Protocol and headers of an answer, with curl."""
-    wanted = ["--silent", "--compressed", "--cacert", stack.ca, "--config", "-", "--dump-header", "-"]
-    said = subprocess.run(
-        ["curl", *wanted, "--output", "/dev/null", *arguments, stack.portal + path],
-        input='user = "{}:{}"'.format(*stack.login),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
+    said = curl(stack, path, "--compressed", "--dump-header", "-", "--output", "/dev/null", *arguments)
     protocol, *lines = said.strip().splitlines()
     return protocol, {name.lower(): value for name, value in (line.split(": ", 1) for line in lines if ": " in line)}
 
