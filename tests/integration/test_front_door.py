@@ -173,7 +173,7 @@ def curl(stack: Stack, path: str, *arguments: str) -> str:
         input='user = "{}:{}"'.format(*stack.login),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=30,
         check=True,
     ).stdout
 
