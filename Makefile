@@ -71,6 +71,7 @@ test: venv-test ## Run the whole test suite on this machine
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
 	$(VENV)/bin/python benchmarks/c_store_tls.py
 	$(VENV)/bin/python benchmarks/front_door_wado.py
+	$(VENV)/bin/python benchmarks/front_door_relay.py
 	$(VENV)/bin/python benchmarks/front_door_viewer.py
 	$(VENV)/bin/python benchmarks/front_door_handshakes.py
 	$(VENV)/bin/python benchmarks/deploy.py

@@ -3,7 +3,8 @@
 
 Both ways are taken in turn, so that whatever else the machine does hits both. Only the sending is timed: from the
 start of the first storescu to the end of the last one. After each round the archive is asked how many instances it
-has, and the study is deleted again. Where others work on the same machine, --quiet repeats what they disturbed.
+has, and the study is deleted again; before each one the database clears away what was deleted. Where others work on
+the same machine, --quiet repeats what they disturbed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from common import (
     machine,
     machine_cpu_seconds,
     say,
+    settle_database,
     table,
     verdict,
     wait_for_quiet,
@@ -153,6 +155,7 @@ def play(stack: Stack, way: Way, case: Case, scratch: Path) -> Round:
     """Make a study, send it, check it and delete it."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         study = write_study(Path(folder) / "study", case.instances, case.enlarged)
+        settle_database(stack)
         before, machine_before = cpu_seconds(stack), machine_cpu_seconds()
         try:
             seconds = send(stack, way, study, case.associations)
@@ -226,7 +229,7 @@ def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_stack_argument(parser)
-    parser.add_argument("--instances", type=int, default=100, help="instances of 0.5 MB a round (100); 0 for none")
+    parser.add_argument("--instances", type=int, default=500, help="instances of 0.5 MB a round (500); 0 for none")
     parser.add_argument("--large", type=int, default=16, help="instances of 19 MB a round (16); 0 for none")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of rounds that count, after one that does not (5)")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 8], help="associations in parallel (1 8)")

@@ -142,6 +142,12 @@ class Stack:
         return answer.json()
 
 
+def settle_database(stack: Stack) -> None:
+    """Do at once what PostgreSQL would do after what was deleted, at a time of its own: during a later round."""
+    psql = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={stack.outputs['database']['name']}"]
+    run(["docker", "exec", stack.container("postgresql"), *psql, "--command=VACUUM", "--command=CHECKPOINT"])
+
+
 def add_stack_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--stack``, which is $ORTHWEB_STACK if not given, as for ``make deploy``."""
     parser.add_argument(
