@@ -45,13 +45,13 @@ def relay(stack: Stack, folder: Path) -> Iterator[str]:
     nginx = docker_inspect("container", stack.container("nginx"))
     sysctls = nginx["HostConfig"]["Sysctls"].items()
     mount = f"type=bind,source={folder},target=/etc/nginx/orthweb,readonly"
-    command = ["docker", "run", "--rm", "--detach", "--user", "0", "--network", stack.name, "--mount", mount]
+    command = ["docker", "run", "--rm", "--detach", "--name", stack.container("relay"), "--network", stack.name]
     command += [f"--sysctl={name}={value}" for name, value in sysctls]
-    container = run([*command, "--tmpfs", "/run/nginx", nginx["Image"]]).strip()
+    run([*command, "--user", "0", "--mount", mount, "--tmpfs", "/run/nginx", nginx["Image"]])
     try:
-        yield str(docker_inspect("container", container)["NetworkSettings"]["Networks"][stack.name]["IPAddress"])
+        yield stack.container_address("relay")
     finally:
-        run(["docker", "stop", "--time", "5", container])
+        run(["docker", "stop", "--time", "5", stack.container("relay")])
 
 
 def compare(what: str, ways: Sequence[_Way], play: Callable[[_Way], float], rounds: int) -> list[tuple[float, ...]]:
