@@ -58,6 +58,32 @@ def study(stack: Stack, ask: Callable[..., requests.Response]) -> Iterator[tuple
     ask("admin", "DELETE", f"/orthanc{found['Path']}")
 
 
+@pytest.fixture(params=["portal"])
+def door(request: pytest.FixtureRequest) -> str:
+    """Both are the same to the gate."""
+    return request.param
+
+
+def at(door: str, path: str) -> str:
+    """A path of the portal, as it is at that door."""
+    return path
+
+
+def answer_to(stack: Stack, account: str, path: str, *arguments: str) -> tuple[int, str]:
+    """Status and text, by curl: it sends what it is told, byte for byte."""
+    options = ["--silent", "--globoff", "--path-as-is", "--config", "-", "--write-out", "\\n%{http_code}"]
+    done = subprocess.run(
+        ["curl", *options, "--cacert", stack.ca, *arguments, stack.portal + path],
+        input='user = "{}:{}"'.format(*stack.login_of(account)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said, _line, code = done.stdout.rpartition("\n")
+    return int(code), said
+
+
 READING = [
     ("GET", "/"),
     ("GET", "/viewer?StudyInstanceUIDs=1.2.3"),
@@ -139,15 +165,153 @@ def test_an_uploader_brings_images(ask: Callable[..., requests.Response], path: 
     assert ask("admin", "DELETE", f"/orthanc{found['Path']}").status_code == 200
 
 
-@pytest.mark.parametrize("argument", ["_method=DELETE", "a=1&_method=DELETE", "%5Fmethod=DELETE", "_%6dethod=DELETE"])
-def test_get_stays_get(ask: Callable[..., requests.Response], study: tuple[str, str], argument: str) -> None:
-    """Orthanc takes this for DELETE: a link in a mail would do it, and a reader could."""
-    for account in ("rita", "admin"):
-        assert ask(account, "GET", f"{study[1]}?{argument}").status_code == 403
-    header = {"X-HTTP-Method-Override": "DELETE"}
-    ask("rita", "GET", study[1], headers=header)
-    ask("rita", "POST", "/orthanc/tools/find", headers=header, json={"Level": "Study", "Query": {}})
-    assert ask("rita", "GET", study[1]).status_code == 200
+HIDDEN = {
+    "plain": "_method=DELETE",
+    "second": "expand=false&_method=DELETE",
+    "encoded": "%5Fmethod=DELETE",
+    "half encoded": "_%6dethod=DELETE",
+    "upper case": "_METHOD=DELETE",
+    "behind a thousand": "a&" * 1001 + "_method=DELETE",
+    "behind a thousand that are allowed": "full&" * 1001 + "_method=DELETE",
+    "behind a thousand for caches": "_=1&" * 1001 + "_method=DELETE",
+    "behind nothing a thousand times": "&" * 1001 + "_method=DELETE",
+    "behind an encoded ampersand": "full=1%26_method=DELETE",  # Orthanc 1.13 decodes first and splits then
+    "in one name": "full%26_method%3DDELETE",
+    "behind a semicolon": "full;_method=DELETE",
+    "behind a null": "full%00&_method=DELETE",
+    "behind a question mark": "?_method=DELETE",
+    "with a space": "full&+_method=DELETE",
+    "twice encoded": "%255Fmethod=DELETE",
+    "of another form": "_method%5B%5D=DELETE",
+}
+LED_FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Referer": "https://other.example/"}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
+@pytest.mark.parametrize("account", ["rita", "admin"])
+def test_get_stays_get(stack: Stack, study: tuple[str, str], door: str, account: str, hidden: str) -> None:
+    """Orthanc takes it for DELETE: a reader could delete, and another site could lead an admin's browser to it."""
+    headers = [option for name, value in LED_FROM_ELSEWHERE.items() for option in ("--header", f"{name}: {value}")]
+    code, said = answer_to(stack, account, at(door, f"{study[1]}?{hidden}"), *headers)
+    assert code == 400, said
+    assert "nothing was done" in said
+    assert answer_to(stack, account, at(door, study[1]))[0] == 200, "the study is gone"
+
+
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "x-http-method-override", "X_HTTP_METHOD_OVERRIDE"])
+@pytest.mark.parametrize("account", ["rita", "admin"])
+def test_no_header_makes_another_method_of_it(
+    stack: Stack, study: tuple[str, str], door: str, account: str, name: str
+) -> None:
+    override = ["--header", f"{name}: DELETE"]
+    assert answer_to(stack, account, at(door, study[1]), *override)[0] == 200
+    find = ["--data", '{"Level": "Study", "Query": {}}', "--header", "Content-Type: application/json", *override]
+    assert answer_to(stack, account, at(door, "/orthanc/tools/find"), *find)[0] == 200
+    assert answer_to(stack, account, at(door, study[1]))[0] == 200, "the study is gone"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("unheard=of", 'takes no argument "unheard"'),
+        ("full&Expand", 'takes no argument "Expand"'),
+        ("=1", 'takes no argument ""'),
+        ("full%20", 'takes no argument "full%20"'),
+        ("f%C3%BCll", 'takes no argument "f%C3%BCll"'),
+        ("full=%zz", 'The argument "full" has'),
+        ("full=%", 'The argument "full" has'),
+        ("full=%0a", 'The argument "full" has'),
+        ("full=a%26b", 'The argument "full" has'),
+    ],
+)
+@pytest.mark.parametrize("account", ["rita", "admin"])
+def test_what_is_not_listed_is_refused_by_name(
+    stack: Stack, study: tuple[str, str], door: str, account: str, query: str, said: str
+) -> None:
+    code, body = answer_to(stack, account, at(door, f"{study[1]}?{query}"))
+    assert code == 400 and said in body, body
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/dicom-web/studies", "PatientName=DOE*&00100020=*&limit=10&offset=0&fuzzymatching=false"),
+        ("/dicom-web/studies", "includefield=00081030%2C00080060,StudyDescription&includefield=all&limit=%31"),
+        ("/dicom-web/studies", "PatientName=M%C3%BCller%5EJ%c3%b6rg&StudyDate=20200101-&_=1700000000"),
+        ("/dicom-web/studies/{uid}/series", "includefield=00080021"),
+        ("/dicom-web/series", "ModalitiesInStudy=CT"),
+        ("/dicom-web/instances", "RequestAttributesSequence.ScheduledProcedureStepID=1"),
+        ("/dicom-web/studies/{uid}/metadata", "_=1"),
+        ("/orthanc/studies", "expand&since=0&limit=101&full&_=1700000000"),
+        ("/orthanc/studies", "expand=true&since=0&limit=1&requestedTags=ModalitiesInStudy;PatientAge"),
+        ("/orthanc/app/explorer.html", "_=1"),
+        ("{study}/series", "expand&short"),
+        ("{study}/instances-tags", "simplify"),
+        ("{study}/attachments", "full"),
+        ("{study}/metadata", "expand&numeric"),
+        ("{study}/archive", "filename=a%20name.zip&transcode=1.2.840.10008.1.2.1"),
+        ("/orthanc/changes", "since=0&limit=2&last"),
+        ("/orthanc/jobs", "expand"),
+        ("/orthanc/modalities", "expand"),
+        ("/orthanc/tools/generate-uid", "level=study"),
+        ("/viewer", "StudyInstanceUIDs={uid}&hangingprotocolId=x&token=y"),
+    ],
+)
+def test_what_clients_ask_with_passes(stack: Stack, study: tuple[str, str], door: str, path: str, query: str) -> None:
+    if door == "orthanc" and path == "/viewer":
+        pytest.skip("It is on the portal only.")
+    asked = f"{path}?{query}".replace("{uid}", study[0]).replace("{study}", study[1])
+    code, said = answer_to(stack, "rita", at(door, asked), "--output", "/dev/null")
+    assert code == 200, said
+
+
+def test_every_argument_that_orthanc_describes_is_listed(stack: Stack) -> None:
+    """By its own OpenAPI description, in which what it needs the Internet for is missing."""
+    describe = "Orthanc --openapi=/tmp/openapi.json >/dev/null 2>&1; cat /tmp/openapi.json"
+    described = json.loads(docker("exec", stack.container("orthanc"), "bash", "-c", describe))["paths"]
+    table = docker("exec", stack.container("nginx"), "cat", "/etc/nginx/orthweb/routes.js")
+    reading = [row for row in json.loads(table.removeprefix("export default ")) if "GET" in row.get("methods", ["GET"])]
+    missing, seen = [], 0
+    for template, methods in described.items():
+        path = "/orthanc" + re.sub(r"\{\w+\}", "0", template)
+        [row, *_others] = [row for row in reading if "reader" in row["roles"] and re.fullmatch(row["path"], path)]
+        for parameter in methods.get("get", {}).get("parameters", []):
+            if parameter["in"] == "query":
+                seen += 1
+                if not any(re.fullmatch(argument, parameter["name"]) for argument in row.get("arguments", [])):
+                    missing.append(f"{template}: {parameter['name']}")
+    assert seen > 40 and missing == []
+
+
+def test_arguments_mean_to_orthanc_what_the_client_wrote(stack: Stack, study: tuple[str, str], door: str) -> None:
+    found = {
+        query: answer_to(stack, "rita", at(door, f"/dicom-web/studies?StudyInstanceUID={study[0]}&{query}"))[1].count(
+            study[0]
+        )
+        for query in (
+            "PatientName=CompressedSamples%2A",
+            "PatientName=%43ompressed*",
+            "PatientName=NOBODY*",
+            "limit=%31&_=1",
+        )
+    }
+    assert [count > 0 for count in found.values()] == [True, True, False, True], found
+    instance = json.loads(answer_to(stack, "rita", at(door, f"{study[1]}/instances"))[1])[0]["ID"]
+    picture = at(
+        door,
+        f"/orthanc/instances/{instance}/rendered?width=16&height=16&window-center=40&quality=50&returnUnsupportedImage",
+    )
+    assert answer_to(stack, "rita", picture, "--output", "/dev/null")[0] == 200
+    series, sop = (
+        json.loads(answer_to(stack, "rita", at(door, f"/orthanc/instances/{instance}/simplified-tags"))[1])[tag]
+        for tag in ("SeriesInstanceUID", "SOPInstanceUID")
+    )
+    frame = f"/dicom-web/studies/{study[0]}/series/{series}/instances/{sop}/rendered"
+    rendered = at(door, f"{frame}?viewport=64,64&window=40,400,linear&quality=80")
+    assert answer_to(stack, "rita", rendered, "--output", "/dev/null")[0] == 200
+    image = f"studyUID={study[0]}&seriesUID={series}&objectUID={sop}"
+    wado = at(door, f"/orthanc/wado?requestType=WADO&{image}&contentType=application%2Fdicom")
+    assert answer_to(stack, "rita", wado, "--output", "/dev/null")[0] == 200
 
 
 @pytest.mark.parametrize(
