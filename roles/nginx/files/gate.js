@@ -77,6 +77,34 @@ async function passwordIsRight(r) {
     return (await r.subrequest('/password')).status === 204
 }
 
+// An IPv6 client has all of its /64 (RFC 6177) to ask from.
+function network(address) {
+    if (!address.includes(':') || address.includes('.')) {
+        return address
+    }
+    const halves = address.split('::').map((half) => half.split(':').filter((group) => group))
+    const before = halves[0], behind = halves[1] || []
+    return before.concat(Array(Math.max(0, 8 - before.length - behind.length)).fill('0'), behind).slice(0, 4).join(':')
+}
+
+// What wrong passwords are counted for: the account, if there is one of that name, and the address. In zones of their own, as somebody
+// with many addresses and many names fills one, and what is counted for an account must outlast that. Keys of one length, so that an
+// address that goes leaves just the room for another.
+function countersOf(r, account) {
+    const counters = r.variables.role ? [{ zone: ngx.shared.failures_of_accounts, key: account }] : []
+    return counters.concat({ zone: ngx.shared.failures_of_addresses, key: network(r.headersIn['X-Address']).padEnd(20) })
+}
+
+function haveRoom(counters) {
+    try {
+        counters.forEach((counter) => counter.zone.add(counter.key, 0))
+        return true
+    } catch (error) {
+        ngx.log(ngx.ERR, `no room to count wrong passwords: ${error.message}`)
+        return false
+    }
+}
+
 // Who was let in a moment ago with the same login is let in without another look at the password: a viewer asks for hundreds
 // of images, and a look takes milliseconds.
 async function isLetIn(r, account) {
@@ -86,19 +114,18 @@ async function isLetIn(r, account) {
     if (admitted.has(login)) {
         return true
     }
-    const failures = ngx.shared.failures
-    const counted = [`address ${r.headersIn['X-Address']}`, `account ${account}`]
-    const worst = Math.max.apply(null, counted.map((key) => failures.get(key) || 0))
-    if (worst >= Number(r.variables.failures_allowed)) {
+    const counters = countersOf(r, account)
+    const worst = Math.max.apply(null, counters.map((counter) => counter.zone.get(counter.key) || 0))
+    if (worst >= Number(r.variables.failures_allowed) || !haveRoom(counters)) { // who cannot be counted is not let try
         refuse(r, 'locked')
         return false
     }
     if (r.variables.role && await passwordIsRight(r)) {
-        failures.delete(counted[1]) // not the address: it may be that of somebody who has an account and tries others
+        counters[0].zone.delete(account) // not the address: it may be that of somebody who has an account and tries others
         admitted.set(login, '1')
         return true
     }
-    counted.forEach((key) => failures.incr(key, 1, 0))
+    counters.forEach((counter) => counter.zone.incr(counter.key, 1, 0))
     await new Promise((done) => setTimeout(done, SLOWER_MS * (worst + 1)))
     r.return(401)
     return false
