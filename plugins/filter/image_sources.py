@@ -11,6 +11,7 @@ from typing import Any
 IMAGES = ("orthanc", "nginx", "postgresql")
 SUITE = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 SNAPSHOT = "%Y%m%dT%H%M%SZ"
+PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def _suite_problems(suites: object) -> Iterable[str]:
@@ -61,6 +62,33 @@ def image_source_problems(suites: object, mirror: str, snapshot: str, require_fr
     return problems
 
 
+def upstream_image_problems(reference: str, source: str) -> list[str]:
+    """
+    Sentences; empty if nothing is wrong.
+
+    :param reference: the upstream image of Orthanc, or empty
+    :param source: where the other images come from, as ``container_images_source`` has it
+    """
+    if not reference:
+        return []
+    problems = []
+    if not PINNED.fullmatch(reference):
+        problems.append(
+            f"container_images_upstream_orthanc is {reference!r}, which is not pinned by digest: write "
+            "orthancteam/orthanc:<version>@sha256: and 64 hexadecimal digits (docker image inspect shows them as "
+            "RepoDigests after a pull)."
+        )
+    if source == "archive":
+        problems.append(
+            "container_images_upstream_orthanc cannot come from an archive, which keeps no digest: push the image to a "
+            "registry that the hosts reach, and set container_images_source: registry."
+        )
+    return problems
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"image_source_problems": image_source_problems}
+        return {
+            "image_source_problems": image_source_problems,
+            "upstream_image_problems": upstream_image_problems,
+        }

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.image_sources import image_source_problems
+from ansible_collections.cellcs.orthweb.plugins.filter.image_sources import (
+    image_source_problems,
+    upstream_image_problems,
+)
 
 SUITES = {"orthanc": "forky", "nginx": "trixie", "postgresql": "trixie"}
 
@@ -54,3 +57,22 @@ def test_mirror_and_snapshot(mirror: str, snapshot: str, fresh: bool, said: str)
 
 def test_all_at_once() -> None:
     assert len(image_source_problems({}, "ftp://x", "yesterday", True)) == 5
+
+
+@pytest.mark.parametrize("source", ["debian", "registry"])
+@pytest.mark.parametrize("reference", ["", f"docker.io/orthancteam/orthanc:26.8.0@sha256:{'0a' * 32}"])
+def test_an_upstream_image(reference: str, source: str) -> None:
+    assert upstream_image_problems(reference, source) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "source", "said"),
+    [
+        ("orthancteam/orthanc:latest", "debian", "not pinned by digest"),
+        (f"orthancteam/orthanc@sha256:{'0A' * 32}", "debian", "not pinned by digest"),
+        (f"orthancteam/orthanc@sha256:{'0a' * 32}", "archive", "keeps no digest"),
+    ],
+)
+def test_an_upstream_image_that_cannot_be_had(reference: str, source: str, said: str) -> None:
+    (problem,) = upstream_image_problems(reference, source)
+    assert said in problem
