@@ -395,7 +395,7 @@ def _send(module: AnsibleModule, peer: Peer, found: Collection) -> Sending:
         if options["journal"]:
             journal = opened.enter_context(Journal.open(Path(options["journal"]), peer))
             listed = journal.acknowledged
-            settings |= {"acknowledged": listed, "record": journal.record}
+            settings |= {"acknowledged": listed, "record": journal.record, "record_aside": journal.record_aside}
         progress = None
         if options["progress"]:
             to_send = [instance for instance in found.instances if listed.status_of(instance) is None]
