@@ -20,6 +20,11 @@ FEWEST_ROUNDS = 3
 # A file that makes the peer crash must not do so twenty times, whatever the retries.
 MOST_RESENDS = 3
 
+_ODD_LENGTH = (
+    " Its data set has an odd number of bytes, which PS3.5 §7.1.1 forbids: it may be cut off, and Orthanc and others "
+    "that are built on dcmtk never answer for such a file."
+)
+
 
 @dataclass
 class Aside:
@@ -53,14 +58,15 @@ class Aside:
         """Say whether it is certain to be this file that the peer cannot take."""
         return self.answered_since and (self.tried_alone or not self.doubtful)
 
-    def verdict(self, peer_failed: bool) -> str:
+    def verdict(self, peer_failed: bool, odd_length: bool) -> str:
         """Say what happened to it, whose fault that is, and what to do."""
         if self.is_at_fault:
             alone = " It did so again when the file was sent alone." if self.tried_alone and self.breaks > 1 else ""
             before = f" It was set aside in {self.runs_before} run(s) before this one, too." if self.runs_before else ""
             return (
                 f"set aside. {self.error}{alone} It answered for others, so it is this file that it cannot take: "
-                f"look at the file with dcmdump. The next run tries it again.{before}"
+                f"look at the file with dcmdump.{_ODD_LENGTH if odd_length else ''} "
+                f"The next run tries it again.{before}"
             )
         if peer_failed and not self.answered_since:
             return f"{self.error} Nor did it answer for what was sent next: it is the peer rather than this file."

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a refused C-STORE with a status A7xx means: by the standard that resources are short (PS3.4 §B.2.3).
 
-Orthanc answers A700 to whatever goes wrong while it stores, a file without a tag that it needs most of all, and
-dcm4chee A777 to a file without a patient ID. What tells is the file itself, and whether others were stored afterwards.
+Orthanc answers A700 to whatever goes wrong while it stores, a file without StudyInstanceUID, SeriesInstanceUID or
+SOPInstanceUID most of all, and dcm4chee A777 to one without PatientID. What tells is the file itself, and whether
+others were stored afterwards.
 """
 
 from __future__ import annotations
@@ -24,18 +25,15 @@ if TYPE_CHECKING:
 REQUIRED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _LAST_REQUIRED = 0x0020000E  # elements come in the order of their tags (PS3.5 §7.1)
 
-# What Orthanc writes into its log about a file that it refuses with A700.
-_LOG_LINES = "'Store has failed because required tags … are missing' or 'Exception while storing DICOM'"
 
-
-def missing_required(path: Path) -> tuple[str, ...]:
-    """Return which of the tags that an archive files an instance under are not in its file, or empty there."""
+def missing_required(path: Path) -> tuple[str, ...] | None:
+    """Return which of the tags that archives file an instance under its file lacks; ``None`` if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = read_partial(file, stop_when=_is_past_required)
         return tuple(keyword for keyword in REQUIRED if not str(head.get(keyword) or "").strip())
     except (OSError, *MALFORMED):
-        return ()  # nobody knows
+        return None
 
 
 class Refusals:
@@ -58,26 +56,30 @@ class Refusals:
         """Return the outcome, with what a status A7xx means in its case."""
         if position not in self._refused or outcome.status is None:
             return outcome
-        words = in_words(outcome.status)
-        missing = missing_required(outcome.instance.path)
-        if missing:
-            text = (
-                f"{words}, or so the status is called: the file lacks {', '.join(missing)}, and archives refuse such "
-                "files with it. Add what is missing to a copy of the file, and send that."
-            )
-        elif self._last_stored > self._refused[position]:
-            text = (
-                f"{words}, or required tags are missing, which Orthanc refuses in the same way. Others were stored "
-                "after it, so it is more likely the file than the archive. The archive's log decides: with Orthanc "
-                f"{_LOG_LINES}."
-            )
-        else:
-            text = (
-                f"{words}, or required tags are missing, which Orthanc refuses in the same way. Nothing was stored "
-                "after it, so it may be the archive: look whether its disk is full or its database away. Its log "
-                f"decides: with Orthanc {_LOG_LINES}."
-            )
-        return replace(outcome, status_text=text)
+        stored_after = self._last_stored > self._refused[position]
+        return replace(
+            outcome,
+            status_text=(
+                f"{in_words(outcome.status)}, or required tags are missing, or another error in storing, for all of "
+                f"which Orthanc gives this status. {_of_tags(missing_required(outcome.instance.path))}"
+                f"{_STORED_AFTER if stored_after else _NONE_AFTER} The archive's log decides: Orthanc's has 'Store has "
+                "failed because required tags' or 'Exception while storing DICOM'."
+            ),
+        )
+
+
+_STORED_AFTER = "Others were stored after it, so it is more likely the file than the archive."
+_NONE_AFTER = "Nothing was stored after it, so it may be the archive: is its disk full, or its database away?"
+
+
+def _of_tags(missing: tuple[str, ...] | None) -> str:
+    if missing is None:
+        return ""
+    if not missing:
+        return f"The file has {', '.join(REQUIRED[:-1])} and {REQUIRED[-1]}. "
+    if missing == ("PatientID",):
+        return "The file lacks PatientID, which Orthanc can do without, and others such as dcm4chee cannot. "
+    return f"The file lacks {', '.join(missing)}, without which no archive can file it. "
 
 
 def _is_past_required(tag: BaseTag, _vr: str | None, _length: int) -> bool:

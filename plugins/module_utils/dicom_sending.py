@@ -305,7 +305,7 @@ class _Sender:
             if aside.error is None:
                 continue
             instance, at_fault = self._instances[position], aside.is_at_fault
-            text = aside.verdict(self._stopped is not None)
+            text = aside.verdict(self._stopped is not None, instance.data_set_bytes % 2 == 1)
             self._settle(position, Outcome(instance, None, text, aside.error.failure, set_aside=at_fault))
             if self._record_aside and at_fault and not self.journal_problem:
                 self._note(self._record_aside, instance)

@@ -40,6 +40,19 @@ class Outcome:
         """Say whether the peer has acknowledged the instance in this run, be it with a warning."""
         return not self.already_stored and self.status is not None and status_accepts(self.status)
 
+    @property
+    def fate(self) -> str:
+        """Say in two words for a person what became of it."""
+        if self.already_stored:
+            return "already stored"
+        if self.stored:
+            return "stored"
+        if self.set_aside:
+            return "set aside"
+        if self.not_tried:
+            return "not sent"
+        return "failed" if self.status is None else "refused"
+
     def to_result(self) -> dict[str, Any]:
         """Return it as a module's result."""
         return {

@@ -322,11 +322,11 @@ def test_a700_is_told_by_what_decides(archive, instances):
     texts = {number: sending.outcomes[number].status_text for number in (1, 5, 18, 19)}
     assert uids(outcome.instance for outcome in sending.failed) == refused
     for text in texts.values():
-        assert text.startswith("refused: out of resources (A700), or ")
-    assert "the file lacks PatientID" in texts[1]
+        assert text.startswith("refused: out of resources (A700), or required tags are missing")
+        assert "Orthanc's has 'Store has failed because required tags'" in text
+    assert "The file lacks PatientID, which Orthanc can do without" in texts[1]
     for number in (5, 18, 19):
-        assert "or required tags are missing" in texts[number]
-        assert "Store has failed because required tags" in texts[number]
+        assert "The file has PatientID, StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID." in texts[number]
     assert "more likely the file than the archive" in texts[5]
     assert texts[18] == texts[19]
     assert "Nothing was stored after it, so it may be the archive" in texts[18]
