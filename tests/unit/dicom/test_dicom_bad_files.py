@@ -346,3 +346,23 @@ def test_a700_to_everything_ends_with_the_files(archive, instances):
     assert time.monotonic() - start < 30
     assert set(requests.values()) == {1}
     assert sending.not_tried == ()
+
+
+# Files of all kinds
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("associations", [1, 4])
+def test_files_of_all_kinds_to_a_peer_that_hangs_on_one(archive, behaviour, associations):
+    """Those of pydicom: some 70 SOP classes and transfer syntaxes, damaged files among them."""
+    instances = collect([str(Path(pydicom.__file__).parent / "data" / "test_files")]).instances
+    poison = instances[len(instances) // 3]
+    peer = behaviour({poison.sop_instance_uid: "hang"})
+    syntaxes = sorted({each.transfer_syntax_uid for each in instances})
+    contexts = [(each, syntaxes) for each in {each.sop_class_uid for each in instances}]
+    sending = send(peer_of(archive(status=peer, contexts=contexts).port), instances, associations)
+    bad = {each.path for each in instances if each.sop_instance_uid == poison.sop_instance_uid}
+    assert len(instances) > 100
+    assert {outcome.instance.path for outcome in sending.failed} == bad, sending.sentence
+    assert all(outcome.set_aside for outcome in sending.failed)
+    assert peer.answered == uids(instances) - {poison.sop_instance_uid}
