@@ -22,6 +22,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import da
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
     SAMPLES,
+    UNUSUAL,
     new_study,
     samples,
     write_whole,
@@ -84,6 +85,36 @@ def test_samples_are_filed_under_the_new_study_with_pixel_data_untouched(run_mod
     }
 
 
+def test_unusual_samples_have_what_modalities_send(run_module, tmp_path):
+    options = {"path": str(tmp_path), "kinds": ["mr"], "unusual": True, "patient_id": "P1", "patient_name": "Röntgen^W"}
+    ran = run_module(dicom_sample, options)
+    files = {file["kind"]: file for file in ran.result["files"]}
+    assert list(files) == ["mr", *UNUSUAL]
+    assert len({file["study_instance_uid"] for file in files.values()}) == len(files)
+    assert files["mr"]["study_instance_uid"] == ran.result["study_instance_uid"]
+    images = {kind: pydicom.dcmread(file["path"]) for kind, file in files.items()}
+    for kind, image in images.items():
+        assert image.StudyInstanceUID == files[kind]["study_instance_uid"]
+        assert image.PatientID == ("P1" if kind == "mr" else f"P1-{kind.upper()}")
+    assert [kind for kind, image in images.items() if "Modality" not in image] == ["no-modality"]
+    assert [kind for kind, image in images.items() if "StudyDate" not in image] == ["no-study-date"]
+    assert {kind: str(image.PatientName) for kind, image in images.items()} == {
+        "mr": "Röntgen^W",
+        "no-modality": "Röntgen^W",
+        "no-study-date": "Röntgen^W",
+        "no-patient-name": "",
+        "latin-1": "Müller^Jörg",
+        "iso-2022": "Yamada^Tarou=山田^太郎=やまだ^たろう",
+        "gb18030": "Wang^XiaoDong=王^小东",
+    }
+    for kind, written in {
+        "latin-1": "Müller^Jörg".encode("latin-1"),
+        "iso-2022": b"\x1b$B" + "山田".encode("iso2022_jp")[3:-3] + b"\x1b(B^",
+        "gb18030": "王^小东".encode("gb18030"),
+    }.items():
+        assert written in Path(files[kind]["path"]).read_bytes(), kind
+
+
 def test_samples_in_check_mode(run_module, tmp_path):
     folder = tmp_path / "new"
     ran = run_module(dicom_sample, {"path": str(folder), "study_instance_uid": "1.2.3"}, check_mode=True)
@@ -98,6 +129,7 @@ def test_samples_in_check_mode(run_module, tmp_path):
     [
         ({"study_instance_uid": "1.2.x"}, "study_instance_uid: "),
         ({"patient_id": "A\\B"}, "patient_id: "),
+        ({"patient_id": "A" * 50, "unusual": True}, "patient_id: has 50 characters, and with unusual may have 48"),
         ({"patient_name": " "}, "patient_name: "),
         ({"copies": 0}, "copies: "),
     ],
