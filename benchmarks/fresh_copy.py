@@ -44,7 +44,7 @@ class FreshCopy:
 
     def teardown(self) -> None:
         """Take the stack away, with its data, the images and what building them left behind."""
-        images = _images_on_the_base_of(f"{self.stack}-nginx")
+        images = _images_on_the_bases_of(f"{self.stack}-nginx", f"{self.stack}-orthanc")
         with tempfile.TemporaryFile("w+") as output:
             if self._make("teardown", f"-e orthweb_confirm_teardown={self.stack}", output.fileno()):
                 output.seek(0)
@@ -97,17 +97,20 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def _images_on_the_base_of(container: str) -> list[str]:
-    """Return the images that share their lowest layer with a container's, build stages too, the base itself last.
+def _images_on_the_bases_of(*containers: str) -> list[str]:
+    """Return the images that share their lowest layer with a container's, build stages too, the bases themselves last.
 
-    The base was made for this run alone, so nobody else's images are among them.
+    The bases were made for this run alone, so nobody else's images are among them.
     """
-    if container not in run(["docker", "container", "ls", "--all", "--format", "{{.Names}}"]).split():
-        return []
-    base = docker_inspect("image", docker_inspect("container", container)["Image"])["RootFS"]["Layers"][0]
+    there = run(["docker", "container", "ls", "--all", "--format", "{{.Names}}"]).split()
+    bases = {
+        docker_inspect("image", docker_inspect("container", container)["Image"])["RootFS"]["Layers"][0]
+        for container in containers
+        if container in there
+    }
     layers = {
         image: docker_inspect("image", image)["RootFS"]["Layers"]
         for image in run(["docker", "image", "ls", "--quiet", "--no-trunc"]).split()
     }
-    found = [image for image, of_image in layers.items() if of_image[:1] == [base]]
+    found = [image for image, of_image in layers.items() if bases.intersection(of_image[:1])]
     return sorted(found, key=lambda image: -len(layers[image]))

@@ -72,7 +72,7 @@ def start_registry(arguments: argparse.Namespace, site: Site, base: str) -> None
     registry = Registry(site, image("registry", base), arguments.folder, authority)
     registry.start()
     chosen = dict(pair.split("=", 1) for pair in arguments.push)
-    registry.push(chosen or {name: newest(f"orthweb/{name}") for name in ("orthanc", "nginx")})
+    registry.push(chosen or {"orthanc": newest("orthweb/orthanc", "forky"), "nginx": newest("orthweb/nginx")})
 
 
 def run(arguments: argparse.Namespace, site: Site) -> None:

@@ -19,6 +19,39 @@ RESERVED = "nginx"
 # crypt(5): a check of 5000 rounds takes 3 ms, in which nginx does nothing else. 99999 rounds are 60 ms.
 SHA512_CRYPT = re.compile(r"\$6\$(rounds=[0-9]{4,5}\$)?[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{86}", re.ASCII)
 ROUNDS = 5000
+SHORTEST_PASSWORD = 12
+# A password of nothing but these, and of what is not a letter, is among the first that are tried.
+TRIED_FIRST = re.compile(
+    "(?:abc|admin|administrator|archive|asdf|asdfgh|baseball|changeme|changethis|clinic|default|demo|dicom|doctor|dragon"
+    "|football|geheim|guest|hallo|hello|hospital|iloveyou|klinik|krankenhaus|letmein|login|master|medical|monkey|nginx"
+    "|orthanc|orthweb|pacs|pass|passwd|passphrase|password|passwort|portal|postgres|princess|qwerty|qwertyuiop|qwertz"
+    "|qwertzuiop|radiologie|radiology|reader|root|secret|server|sunshine|temp|test|uploader|user|viewer|welcome"
+    "|willkommen|xray)+"
+)
+LOOK_ALIKES = str.maketrans("@4301$5!", "aaeoissi")
+KEYBOARD = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "12345678901234567890",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+)
+
+
+def _weakness(name: str, password: str) -> str:
+    """Why it would be guessed, or nothing. Without a word of the password itself."""
+    if len(password) < SHORTEST_PASSWORD:
+        return f"it is shorter than {SHORTEST_PASSWORD} characters"
+    lower = password.casefold()
+    names = {part for part in (name.casefold(), name.casefold().partition("@")[0]) if len(part) > 3}
+    if any(part in lower for part in names):
+        return "it contains the account's name"
+    if len(set(lower)) < 5 or any(lower in row or lower[::-1] in row for row in KEYBOARD):
+        return "it is a row of keys, or of few different characters"
+    core = re.sub("^[^a-z]+|[^a-z]+$", "", lower)
+    if any(TRIED_FIRST.fullmatch(re.sub("[^a-z]", "", word)) for word in (core, core.translate(LOOK_ALIKES))):
+        return "it is made of words that are tried first"
+    return ""
 
 
 def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
@@ -40,13 +73,15 @@ def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
         yield "password is no text: put it into quotation marks."
     elif password == "orthanc" and not default_allowed:
         yield (
-            'password is "orthanc", which every scanner on the Internet tries first: choose another, or leave it out '
-            "to have one generated."
+            'password is "orthanc", which every scanner on the Internet tries first: choose another, or omit it to '
+            "have one generated."
         )
     elif "$" in password and user.get("role") == "admin":
         yield "password has a dollar sign, which Orthanc's upstream image would expand: choose one without."
     elif re.search(r"[\x00-\x1f\x7f]", password):
         yield "password has a control character, which no browser sends."
+    elif password and password != "orthanc" and (weakness := _weakness(str(name), password)):
+        yield f"password would be guessed: {weakness}. Choose another, or omit it to have one generated."
 
 
 def portal_user_problems(users: object, default_allowed: bool = False) -> list[str]:

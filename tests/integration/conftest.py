@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from stack import Stack, docker
 
-ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader"}
+ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader", "lars": "reader"}
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,11 @@ def test_send_and_look(desk: Desk) -> None:
     assert left.ok().output.strip() == "[]", "It was removed again, and that study alone was asked for"
 
 
+def test_how_old_the_packages_are(desk: Desk) -> None:
+    said = desk.run("docs/images.md", "How old the packages are").ok().output
+    assert re.search(r"^forky \w{3}, \d{1,2} \w{3} 20\d{2} ", said, re.MULTILINE)
+
+
 def test_take_it_away(tmp_path: Path) -> None:
     """What a stack keeps here, of a stack that has nothing else. The whole of it is taken away when all tests end."""
     stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, https_port=22444, orthanc_port=22044)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTPS straight from Orthanc: Debian's package crashes on its first request unless something is done about it."""
+"""
+Orthanc's own port, straight from Orthanc by choice: Debian's package crashes on its first HTTPS request unless
+something is done about it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,31 @@ import re
 import ssl
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
 import requests
-from stack import Stack, container_id, docker, wait_until_healthy
+from stack import Run, Stack, container_id, docker, wait_until_healthy
 
 REQUESTS, CLIENTS = 300, 8
+
+
+@pytest.fixture(scope="module")
+def direct(stack: Stack) -> Iterator[Run]:
+    """nginx has the port before, and has it back afterwards."""
+    yield stack.deploy(orthanc_portal_direct="true").ok()
+    stack.deploy().ok()
+    assert "nginx" in docker("ps", "--filter", f"publish={stack.orthanc_port}", "--format", "{{.Names}}")
+
+
+def test_it_is_warned_of(stack: Stack, direct: Run) -> None:
+    said = " ".join(direct.output.split())
+    assert f"WARNING: port {stack.orthanc_port} goes straight to Orthanc (orthanc_portal_direct)" in said
+    assert "clear text" not in said
+    assert stack.deploy(orthanc_portal_direct="true").ok().changed == 0
 
 
 def ask(stack: Stack, _number: int) -> int:
@@ -26,7 +45,7 @@ def ask(stack: Stack, _number: int) -> int:
     return answer.status_code
 
 
-def test_many_requests_and_a_restart(stack: Stack) -> None:
+def test_many_requests_and_a_restart(stack: Stack, direct: Run) -> None:
     orthanc = stack.container("orthanc")
     before = container_id(orthanc), docker("inspect", "--format", "{{.RestartCount}}", orthanc)
     for _unused in range(2):
@@ -39,7 +58,7 @@ def test_many_requests_and_a_restart(stack: Stack) -> None:
     assert ask(stack, 0) == 200
 
 
-def test_orthanc_keeps_a_connection_longer_than_nginx_does(stack: Stack) -> None:
+def test_orthanc_keeps_a_connection_longer_than_nginx_does(stack: Stack, direct: Run) -> None:
     """A request that meets a connection which Orthanc is just closing is lost, and nginx may not repeat a POST."""
     [seconds] = re.findall(r"upstream orthanc \{[^}]*keepalive_timeout (\d+)s;", portal_configuration(stack))
     straight = HTTPSConnection("localhost", stack.orthanc_port, context=ssl.create_default_context(cafile=stack.ca))
@@ -56,19 +75,26 @@ def portal_configuration(stack: Stack) -> str:
     return docker("exec", stack.container("nginx"), "cat", "/etc/nginx/orthweb/portal.conf")
 
 
-def test_a_wrong_password_is_refused(stack: Stack) -> None:
+def test_a_wrong_password_is_refused(stack: Stack, direct: Run) -> None:
     answer = requests.get(f"{stack.orthanc}/system", auth=(stack.login[0], "orthanc"), verify=stack.ca, timeout=30)
     assert answer.status_code == 401
 
 
-def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack) -> None:
+def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack, direct: Run) -> None:
     """``-e orthanc_ssl_enabled=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
-    stack.deploy(orthanc_ssl_enabled="false").ok()
+    run = stack.deploy(orthanc_portal_direct="true", orthanc_ssl_enabled="false").ok()
+    assert "in clear text" in " ".join(run.output.split())
     answer = requests.get(f"http://localhost:{stack.orthanc_port}/system", auth=stack.login, timeout=30)
     assert answer.status_code == 200
     assert stack.outputs["orthanc_url"] == f"http://localhost:{stack.orthanc_port}/"
-    stack.deploy().ok()
+    stack.deploy(orthanc_portal_direct="true").ok()
     assert ask(stack, 0) == 200
+
+
+def test_behind_nginx_only_the_way_to_orthanc_is_plain_then(stack: Stack) -> None:
+    stack.deploy(orthanc_ssl_enabled="false").ok()
+    assert ask(stack, 0) == 200
+    assert stack.outputs["orthanc_url"] == f"https://localhost:{stack.orthanc_port}/"
 
 
 def accounts_of_orthanc(stack: Stack) -> set[str]:
@@ -76,19 +102,17 @@ def accounts_of_orthanc(stack: Stack) -> set[str]:
     return set(kept["RegisteredUsers"])
 
 
-def test_it_can_be_closed(stack: Stack) -> None:
-    """The acceptance checks go through the front door. No password of a person is on the host any more then."""
+def test_it_is_for_admins(stack: Stack, direct: Run) -> None:
     assert accounts_of_orthanc(stack) == {"nginx", "admin"}
-    assert (
-        requests.get(f"{stack.orthanc}/system", auth=stack.login_of("rita"), verify=stack.ca, timeout=30).status_code
-        == 401
-    )
-    stack.deploy(orthanc_portal_published="false").ok()
+    refused = requests.get(f"{stack.orthanc}/system", auth=stack.login_of("rita"), verify=stack.ca, timeout=30)
+    assert refused.status_code == 401
+
+
+def test_it_can_be_closed(stack: Stack) -> None:
+    """The acceptance checks go through the front door."""
+    stack.deploy(orthanc_portal_published="false", orthanc_portal_direct="true").ok()
     with pytest.raises(requests.ConnectionError):
         ask(stack, 0)
     assert stack.outputs["orthanc_url"] == ""
     assert accounts_of_orthanc(stack) == {"nginx"}
-    folder = Path("/etc/orthweb") / stack.name
-    rested = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
-    assert not [name for name, password in stack.credentials["generated"].items() if password.encode() in rested]
     stack.deploy().ok()

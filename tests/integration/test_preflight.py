@@ -32,7 +32,11 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
                 {"name": "ct", "aet": "SEVENTEEN_LETTERS"},
                 {"name": "Not good", "aet": "MR", "tls": False, "allow": ["fetch"]},
             ],
-            orthweb_users=[{"name": "admin", "role": "admin", "password": "orthanc"}],
+            orthweb_users=[
+                {"name": "admin", "role": "admin", "password": "orthanc"},
+                {"name": "rita", "role": "reader", "password": "short"},
+                {"name": "ulf", "role": "uploader", "password": "Radiology2026!"},
+            ],
             container_images_source="nowhere",
             preflight_minimum_disk_mb=10**9,
             preflight_minimum_memory_mb=10**9,
@@ -55,6 +59,8 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             "does not know tls;",
             "allow has fetch;",
             'orthweb_users, entry 1 (admin): password is "orthanc"',
+            "orthweb_users, entry 2 (rita): password would be guessed: it is shorter than 12 characters",
+            "orthweb_users, entry 3 (ulf): password would be guessed: it is made of words that are tried first",
             'container_images_source is "nowhere"',
         ):
             assert sentence in said, f"{sentence!r} is not in:\n{run.output}"

@@ -16,13 +16,13 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.association import Association
-from stack import ECHOSCU, Stack, container_id
+from stack import ECHOSCU, Stack, container_id, docker
 
 
-def names_shown_at(stack: Stack, port: int) -> list[str]:
+def names_shown_at(stack: Stack, port: int, host: str = "localhost") -> list[str]:
     """The DNS names in the certificate that is shown to a new connection."""
     with (
-        socket.create_connection(("localhost", port), timeout=10) as connection,
+        socket.create_connection((host, port), timeout=10) as connection,
         stack.client_tls().wrap_socket(connection, server_hostname="localhost") as tls,
     ):
         certificate = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
@@ -70,11 +70,12 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     assert new in names_shown_at(stack, stack.dicom_port)
     assert (container_id(stack.container("nginx")), container_id(stack.container("orthanc"))) == (nginx, orthanc)
     assert "goes on with its old certificate" in " ".join(run.output.split())
-    assert new not in names_shown_at(stack, stack.orthanc_port)
+    look = ["inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{stack.name}").IPAddress}}}}']
+    assert new not in names_shown_at(stack, 8042, docker(*look, orthanc))
 
     association.release()
     stack.deploy(orthweb_server_aliases=[new]).ok()
-    assert new in names_shown_at(stack, stack.orthanc_port)
+    assert new in names_shown_at(stack, 8042, docker(*look, stack.container("orthanc")))
     assert stack.deploy(orthweb_server_aliases=[new]).ok().changed == 0
 
 

@@ -3,12 +3,22 @@
 // Sessions or OpenID Connect would take the place of passwordIsRight and $remote_user; nothing else knows of HTTP Basic (RFC 7617).
 //
 // In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization.
-// Out: 204 with X-Account and X-Role; 401 without a right password; 403 with X-Refused: role, foreign, method or locked.
+// Out: 204 with X-Account, X-Role and X-Query, the query that goes on; 401 without a right password; 403 with X-Refused: role, foreign,
+//      locked, argument or encoding, the last two with X-Argument.
 
 import crypto from 'crypto'
-import querystring from 'querystring'
+import table from 'routes.js'
 
 const SLOWER_MS = 250
+
+// Whole paths and whole names. An admin's row has no methods, which means all of them.
+const whole = (pattern) => new RegExp(`^(?:${pattern})$`)
+const ROUTES = table.map((row) => ({
+    roles: row.roles,
+    methods: row.methods,
+    path: whole(row.path),
+    argument: whole((row.arguments || []).join('|') || '(?!)'),
+}))
 
 function refuse(r, why) {
     r.headersOut['X-Refused'] = why
@@ -25,14 +35,74 @@ function comesFromAnotherSite(r) {
         || Boolean(sent['X-Origin']) && sent['X-Origin'] !== `https://${sent['X-Host']}`
 }
 
-// To Orthanc, GET with ?_method=DELETE is DELETE: no role and no check of where it comes from would see it.
-function saysAnotherMethod(r) {
-    const uri = r.headersIn['X-Uri']
-    return uri.includes('?') && '_method' in querystring.parse(uri.slice(uri.indexOf('?') + 1))
+function routeOf(role, method, path) {
+    return ROUTES.find((route) => route.roles.includes(role) && (!route.methods || route.methods.includes(method)) && route.path.test(path))
+}
+
+// As RFC 3986 (section 6.2.2) writes a query: encoded is what has to be, and in one way. Not a plus, which is a space to some and a
+// plus to others. Undefined, if a percent sign begins no octet, or if it hides a control character, or an ampersand: Orthanc 1.13
+// decodes a query first and looks for its arguments afterwards, so that x%26_method=DELETE would be two.
+function normalized(text) {
+    if (/%(?![0-9A-Fa-f]{2})|%[01]|%7[Ff]|%26/.test(text)) {
+        return undefined
+    }
+    return text
+        .replace(/%[2-7][0-9A-Fa-f]/g, (octet) => {
+            const character = String.fromCharCode(parseInt(octet.slice(1), 16))
+            return /[A-Za-z0-9._~!$'()*,;:@/?-]/.test(character) ? character : octet
+        })
+        .replace(/%[0-9a-f]{2}/gi, (octet) => octet.toUpperCase())
+        .replace(/[^A-Za-z0-9._~!$'()*,;:@/?=+%-]+/g, encodeURIComponent)
+}
+
+// The query that goes on to Orthanc: what the route lists, written anew. jQuery's _ is for caches, and ends here.
+function queryFor(route, uri) {
+    const query = uri.slice((uri + '?').indexOf('?') + 1)
+    const given = query.split('&').filter((argument) => argument).map((argument) => {
+        const end = (argument + '=').indexOf('=')
+        return { name: normalized(argument.slice(0, end)), rest: normalized(argument.slice(end)) }
+    }).filter((argument) => argument.name !== '_')
+    const odd = given.find((argument) => argument.name === undefined || argument.rest === undefined)
+    if (odd) {
+        return { refused: 'encoding', argument: odd.name }
+    }
+    const unlisted = given.find((argument) => argument.name.toLowerCase() === '_method' || !route.argument.test(argument.name))
+    if (unlisted) {
+        return { refused: 'argument', argument: unlisted.name }
+    }
+    return { query: given.map((argument) => argument.name + argument.rest).join('&') }
 }
 
 async function passwordIsRight(r) {
     return (await r.subrequest('/password')).status === 204
+}
+
+// An IPv6 client has all of its /64 (RFC 6177) to ask from.
+function network(address) {
+    if (!address.includes(':') || address.includes('.')) {
+        return address
+    }
+    const halves = address.split('::').map((half) => half.split(':').filter((group) => group))
+    const before = halves[0], behind = halves[1] || []
+    return before.concat(Array(Math.max(0, 8 - before.length - behind.length)).fill('0'), behind).slice(0, 4).join(':')
+}
+
+// What wrong passwords are counted for: the account, if there is one of that name, and the address. In zones of their own, as somebody
+// with many addresses and many names fills one, and what is counted for an account must outlast that. Keys of one length, so that an
+// address that goes leaves just the room for another.
+function countersOf(r, account) {
+    const counters = r.variables.role ? [{ zone: ngx.shared.failures_of_accounts, key: account }] : []
+    return counters.concat({ zone: ngx.shared.failures_of_addresses, key: network(r.headersIn['X-Address']).padEnd(20) })
+}
+
+function haveRoom(counters) {
+    try {
+        counters.forEach((counter) => counter.zone.add(counter.key, 0))
+        return true
+    } catch (error) {
+        ngx.log(ngx.ERR, `no room to count wrong passwords: ${error.message}`)
+        return false
+    }
 }
 
 // Who was let in a moment ago with the same login is let in without another look at the password: a viewer asks for hundreds
@@ -44,19 +114,18 @@ async function isLetIn(r, account) {
     if (admitted.has(login)) {
         return true
     }
-    const failures = ngx.shared.failures
-    const counted = [`address ${r.headersIn['X-Address']}`, `account ${account}`]
-    const worst = Math.max.apply(null, counted.map((key) => failures.get(key) || 0))
-    if (worst >= Number(r.variables.failures_allowed)) {
+    const counters = countersOf(r, account)
+    const worst = Math.max.apply(null, counters.map((counter) => counter.zone.get(counter.key) || 0))
+    if (worst >= Number(r.variables.failures_allowed) || !haveRoom(counters)) { // who cannot be counted is not let try
         refuse(r, 'locked')
         return false
     }
     if (r.variables.role && await passwordIsRight(r)) {
-        failures.delete(counted[1]) // not the address: it may be that of somebody who has an account and tries others
+        counters[0].zone.delete(account) // not the address: it may be that of somebody who has an account and tries others
         admitted.set(login, '1')
         return true
     }
-    counted.forEach((key) => failures.incr(key, 1, 0))
+    counters.forEach((counter) => counter.zone.incr(counter.key, 1, 0))
     await new Promise((done) => setTimeout(done, SLOWER_MS * (worst + 1)))
     r.return(401)
     return false
@@ -74,15 +143,20 @@ async function admit(r) {
     if (!await isLetIn(r, account)) {
         return
     }
-    if (saysAnotherMethod(r)) {
-        return refuse(r, 'method')
-    }
     if (comesFromAnotherSite(r)) {
         return refuse(r, 'foreign')
     }
-    if (r.variables.permitted !== '1') {
+    const route = routeOf(r.variables.role, r.headersIn['X-Method'], r.headersIn['X-Path'])
+    if (!route) {
         return refuse(r, 'role')
     }
+    // Only what goes to Orthanc: the viewer has its arguments for itself.
+    const found = /^\/(orthanc|dicom-web)\//.test(r.headersIn['X-Path']) ? queryFor(route, r.headersIn['X-Uri']) : { query: '' }
+    if (found.refused) {
+        r.headersOut['X-Argument'] = (found.argument || '').slice(0, 80)
+        return refuse(r, found.refused)
+    }
+    r.headersOut['X-Query'] = found.query
     r.return(204)
 }
 

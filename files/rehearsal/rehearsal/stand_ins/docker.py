@@ -63,14 +63,13 @@ def put(container: str, files: dict[str, File]) -> None:
     docker("cp", "-", f"{container}:/", stdin=archive.getvalue())
 
 
-def newest(repository: str) -> str:
-    """The newest image of a repository that the collection builds, as a reference."""
-    found = docker(
-        "image", "ls", "--filter", f"reference={repository}:trixie-*", "--format", "{{.Repository}}:{{.Tag}}"
-    )
+def newest(repository: str, suite: str = "trixie") -> str:
+    """The newest image of a repository that the collection builds on a Debian release, as a reference."""
+    wanted = f"{repository}:{suite}-*"
+    found = docker("image", "ls", "--filter", f"reference={wanted}", "--format", "{{.Repository}}:{{.Tag}}")
     if not found:
         raise DockerError(
-            f"there is no image {repository}:trixie-* on this machine. The role container_images builds it "
+            f"there is no image {wanted} on this machine. The role container_images builds it "
             "(make deploy on this machine does, and so does playbooks/save_images.yml)."
         )
     return found.splitlines()[0]
