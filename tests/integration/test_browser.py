@@ -307,6 +307,10 @@ def check_video(reader: Visit) -> None:
     reader.see("the bar half way", lambda: bar_is_at(0.5))
 
 
+def check_old_video(reader: Visit) -> None:
+    expect(reader.page.get_by_text("It is MPEG-2, which browsers do not play.")).to_be_visible()
+
+
 CHECKS: dict[str, Callable[[Visit], None]] = {
     "ct": partial(check_images, count=PHANTOM_SLICES),
     "mr": partial(check_images, count=1),
@@ -318,6 +322,7 @@ CHECKS: dict[str, Callable[[Visit], None]] = {
     "sr": check_report,
     "ecg": check_ecg,
     "video": check_video,
+    "video-mpeg2": check_old_video,
 }
 
 

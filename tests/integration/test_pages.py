@@ -59,6 +59,22 @@ def test_without_orthanc_the_portal_says_so(stack: Stack, clients: dict[str, req
         wait_until_healthy(stack.container("orthanc"))
 
 
+def test_a_dicom_port_that_hangs_is_not_said_to_answer(stack: Stack, clients: dict[str, requests.Session]) -> None:
+    """The kernel takes connections for a process that hangs."""
+
+    def answers() -> bool:
+        return clients["rita"].get(f"{stack.portal}/archive/dicom", timeout=30).json()["answers"]
+
+    assert answers()
+    docker("pause", stack.container("orthanc"))
+    try:
+        assert not answers()
+    finally:
+        docker("unpause", stack.container("orthanc"))
+        wait_until_healthy(stack.container("orthanc"))
+    assert answers()
+
+
 @pytest.fixture(scope="module")
 def ecg(stack: Stack) -> Iterator[Dataset]:
     (made,) = study_of_kind("ecg", str(generate_uid()), "BULK", "Bulk^Data")
