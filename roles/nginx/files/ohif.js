@@ -37,7 +37,8 @@ function presentable(study) {
 }
 
 async function findStudies(root, parameters) {
-    const address = `${root}/studies?${new URLSearchParams(parameters)}`
+    const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
+    const address = `${root}/studies?${query}`
     const answer = await fetch(address, { headers: { Accept: 'application/dicom+json' } })
     if (!answer.ok) {
         throw new Error(`The search for studies was answered with ${answer.status}. /archive/ says which part of the archive is down.`)
@@ -47,17 +48,23 @@ async function findStudies(root, parameters) {
 
 // Of these SOP classes an instance may be a video.
 const MAYBE_VIDEO = [
-    '1.2.840.10008.5.1.4.1.1.77.1.1.1', '1.2.840.10008.5.1.4.1.1.77.1.2.1', '1.2.840.10008.5.1.4.1.1.77.1.4.1', // endoscope, microscope, camera
+    '1.2.840.10008.5.1.4.1.1.77.1.1.1', // endoscope
+    '1.2.840.10008.5.1.4.1.1.77.1.2.1', // microscope
+    '1.2.840.10008.5.1.4.1.1.77.1.4.1', // camera
     '1.2.840.10008.5.1.4.1.1.7', '1.2.840.10008.5.1.4.1.1.7.4', // secondary capture
     '1.2.840.10008.5.1.4.1.1.3.1', // ultrasound
 ]
 const MPEG2 = /^1\.2\.840\.10008\.1\.2\.4\.10[01](\.1)?$/
 
-/** SOP instance UID to transfer syntax, of a series: OHIF plays a video if it knows the syntax, and Orthanc's DICOMweb does not say it. */
+/** SOP instance UID to transfer syntax, of a series: OHIF plays a video if it knows the syntax, which Orthanc's DICOMweb does not say. */
 async function transferSyntaxes(seriesInstanceUID) {
     const answer = await fetch('/orthanc/tools/find', {
         method: 'POST',
-        body: JSON.stringify({ Level: 'Instance', Query: { SeriesInstanceUID: seriesInstanceUID }, ResponseContent: ['MainDicomTags', 'Metadata'] }),
+        body: JSON.stringify({
+            Level: 'Instance',
+            Query: { SeriesInstanceUID: seriesInstanceUID },
+            ResponseContent: ['MainDicomTags', 'Metadata'],
+        }),
     })
     const instances = answer.ok ? await answer.json() : []
     return new Map(instances.map((instance) => [instance.MainDicomTags.SOPInstanceUID, instance.Metadata.TransferSyntax]))
@@ -67,7 +74,8 @@ async function transferSyntaxes(seriesInstanceUID) {
 function nameItems(content) {
     for (const item of content['0040A730']?.Value ?? []) {
         item['0040A043'] ??= {
-            vr: 'SQ', Value: [{ '00080100': { vr: 'SH', Value: ['-'] }, '00080104': { vr: 'LO', Value: item['0040A040']?.Value ?? ['-'] } }],
+            vr: 'SQ',
+            Value: [{ '00080100': { vr: 'SH', Value: ['-'] }, '00080104': { vr: 'LO', Value: item['0040A040']?.Value ?? ['-'] } }],
         }
         nameItems(item)
     }
@@ -79,10 +87,16 @@ async function completeSeries(instances, seriesInstanceUID, warn) {
     if (instances.some((instance) => MAYBE_VIDEO.includes(instance['00080016']?.Value?.[0]))) {
         const known = await transferSyntaxes(seriesInstanceUID)
         for (const instance of instances) {
-            instance['00083002'] ??= { vr: 'UI', Value: [known.get(instance['00080018'].Value[0])].filter(Boolean) }
+            const syntax = known.get(instance['00080018'].Value[0])
+            if (syntax && !instance['00083002']?.Value) {
+                instance['00083002'] = { vr: 'UI', Value: [syntax] }
+            }
         }
-        if (instances.some((instance) => MPEG2.test(instance['00083002'].Value[0]))) {
-            warn('This video cannot be played here', 'It is MPEG-2, which browsers do not play. Download the study, and play it with another program.')
+        if ([...known.values()].some((syntax) => MPEG2.test(syntax))) {
+            warn(
+                'This video cannot be played here',
+                'It is MPEG-2, which browsers do not play. Download the study, and play it with another program.',
+            )
         }
     }
     return instances
