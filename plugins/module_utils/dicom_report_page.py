@@ -83,7 +83,7 @@ def _summary(sending: Sending, skipped: Sequence[Skipped], now: datetime) -> str
     to, caller = escape(str(sending.peer)), escape(sending.peer.calling_aet.strip())
     return (
         f"<h1>Report of a migration</h1>\n<p>To {to}, as {caller}. Written {now:%Y-%m-%d %H:%M} UTC, after "
-        f"{_lasted(sending.seconds)} of sending; {size / 1e6:,.1f} MB were stored.</p>\n{verdict}\n<table>\n"
+        f"{_lasted(sending.seconds)} of sending; {_size(size)} were stored.</p>\n{verdict}\n<table>\n"
         + "".join(f'<tr><th>{name}</th><td class="number">{number:,}</td></tr>\n' for name, number in rows)
         + "</table>\n<p>This page has paths and SOP instance UIDs in it, and names of patients where the paths have: "
         "keep it as you keep images. The report as CSV has a line for each file.</p>\n"
@@ -98,7 +98,7 @@ def _failures(sending: Sending) -> str:
     return "".join(
         f"<h2>{len(outcomes):,} {fate}</h2>\n<p><strong>Why:</strong> {escape(reason)}</p>\n"
         f"<p><strong>What to do:</strong> {escape(_remedy(outcomes[0]))}</p>\n"
-        + _files(shown(outcome.instance.path) for outcome in outcomes)
+        + _files((shown(outcome.instance.path), outcome.instance.sop_instance_uid) for outcome in outcomes)
         for (fate, reason), outcomes in sorted(groups.items(), key=lambda group: -len(group[1]))
     )
 
@@ -122,20 +122,24 @@ def _passed_over(skipped: Sequence[Skipped]) -> str:
         "<h2>Passed over, and may be instances</h2>\n<p><strong>What to do:</strong> Look at each. Restore what is "
         "damaged, correct what lacks identifiers, on a copy, and name the folders that links lead to.</p>\n"
     ) + "".join(
-        f"<h3>{len(files):,}: {escape(reason)}</h3>\n" + _files(shown(each.path) for each in files)
+        f"<h3>{len(files):,}: {escape(reason)}</h3>\n" + _files((shown(each.path), "") for each in files)
         for reason, files in sorted(groups.items(), key=lambda group: -len(group[1]))
     )
 
 
-def _files(paths: Iterable[str]) -> str:
-    named = list(paths)
+def _files(paths_and_uids: Iterable[tuple[str, str]]) -> str:
+    named = list(paths_and_uids)
     more = len(named) - NAMED_FILES
     return (
         "<ul>\n"
-        + "".join(f"<li><code>{escape(path)}</code></li>\n" for path in named[:NAMED_FILES])
+        + "".join(f"<li><code>{escape(path)}</code> <small>{uid}</small></li>\n" for path, uid in named[:NAMED_FILES])
         + (f"<li>and {more:,} more: the report as CSV has them</li>\n" if more > 0 else "")
         + "</ul>\n"
     )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def _lasted(seconds: float) -> str:

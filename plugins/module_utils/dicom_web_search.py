@@ -94,9 +94,8 @@ class Outcome:
             "about": self.search.about,
             "level": self.search.level,
             "query": self.search.query,
-            "passed": self.failure is None,
             "failure": self.failure,
-            "message": self.problem or "found what it should, and nothing that it should not",
+            "message": self.problem,
         }
 
 

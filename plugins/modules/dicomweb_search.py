@@ -34,7 +34,7 @@ options:
   fail_on:
     description:
       - Whether the task fails when a search is not answered as it should.
-      - With V(never) it does not, and RV(searches) says what is wrong. An archive that cannot be asked at all is
+      - With V(never) it does not, and RV(failed_searches) says what is wrong. An archive that cannot be asked at all is
         always a failure.
     type: str
     choices: [any, never]
@@ -92,8 +92,13 @@ failure:
   type: str
   returned: when the options can be used
   sample: not_found
-searches:
-  description: Each search, and how it came out.
+count:
+  description: How many searches were made.
+  type: int
+  returned: when the archive could be asked
+  sample: 133
+failed_searches:
+  description: The searches that were not answered as they should be.
   type: list
   elements: dict
   returned: when the archive could be asked
@@ -107,11 +112,8 @@ searches:
     query:
       description: Resource and query, as they were sent.
       type: str
-    passed:
-      description: Whether it found what it should, and nothing that it should not.
-      type: bool
     failure:
-      description: What failed, in one word out of those listed in the notes. None if nothing did.
+      description: What failed, in one word out of those listed in the notes.
       type: str
     message:
       description: What was wrong.
@@ -120,9 +122,8 @@ searches:
     - about: patient's name, family name and *
       level: study
       query: studies?PatientName=M%C3%BCller%2A&PatientID=ORTHWEB-ACCEPTANCE
-      passed: true
-      failure: null
-      message: found what it should, and nothing that it should not
+      failure: not_found
+      message: 1 of 1 StudyInstanceUID not found among 0
 """
 
 import traceback
@@ -179,7 +180,8 @@ def main() -> None:
         "changed": False,
         "msg": sentence(archive, outcomes),
         "failure": failures[0] if failures else None,
-        "searches": [outcome.to_result() for outcome in outcomes],
+        "count": len(outcomes),
+        "failed_searches": [outcome.to_result() for outcome in outcomes if outcome.failure],
     }
     if failures and options["fail_on"] == "any":
         module.fail_json(**result)

@@ -354,7 +354,7 @@ def test_a700_to_everything_ends_with_the_files(archive, instances):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("associations", [1, 4])
 def test_files_of_all_kinds_to_a_peer_that_hangs_on_one(archive, behaviour, associations):
-    """Those of pydicom: some 70 SOP classes and transfer syntaxes, damaged files among them."""
+    """Those of pydicom: 34 pairs of SOP class and transfer syntax, damaged files among them."""
     instances = collect([str(Path(pydicom.__file__).parent / "data" / "test_files")]).instances
     poison = instances[len(instances) // 3]
     peer = behaviour({poison.sop_instance_uid: "hang"})
