@@ -18,7 +18,7 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
-.PHONY: help venv venv-test plan deploy verify outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -46,6 +46,9 @@ deploy: venv ## Put the archive into service, or bring it up to date
 
 plan: venv ## Say what deploy would make or change, and what AWS would cost; exit code 2 if there is something to do
 	@$(PLAYBOOK) playbooks/plan.yml --check --diff $(ARGS)
+
+compose: venv ## Write a compose file, configuration and secrets of what deploy would run, to look at or to run without Ansible
+	$(PLAYBOOK) playbooks/compose.yml $(ARGS)
 
 verify: venv ## Prove that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)

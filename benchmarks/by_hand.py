@@ -59,8 +59,10 @@ class ScratchCopy:
         seconds = {}
         start = time.perf_counter()
         for network in self._networks():
-            internal = docker_inspect("network", network)["Internal"]
-            run(["docker", "network", "create", *(["--internal"] if internal else []), self._renamed(network)])
+            original = docker_inspect("network", network)
+            options = [f"--opt={name}={value}" for name, value in original["Options"].items()]
+            options += ["--internal"] if original["Internal"] else []
+            run(["docker", "network", "create", *options, self._renamed(network)])
         for service in SERVICES:
             self._run_container(service)
             if service == "postgresql" and make_database:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import platform
@@ -93,6 +94,17 @@ def wait_for_quiet(cpus: float) -> None:
     raise BenchmarkError(f"The machine was not quiet for a second in {QUIET_WITHIN_SECONDS} s. Try again later.")
 
 
+@cache
+def enter(network: str) -> None:
+    """Give this machine the gateway's address in a Docker network that it is not in, until this program ends."""
+    inspected = docker_inspect("network", network)
+    [address] = inspected["IPAM"]["Config"]
+    prefix = address["Subnet"].partition("/")[2]
+    where = [f"{address['Gateway']}/{prefix}", "dev", f"br-{inspected['Id'][:12]}"]
+    run(["ip", "address", "replace", *where])
+    atexit.register(run, ["ip", "address", "delete", *where])
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack that runs on this machine, as ``make -s outputs`` describes it."""
@@ -120,12 +132,23 @@ class Stack:
         return f"{self.name}-{service}"
 
     def container_address(self, service: str) -> str:
-        """Return the IPv4 address of a container on the network that nginx reaches Orthanc on."""
+        """Return the IPv4 address of a container at which this machine reaches it.
+
+        nginx's is the one that it is published from. The others are in the network that nginx reaches Orthanc on, in
+        which this machine has no address: it gets one until this program ends.
+        """
+        network = self.name if service == "nginx" else self.archive_network
         networks = docker_inspect("container", self.container(service))["NetworkSettings"]["Networks"]
-        try:
-            return str(networks[self.name]["IPAddress"])
-        except KeyError:
-            raise BenchmarkError(f"{self.container(service)} is not in the Docker network {self.name}.") from None
+        if network not in networks:
+            raise BenchmarkError(f"{self.container(service)} is not in the Docker network {network}.")
+        if network == self.archive_network:
+            enter(network)
+        return str(networks[network]["IPAddress"])
+
+    @property
+    def archive_network(self) -> str:
+        """The Docker network that nginx reaches Orthanc on."""
+        return f"{self.name}-archive"
 
     def rest(self, method: str, path: str, **arguments: Any) -> Any:
         """Ask Orthanc's REST API through the portal and return the decoded answer. Raises ``BenchmarkError``."""

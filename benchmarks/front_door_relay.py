@@ -45,7 +45,16 @@ def relay(stack: Stack, folder: Path) -> Iterator[str]:
     nginx = docker_inspect("container", stack.container("nginx"))
     sysctls = nginx["HostConfig"]["Sysctls"].items()
     mount = f"type=bind,source={folder},target=/etc/nginx/orthweb,readonly"
-    command = ["docker", "run", "--rm", "--detach", "--name", stack.container("relay"), "--network", stack.name]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--detach",
+        "--name",
+        stack.container("relay"),
+        "--network",
+        stack.archive_network,
+    ]
     command += [f"--sysctl={name}={value}" for name, value in sysctls]
     run([*command, "--user", "0", "--mount", mount, "--tmpfs", "/run/nginx", nginx["Image"]])
     try:

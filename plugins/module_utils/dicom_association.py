@@ -239,10 +239,12 @@ class Association:
                     self._send(pdu, Deadline(self.peer.timeouts.dimse))
             return self._read_status(command.elements, operation)
         except TimeoutError as error:
+            # Of a C-STORE, the file may be the cause as well: what else is sent tells.
+            guess = " It may be overloaded, or its database may be." if data_set is None else ""
             raise DicomError(
                 "dimse_timeout",
                 f"{self.peer} accepted the association, but did not answer {operation} "
-                f"within {self.peer.timeouts.dimse:g} s. It may be overloaded, or its database may be.",
+                f"within {self.peer.timeouts.dimse:g} s.{guess}",
             ) from error
         except _PeerClosedError as error:
             raise DicomError(

@@ -9,6 +9,10 @@ and each further one says what was acknowledged with which status::
 
     {"uid": "1.2.826.0.1.3680043.8.498.1", "file": "1f0c…", "bytes": 524800, "modified_ns": 17324…, "status": "0000"}
 
+or that a file was set aside, because the peer could not take it::
+
+    {"uid": "1.2.826.0.1.3680043.8.498.2", "file": "9b41…", "bytes": 18230, "modified_ns": 17324…, "set_aside": true}
+
 It has no path, since those of an archive have patients' names in them; ``file`` is a digest that tells two files of the
 same instance apart. A line is written when the peer's answer is in. It is in the kernel's hands then, and outlives
 this process; it is forced to disk once a second, and what a power cut takes away is sent again.
@@ -23,6 +27,7 @@ import os
 import stat
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,10 +63,20 @@ class Acknowledged:
     """What a journal lists: for each SOP instance UID the last acknowledged state of each file that has it."""
 
     _states: dict[str, dict[str, _State]] = field(default_factory=dict)
+    _aside: Counter[tuple[str, int, int]] = field(default_factory=Counter)
 
-    def add(self, uid: str, file: str, state: _State) -> None:
-        """Take in one line."""
-        self._states.setdefault(uid, {})[file] = state
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Take in one line. Raises one of ``MALFORMED``."""
+        uid, size, modified = str(line["uid"]), int(line["bytes"]), int(line["modified_ns"])
+        if "set_aside" in line:
+            self._aside[uid, size, modified] += 1
+        else:
+            state = _State(size, modified, int(line["status"], 16))
+            self._states.setdefault(uid, {})[str(line["file"])] = state
+
+    def times_set_aside(self, instance: Instance) -> int:
+        """Return how many runs have set an instance aside, its file being what it is now."""
+        return self._aside[instance.sop_instance_uid, instance.file_bytes, instance.modified_ns]
 
     def status_of(self, instance: Instance) -> int | None:
         """Return the status that the peer gave for an instance, if its file is as it was then, be it elsewhere.
@@ -121,13 +136,13 @@ class Journal:
 
         Raises ``JournalError``, and does so for good: half a line may have been written, which must stay the last.
         """
-        line = {
-            "uid": instance.sop_instance_uid,
-            "file": _digest(instance.path),
-            "bytes": instance.file_bytes,
-            "modified_ns": instance.modified_ns,
-            "status": f"{status:04X}",
-        }
+        self._record({**_state_now(instance), "status": f"{status:04X}"})
+
+    def record_aside(self, instance: Instance) -> None:
+        """Add an instance that was set aside, so that the next run sends it last. As ``record``."""
+        self._record({**_state_now(instance), "set_aside": True})
+
+    def _record(self, line: Mapping[str, Any]) -> None:
         with self._lock:
             if self._failure:
                 raise self._failure
@@ -212,7 +227,7 @@ def _read(path: Path, descriptor: int, peer: Peer) -> tuple[Acknowledged, int]:
             good_bytes = len(head)
             for number, line in enumerate(_whole_lines(file), 2):
                 try:
-                    acknowledged.add(*_entry(line))
+                    acknowledged.add(json.loads(line))
                 except MALFORMED as error:
                     raise JournalError(
                         f"{path}: its line {number} is damaged. Remove that line, and what it listed is sent again; "
@@ -244,13 +259,13 @@ def _check_head(path: Path, head: bytes, peer: Peer) -> None:
         )
 
 
-def _entry(line: bytes) -> tuple[str, str, _State]:
-    found = json.loads(line)
-    return (
-        str(found["uid"]),
-        str(found["file"]),
-        _State(int(found["bytes"]), int(found["modified_ns"]), int(found["status"], 16)),
-    )
+def _state_now(instance: Instance) -> dict[str, Any]:
+    return {
+        "uid": instance.sop_instance_uid,
+        "file": _digest(instance.path),
+        "bytes": instance.file_bytes,
+        "modified_ns": instance.modified_ns,
+    }
 
 
 def _head_of(peer: Peer) -> dict[str, Any]:

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import threading
 import time
 from collections.abc import Iterable
@@ -16,13 +14,12 @@ from typing import Any
 from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import MALFORMED
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_own_file import OwnFileError, see_that_it_is_ours
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome
 
 FORMAT = "cellcs.orthweb.dicom_store"
 INTERVAL_SECONDS = 2.0
 MODE = 0o644  # it has counts only, no names
-
-_LARGEST = 4096
 
 
 class ProgressError(Exception):
@@ -112,26 +109,17 @@ class Progress:
 
 def see_that_it_can_be_used(path: Path) -> None:
     """Keep from overwriting what somebody else has put there, and change nothing. Raises ``ProgressError``."""
-    if not path.parent.is_dir():
-        raise ProgressError(f"{path}: its folder is not there. Make it first.")
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise ProgressError(f"{path}: its folder cannot be written. Mend that, or give another file.")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ProgressError(f"{path}: cannot be read: {error.strerror or error}. Give another file.") from error
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            ours = regular and json.loads(file.read(_LARGEST))["progress"] == FORMAT
-        except (*MALFORMED, OSError):
-            ours = False
-    if not ours:
-        raise ProgressError(
-            f"{path}: is there, and was not written by dicom_store. It is left as it is: give another file."
-        )
+        see_that_it_is_ours(path, _is_progress)
+    except OwnFileError as error:
+        raise ProgressError(str(error)) from error
+
+
+def _is_progress(head: bytes) -> bool:
+    try:
+        return bool(json.loads(head)["progress"] == FORMAT)
+    except MALFORMED:
+        return False
 
 
 def _timestamp(moment: datetime) -> str:

@@ -3,37 +3,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import islice
-
-with contextlib.suppress(ImportError):  # the module says what is missing
-    from pydicom.uid import UID
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association, AssociationRequest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_blame import Aside, Blame
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, open_unchanged
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_groups import Group, grouped, proposal_for
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Acknowledged, JournalError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import Proposal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_one_store import (
+    FileError,
+    failure_to_answer,
+    store_one,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_refusal import Refusals
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import (
     Outcome,
     Sending,
     StoreFailure,
     outcome_of_journal,
-    outcome_of_status,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import connect
 
-# Presentation context IDs are the odd numbers of one byte (PS3.8 §9.3.2.2).
-CONTEXTS_AN_ASSOCIATION = 128
-
 MOST_ASSOCIATIONS = 16
+
+# How often a peer that broke off in the midst is asked for another association, if its retries are fewer: one that a
+# file has made crash is back in a few seconds.
+COMEBACK_RETRIES = 3
 
 Observer = Callable[[Outcome], None]
 
@@ -43,15 +44,6 @@ def associations_problem(associations: int) -> str | None:
     if 1 <= associations <= MOST_ASSOCIATIONS:
         return None
     return f"associations: {associations} is not within 1 and {MOST_ASSOCIATIONS}"
-
-
-def proposals_for(instances: Iterable[Instance]) -> list[Proposal]:
-    """Return one presentation context for each pair of SOP class and transfer syntax, in order of first need.
-
-    One context may name several transfer syntaxes, but the peer takes only one of them (PS3.8 §9.3.3.2), which would
-    leave the files in the others behind.
-    """
-    return list(dict.fromkeys(_proposal_for(instance) for instance in instances))
 
 
 def announce(peer: Peer, instances: Iterable[Instance], acknowledged: Acknowledged) -> Sending:
@@ -69,27 +61,22 @@ def send(
     acknowledged: Acknowledged | None = None,
     record: Callable[[Instance, int], None] | None = None,
     observe: Observer | None = None,
+    record_aside: Callable[[Instance], None] | None = None,
 ) -> Sending:
-    """Send ``instances``, those left aside that are ``acknowledged``, over ``associations`` side by side.
+    """Send ``instances``, without those that are ``acknowledged``, over ``associations`` side by side.
 
-    Each association takes the next instance when it has the answer for its last one. If one breaks, another takes its
-    place as often in a row as ``peer.retries`` allows, and the instance whose answer was lost is sent again as often.
+    Each association takes the next instance when it has the answer for its last one. An instance that one breaks on
+    is set aside, and the rest goes on over a new one. When all others are through, it is sent again, alone, if it may
+    not have been at fault (see ``dicom_blame``), or the peer has ``retries``. Sending ends when it is the peer.
 
-    ``record`` is called for each that the peer acknowledges, before the next one is sent; sending ends if it raises
-    ``JournalError``. ``observe`` is called for each outcome but those of ``acknowledged``, by one thread at a time.
-    Never raises for what the peer does: the outcomes say it.
+    ``record`` is called for each that the peer acknowledges, before the next one is sent, and ``record_aside`` at the
+    end for each that it cannot take; sending ends if they raise ``JournalError``. ``observe`` is called for each
+    outcome but those of ``acknowledged``, by one thread at a time. Never raises for what the peer does: the outcomes
+    say it.
     """
-    sender = _Sender(peer, instances, record, observe)
+    sender = _Sender(peer, instances, record, observe, record_aside)
     sender.run(associations, acknowledged or Acknowledged())
     return Sending(peer, sender.outcomes(), sender.seconds, sender.established, sender.journal_problem)
-
-
-@dataclass
-class _Group:
-    """Instances (their positions) that fit into the presentation contexts of one association."""
-
-    proposals: list[Proposal]
-    waiting: deque[int] = field(default_factory=deque)
 
 
 class _Sender:
@@ -101,6 +88,7 @@ class _Sender:
         instances: Sequence[Instance],
         record: Callable[[Instance, int], None] | None,
         observe: Observer | None,
+        record_aside: Callable[[Instance], None] | None,
     ) -> None:
         self.established = 0
         self.journal_problem: str | None = None
@@ -110,12 +98,16 @@ class _Sender:
         self._peer = peer
         self._instances = instances
         self._record = record
+        self._record_aside = record_aside
         self._observe = observe
         self._outcomes: dict[int, Outcome] = {}
-        self._groups: list[_Group] = []
-        self._broken: Counter[int] = Counter()  # how often an association broke with this instance in flight
-        self._given_up: list[DicomError] = []
+        self._groups: list[Group] = []
+        self._blame = Blame(peer)
+        self._refusals = Refusals()
+        self._given_up: list[DicomError] = []  # by those that no association came about for
+        self._stopped: DicomError | None = None  # the peer is at fault
         self._lock = threading.Lock()
+        self._witness_lock = threading.Lock()
 
     def run(self, associations: int, acknowledged: Acknowledged) -> None:
         """Send all. Afterwards each instance has its outcome."""
@@ -123,16 +115,22 @@ class _Sender:
         for position, instance in enumerate(self._instances):
             if outcome := _recorded(instance, acknowledged):
                 self._outcomes[position] = outcome
+                self._blame.stored(instance)
+            elif runs := acknowledged.times_set_aside(instance):
+                self._blame.aside[position] = Aside(runs_before=runs)
             else:
                 waiting.append(position)
-        self._groups = _grouped(self._instances, waiting)
+        self._groups = grouped(self._instances, waiting)
         if waiting:
             self._start(min(associations, len(waiting)))
-        self._give_up_the_rest()
+        self._try_those_aside()
+        self._settle_the_rest()
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return what became of each, in the order of the instances."""
-        return tuple(self._outcomes[position] for position in range(len(self._instances)))
+        return tuple(
+            self._refusals.explain(position, self._outcomes[position]) for position in range(len(self._instances))
+        )
 
     def _start(self, associations: int) -> None:
         """Have one association opened behind the other, as long as the peer takes them, and wait for the end of all.
@@ -151,34 +149,39 @@ class _Sender:
                 worker.result()
 
     def _keep_sending(self, settled: threading.Event) -> None:
-        """Send over one association after the other, until nothing waits or ``retries`` are used up in a row.
-
-        ``settled`` is set as soon as it is clear whether the first of them comes about.
-        """
+        """Send all that waits. ``settled`` is set as soon as it is clear whether the first association comes about."""
         try:
-            self._keep_associating(settled)
+            self._keep_associating(self._groups, settled, self._ended.wait)
         finally:
             settled.set()
 
-    def _keep_associating(self, settled: threading.Event) -> None:
-        retries = self._peer.retries
-        while group := self._group_with_work():
-            answers, error = self._send_over_one_association(group, settled)
+    def _keep_associating(
+        self, groups: Sequence[Group], settled: threading.Event, pause: Callable[[float], object]
+    ) -> None:
+        """Send over one association after the other, until nothing waits, or none comes about, or it is the peer."""
+        refusals, broken = 0, False
+        while group := self._group_with_work(groups):
+            error, in_flight = self._send_over_one_association(group, settled)
             if error is None:
-                continue
-            if answers:
-                retries = self._peer.retries
-            if not retries:
-                with self._lock:
-                    self._given_up.append(error)
-                return
-            retries -= 1
-            self._ended.wait(self._peer.retry_delay)
+                refusals, broken = 0, False
+            elif in_flight:
+                refusals, broken = 0, True
+                if self._is_the_peer():
+                    return
+                if self._blame.rounds > 1:
+                    pause(self._peer.retry_delay)
+            else:
+                refusals += 1
+                if refusals > max(self._peer.retries, COMEBACK_RETRIES if broken else 0):
+                    with self._lock:
+                        self._given_up.append(error)
+                    return
+                pause(self._peer.retry_delay)
 
-    def _send_over_one_association(self, group: _Group, settled: threading.Event) -> tuple[int, DicomError | None]:
-        """Send until nothing waits in ``group``, or the association breaks. Return the number of answers, and why."""
-        answers = 0
+    def _send_over_one_association(self, group: Group, settled: threading.Event) -> tuple[DicomError | None, bool]:
+        """Send until nothing waits in ``group``, or the association breaks: return why, and whether in a C-STORE."""
         position: int | None = None
+        began = time.monotonic()
         try:
             request = AssociationRequest.to(self._peer, group.proposals)  # coded before the peer waits for it
             with Association.request(connect(self._peer), request) as association:
@@ -186,121 +189,138 @@ class _Sender:
                     self.established += 1
                     settled.set()
                 while (position := self._take(group)) is not None:
-                    outcome = _store(association, self._instances[position])
-                    self._settle(position, outcome)
-                    answers += outcome.status is not None
-        except _FileError as error:
+                    began = time.monotonic()
+                    self._settle(position, store_one(association, self._instances[position]))
+        except FileError as error:
             if position is not None:
                 self._settle(position, Outcome(self._instances[position], None, str(error), "file_not_read"))
         except DicomError as error:
             if position is not None:
-                self._put_back(group, position, error)
-            return answers, error
-        return answers, None
+                self._set_aside(position, error, began)
+            return error, position is not None
+        return None, False
 
-    def _group_with_work(self) -> _Group | None:
+    def _group_with_work(self, groups: Sequence[Group]) -> Group | None:
         with self._lock:
-            return next((group for group in self._groups if group.waiting and not self.journal_problem), None)
+            return None if self._must_end() else next((group for group in groups if group.waiting), None)
 
-    def _take(self, group: _Group) -> int | None:
+    def _take(self, group: Group) -> int | None:
         with self._lock:
-            return group.waiting.popleft() if group.waiting and not self.journal_problem else None
+            return group.waiting.popleft() if group.waiting and not self._must_end() else None
 
-    def _put_back(self, group: _Group, position: int, error: DicomError) -> None:
-        """Have an instance sent again whose answer was lost: to store it twice is to store it once (PS3.4 §B.2)."""
-        self._broken[position] += 1
-        if self._broken[position] > self._peer.retries:
-            self._settle(position, Outcome(self._instances[position], None, str(error), error.failure))
+    def _must_end(self) -> bool:
+        return bool(self.journal_problem or self._stopped)
+
+    def _set_aside(self, position: int, error: DicomError, began: float) -> None:
+        """Keep an instance that an association broke on for later, and those of its series behind all others.
+
+        What is wrong with one image is often wrong with all that the same machine made in the same examination.
+        """
+        series = self._instances[position].series_instance_uid
+        with self._lock:
+            self._blame.broke(position, error, began, time.monotonic())
+            for group in self._groups:
+                group.defer({each for each in group.waiting if self._instances[each].series_instance_uid == series})
+            self._see_whether_that_was_all()
+
+    def _is_the_peer(self) -> bool:
+        """Say whether nothing more is to be sent, because the peer answers for nothing any more."""
+        with self._witness_lock:
+            if self._stopped or not self._blame.falls_on_the_peer:
+                return self._stopped is not None
+            return not self._answers_for_the_witness(1)
+
+    def _answers_for_the_witness(self, attempts: int) -> bool:
+        """Send once more what the peer has stored before, if anything, to see whether it still answers. Else stop."""
+        witness = self._blame.witness
+        for attempt in range(attempts if witness else 0):
+            if attempt:
+                time.sleep(self._peer.retry_delay)
+            error = failure_to_answer(self._peer, witness)
+            with self._lock:
+                if error is None:
+                    self._blame.answered()
+                    return True
+                self._blame.unanswered(error)
+        self._stopped = self._blame.of_the_peer()
+        self._ended.set()
+        return False
+
+    def _try_those_aside(self) -> None:
+        """Send those set aside that are worth it, each alone, to a peer that has just answered for something else."""
+        if any(group.waiting for group in self._groups) or not self._is_back():
             return
-        with self._lock:
-            # Behind all others, so that one which the peer cannot bear does not hold them up.
-            group.waiting.append(position)
+        self._blame.doubt_suspects()
+        queue = deque(position for position in self._blame.aside if self._blame.is_worth_sending(position))
+        while not self._must_end() and self._is_back() and queue:
+            position = queue.popleft()
+            group = Group([proposal_for(self._instances[position])], deque([position]))
+            settled = threading.Event()
+            if self.established:
+                settled.set()
+            self._keep_associating([group], settled, time.sleep)
+            if group.waiting:
+                return
+            if position in self._blame.aside:
+                self._blame.aside[position].tried_alone = True
+                if self._blame.is_worth_sending(position):
+                    queue.append(position)
+
+    def _is_back(self) -> bool:
+        """Say whether the peer answers again, if it did not the last time. It does if nothing can tell."""
+        if not (self._blame.rounds and self._blame.witness):
+            return True
+        return self._answers_for_the_witness(self._blame.rounds_allowed)
 
     def _settle(self, position: int, outcome: Outcome) -> None:
         if self._record and outcome.stored and outcome.status is not None:
-            try:
-                self._record(outcome.instance, outcome.status)
-            except JournalError as error:
-                self.journal_problem = str(error)
-                self._ended.set()
+            self._note(self._record, outcome.instance, outcome.status)
         with self._lock:
             self._outcomes[position] = outcome
+            self._blame.aside.pop(position, None)
             self.seconds = time.monotonic() - self._start_time
-            if len(self._outcomes) == len(self._instances):
-                self._ended.set()
+            if outcome.status is not None:
+                self._blame.answered()
+                self._refusals.take_in(position, outcome)
+            if outcome.stored:
+                self._blame.stored(outcome.instance)
+            self._see_whether_that_was_all()
             if self._observe:
                 self._observe(outcome)
 
-    def _give_up_the_rest(self) -> None:
-        """Settle what no association came about for, or what must not be sent because it cannot be recorded."""
-        left = [position for group in self._groups for position in group.waiting]
-        if not left:
-            return
-        failure: StoreFailure = "journal_not_written"
-        text = f"not sent. {self.journal_problem}"
-        if not self.journal_problem:
-            failure, text = self._given_up[0].failure, str(self._given_up[0])
-        for position in left:
-            self._settle(position, Outcome(self._instances[position], None, text, failure))
-
-
-class _FileError(Exception):
-    """A file could not be read to its end, so that half a data set is on its way: the association must end."""
-
-
-def _store(association: Association, instance: Instance) -> Outcome:
-    """Send one instance. Raises ``DicomError`` and ``_FileError`` if the association cannot go on."""
-    context_id = association.context_for(instance.sop_class_uid, instance.transfer_syntax_uid)
-    if context_id is None:
-        return _refused(association, instance)
-    try:
-        file = open_unchanged(instance)
-    except OSError as error:
-        return Outcome(instance, None, _unreadable(error), "file_not_read")
-    with file:
+    def _note(self, record: Callable[..., None], *what: object) -> None:
         try:
-            status = association.store(context_id, instance.sop_class_uid, instance.sop_instance_uid, file)
-        except OSError as error:
-            raise _FileError(_unreadable(error)) from error
-    return outcome_of_status(instance, status)
+            record(*what)
+        except JournalError as error:
+            self.journal_problem = str(error)
+            self._ended.set()
 
+    def _see_whether_that_was_all(self) -> None:
+        if len(self._outcomes) + len(self._blame.aside) == len(self._instances):
+            self._ended.set()
 
-def _refused(association: Association, instance: Instance) -> Outcome:
-    proposal = _proposal_for(instance)
-    reason = next(refusal.reason for refusal in association.acceptance.refused if refusal.proposal == proposal)
-    text = (
-        f"presentation context refused: {reason} "
-        f"(SOP class {_named(instance.sop_class_uid)}, transfer syntax {_named(instance.transfer_syntax_uid)})"
-    )
-    return Outcome(instance, None, text, "presentation_context_refused")
+    def _settle_the_rest(self) -> None:
+        """Settle what is set aside, and what was not sent: no association came about, or nothing more might be."""
+        for position, aside in list(self._blame.aside.items()):
+            if aside.error is None:
+                continue
+            instance, at_fault = self._instances[position], aside.is_at_fault
+            text = aside.verdict(self._stopped is not None, instance.data_set_bytes % 2 == 1)
+            self._settle(position, Outcome(instance, None, text, aside.error.failure, set_aside=at_fault))
+            if self._record_aside and at_fault and not self.journal_problem:
+                self._note(self._record_aside, instance)
+        failure, text = self._why_not_tried()
+        for position in range(len(self._instances)):
+            if position not in self._outcomes:
+                self._settle(position, Outcome(self._instances[position], None, text, failure, not_tried=True))
 
-
-def _unreadable(error: OSError) -> str:
-    return f"the file could not be read: {error.strerror or error}"
+    def _why_not_tried(self) -> tuple[StoreFailure | None, str]:
+        if self.journal_problem:
+            return "journal_not_written", f"not sent. {self.journal_problem}"
+        error = self._stopped or (self._given_up[-1] if self._given_up else None)
+        return (error.failure, f"not sent. {error}") if error else (None, "")
 
 
 def _recorded(instance: Instance, acknowledged: Acknowledged) -> Outcome | None:
     status = acknowledged.status_of(instance)
     return None if status is None else outcome_of_journal(instance, status)
-
-
-def _proposal_for(instance: Instance) -> Proposal:
-    return Proposal(instance.sop_class_uid, (instance.transfer_syntax_uid,))
-
-
-def _grouped(instances: Sequence[Instance], positions: Sequence[int]) -> list[_Group]:
-    """Divide what is to be sent into groups, none of which needs above 128 presentation contexts."""
-    proposals = iter(proposals_for(instances[position] for position in positions))
-    groups = []
-    while some := list(islice(proposals, CONTEXTS_AN_ASSOCIATION)):
-        groups.append(_Group(some))
-    group_of = {proposal: group for group in groups for proposal in group.proposals}
-    for position in positions:
-        group_of[_proposal_for(instances[position])].waiting.append(position)
-    return groups
-
-
-def _named(uid: str) -> str:
-    """Return a UID behind its name, if the standard has one for it (PS3.6 Annex A)."""
-    name = UID(uid).name
-    return uid if name == uid else f"{name} {uid}"

@@ -23,6 +23,8 @@ class Outcome:
     """What became of one instance. ``status`` is ``None`` where the peer has not answered, or was not asked.
 
     ``already_stored``: it was acknowledged in a former run, with ``status``, and was not sent again.
+    ``set_aside``: the peer cannot take this file, though it takes others; an association broke on it.
+    ``not_tried``: its turn never came.
     """
 
     instance: Instance
@@ -30,11 +32,26 @@ class Outcome:
     status_text: str
     failure: StoreFailure | None = None
     already_stored: bool = False
+    set_aside: bool = False
+    not_tried: bool = False
 
     @property
     def stored(self) -> bool:
         """Say whether the peer has acknowledged the instance in this run, be it with a warning."""
         return not self.already_stored and self.status is not None and status_accepts(self.status)
+
+    @property
+    def fate(self) -> str:
+        """Say in two words for a person what became of it."""
+        if self.already_stored:
+            return "already stored"
+        if self.stored:
+            return "stored"
+        if self.set_aside:
+            return "set aside"
+        if self.not_tried:
+            return "not sent"
+        return "failed" if self.status is None else "refused"
 
     def to_result(self) -> dict[str, Any]:
         """Return it as a module's result."""
@@ -47,6 +64,8 @@ class Outcome:
             "failure": self.failure,
             "stored": self.stored,
             "already_stored": self.already_stored,
+            "set_aside": self.set_aside,
+            "not_tried": self.not_tried,
         }
 
 
@@ -79,6 +98,16 @@ class Sending:
         return tuple(outcome for outcome in self.outcomes if outcome.failure)
 
     @property
+    def set_aside(self) -> tuple[Outcome, ...]:
+        """Return the outcomes of the instances that the peer cannot take, though it takes others."""
+        return tuple(outcome for outcome in self.outcomes if outcome.set_aside)
+
+    @property
+    def not_tried(self) -> tuple[Outcome, ...]:
+        """Return the outcomes of the instances whose turn never came."""
+        return tuple(outcome for outcome in self.outcomes if outcome.not_tried)
+
+    @property
     def sentence(self) -> str:
         """Tell a person what came out."""
         count, failed, already = len(self.outcomes), self.failed, len(self.already_stored)
@@ -91,8 +120,11 @@ class Sending:
             f"{shown(outcome.instance.path)}: {outcome.status_text}" for outcome in failed[:NAMED_FAILURES]
         )
         more = len(failed) - NAMED_FAILURES
+        kinds = ((len(self.set_aside), "set aside"), (len(self.not_tried), "not sent"))
+        of_which = ", ".join(f"{number} of them {word}" for number, word in kinds if number)
         return (
-            f"{self.peer} did not store {len(failed)} of {count} instances.{journal} {named}"
+            f"{self.peer} did not store {len(failed)} of {count} instances"
+            f"{f', {of_which}' if of_which else ''}.{journal} {named}"
             f"{f'; and {more} more' if more > 0 else ''}"
         )
 
@@ -105,6 +137,8 @@ class Sending:
             "stored": len(self.stored),
             "already_stored": len(self.already_stored),
             "failed": len(self.failed),
+            "set_aside": len(self.set_aside),
+            "not_tried": len(self.not_tried),
             "failures": [
                 {
                     "failure": failure,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does the archive give back over DICOMweb (PS3.18 §10) what was put in: found, retrieved, compared, bit by bit."""
+"""An archive over DICOMweb (PS3.18 §10), and whether it gives back what was put in: found, retrieved, compared."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ VerifyFailure = Literal[
     "http_status",
     "answer_not_decoded",
     "not_found",
+    "not_asked_for",
     "different",
 ]
 
@@ -79,6 +80,27 @@ class Verification:
         }
 
 
+ARCHIVE_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "url": {"type": "str", "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "ca_file": {"type": "path"},
+    "verify": {"type": "bool", "default": True},
+    "timeout_seconds": {"type": "float", "default": 30.0},
+}
+
+
+def archive_from_options(options: dict[str, Any]) -> Archive:
+    """Return the archive of a module's options, ``ARCHIVE_ARGUMENTS``."""
+    return Archive(
+        url=options["url"],
+        username=options["username"],
+        password=options["password"],
+        verify=(options["ca_file"] or True) if options["verify"] else False,
+        timeout=options["timeout_seconds"],
+    )
+
+
 class DicomWebError(Exception):
     """The archive does not answer as a DICOMweb server; ``str()`` says what was asked, what came back, what to do."""
 
@@ -117,7 +139,7 @@ def archive_problems(archive: Archive, ca_file: str | None) -> list[str]:
 
 def verify(archive: Archive, instances: Iterable[Instance]) -> list[Verification]:
     """Ask for each instance. Raises ``DicomWebError`` as soon as the archive itself is what fails."""
-    with requests.Session() as session:
+    with session_with(archive) as session:
         client = _client(archive, session)
         return [_verify(archive, client, instance) for instance in instances]
 
@@ -135,12 +157,18 @@ def sentence(archive: Archive, verifications: list[Verification]) -> str:
     )
 
 
-def _client(archive: Archive, session: requests.Session) -> DICOMwebClient:
+def session_with(archive: Archive) -> requests.Session:
+    """Return a session that the archive lets in."""
+    session = requests.Session()
     # Left to the environment, REQUESTS_CA_BUNDLE would override ca_file, and a proxy stand between.
     session.trust_env = False
     session.verify = archive.verify
     if archive.username is not None and archive.password is not None:
         session.auth = requests.auth.HTTPBasicAuth(archive.username.encode(), archive.password.encode())
+    return session
+
+
+def _client(archive: Archive, session: requests.Session) -> DICOMwebClient:
     client = DICOMwebClient(archive.url.rstrip("/"), session=session, permissive_uid=True, timeout=archive.timeout)
     client.set_http_retry_params(retry=False)
     # It would send the Host header without the port, and cut an IPv6 address short.
@@ -153,11 +181,11 @@ def _verify(archive: Archive, client: DICOMwebClient, instance: Instance) -> Ver
         if not _is_found(archive, client, instance):
             problem = "QIDO-RS: the archive does not find it (PS3.18 §10.6)"
             return Verification(instance, failure="not_found", problem=problem)
-    except _StepError as error:
+    except StepError as error:
         return Verification(instance, failure=error.failure, problem=f"QIDO-RS: {error}")
     try:
         retrieved = _retrieve(archive, client, instance)
-    except _StepError as error:
+    except StepError as error:
         return Verification(instance, found=True, failure=error.failure, problem=f"WADO-RS: {error}")
 
     differences, identical = _differences(dcmread(instance.path), retrieved)
@@ -173,7 +201,7 @@ def _verify(archive: Archive, client: DICOMwebClient, instance: Instance) -> Ver
 
 
 def _is_found(archive: Archive, client: DICOMwebClient, instance: Instance) -> bool:
-    with _asking(archive, "QIDO-RS"):
+    with asking(archive, "QIDO-RS"):
         results = client.search_for_instances(
             instance.study_instance_uid,
             instance.series_instance_uid,
@@ -185,7 +213,7 @@ def _is_found(archive: Archive, client: DICOMwebClient, instance: Instance) -> b
 
 def _retrieve(archive: Archive, client: DICOMwebClient, instance: Instance) -> Dataset:
     """Retrieve the instance in the transfer syntax that the archive holds it in (PS3.18 §8.7.3.5.2)."""
-    with _asking(archive, "WADO-RS"):
+    with asking(archive, "WADO-RS"):
         return client.retrieve_instance(
             instance.study_instance_uid,
             instance.series_instance_uid,
@@ -194,7 +222,7 @@ def _retrieve(archive: Archive, client: DICOMwebClient, instance: Instance) -> D
         )
 
 
-class _StepError(Exception):
+class StepError(Exception):
     """The archive answers, but not with what this instance was asked for."""
 
     def __init__(self, failure: VerifyFailure, sentence: str) -> None:
@@ -203,8 +231,8 @@ class _StepError(Exception):
 
 
 @contextlib.contextmanager
-def _asking(archive: Archive, service: str) -> Iterator[None]:
-    """Turn what can go wrong in a request into ``DicomWebError`` (the archive) or ``_StepError`` (the instance)."""
+def asking(archive: Archive, service: str) -> Iterator[None]:
+    """Turn what can go wrong in a request into ``DicomWebError`` (the archive) or ``StepError`` (the instance)."""
     try:
         yield
     except requests.exceptions.SSLError as error:
@@ -235,7 +263,7 @@ def _asking(archive: Archive, service: str) -> Iterator[None]:
             f"{archive.url} cannot be reached: {_cause(error)}. Is the service up, and the port right?",
         ) from error
     except MALFORMED as error:
-        raise _StepError("answer_not_decoded", f"the answer cannot be decoded ({error!r})") from error
+        raise StepError("answer_not_decoded", f"the answer cannot be decoded ({error!r})") from error
 
 
 def _failure_of_status(archive: Archive, service: str, response: requests.Response) -> Exception:
@@ -256,7 +284,7 @@ def _failure_of_status(archive: Archive, service: str, response: requests.Respon
             "not_dicomweb",
             f"{archive.url} knows no such resource ({status}). Is it the DICOMweb root, such as …/dicom-web?",
         )
-    return _StepError("http_status", f"the archive answered {status}; its log says why")
+    return StepError("http_status", f"the archive answered {status}; its log says why")
 
 
 def _differences(sent: Dataset, retrieved: Dataset) -> tuple[list[str], bool | None]:

@@ -33,6 +33,15 @@ options:
     description: How many instances of V(ct) to write, each with its own SOP instance UID, in one series.
     type: int
     default: 1
+  unusual:
+    description:
+      - Write besides one CT image each that is not as a textbook has it, in a study and of a patient of its own.
+      - V(no-modality) and V(no-study-date) lack the attribute, in V(no-patient-name) it is empty. The names in
+        V(latin-1), V(iso-2022) (Japanese) and V(gb18030) (Chinese) are in these character sets; the others are in
+        UTF-8.
+      - Their patient IDs are O(patient_id) with the kind behind it, such as V(ORTHWEB-ACCEPTANCE-NO-MODALITY).
+    type: bool
+    default: false
   study_instance_uid:
     description: UID of the study to file them under. Without it, a fresh one.
     type: str
@@ -57,6 +66,7 @@ attributes:
 seealso:
   - module: cellcs.orthweb.dicom_store
   - module: cellcs.orthweb.dicomweb_verify
+  - module: cellcs.orthweb.dicomweb_search
 """
 
 EXAMPLES = r"""
@@ -102,13 +112,16 @@ files:
       description: Where it is.
       type: str
     kind:
-      description: Which of O(kinds) it is.
+      description: Which of O(kinds) it is, or which of O(unusual).
       type: str
     sop_class_uid:
       description: Its SOP class.
       type: str
     transfer_syntax_uid:
       description: Its transfer syntax.
+      type: str
+    study_instance_uid:
+      description: UID of its study.
       type: str
     series_instance_uid:
       description: UID of its series.
@@ -121,6 +134,7 @@ files:
       type: int
 """
 
+import itertools
 import traceback
 from pathlib import Path
 
@@ -131,6 +145,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples impor
     new_study,
     sample_problems,
     samples,
+    unusual_samples,
     write_whole,
 )
 
@@ -148,6 +163,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "kinds": {"type": "list", "elements": "str", "choices": [*SAMPLES], "default": [*SAMPLES]},
             "copies": {"type": "int", "default": 1},
+            "unusual": {"type": "bool", "default": False},
             "study_instance_uid": {"type": "str"},
             "patient_id": {"type": "str", "default": "ORTHWEB-ACCEPTANCE"},
             "patient_name": {"type": "str", "default": "ORTHWEB-ACCEPTANCE"},
@@ -160,7 +176,7 @@ def main() -> None:
 
     options = module.params
     filed_under = (options["study_instance_uid"], options["patient_id"], options["patient_name"])
-    problems = sample_problems(*filed_under, options["copies"])
+    problems = sample_problems(*filed_under, options["copies"], options["unusual"])
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 
@@ -170,7 +186,9 @@ def main() -> None:
     try:
         if not module.check_mode:
             folder.mkdir(parents=True, exist_ok=True)
-        for sample in samples(folder, study, options["kinds"], options["copies"]):
+        usual = samples(folder, study, options["kinds"], options["copies"])
+        unusual = unusual_samples(folder, study.patient_id, study.patient_name) if options["unusual"] else ()
+        for sample in itertools.chain(usual, unusual):
             if not module.check_mode:
                 write_whole(sample)
             files.append(sample.to_result())

@@ -15,8 +15,10 @@ description:
   - Asks for a presentation context for each SOP class and transfer syntax that the files have, and sends them as they
     are. Nothing is transcoded.
   - Says for each instance what the peer answered.
-  - Can send over several associations side by side, go on where a former run was cut off, and tell meanwhile how far it
-    is.
+  - Can send over several associations side by side, go on where a former run was cut off, tell meanwhile how far it
+    is, and write a report.
+  - A file that the peer cannot take, so that it hangs or breaks the association off, is set aside, and the rest goes
+    on. A peer that takes none is left after a few.
   - Files are read as they are sent, in pieces of one PDU. What is kept in memory is what each instance is and what
     became of it, 1 to 2 KB each.
 options:
@@ -52,6 +54,8 @@ options:
         in it; but SOP instance UIDs are data of patients, too.
       - Each line is written when the peer has answered, before the next file is sent, so that a run that is killed
         loses none. It is forced to disk once a second. What a power cut takes away is sent again, which does no harm.
+      - It lists, too, what was set aside (RV(instances[].set_aside)). The next run sends that alone, when all others
+        are through, and says in how many runs it was set aside before.
       - A last line that was torn is dropped. A file that is no journal, is damaged, belongs to another peer (O(host),
         O(port), O(called_aet)), is in use by another run, or cannot be written, is refused before anything is sent.
       - If it cannot be written any more in the midst, sending ends, with V(journal_not_written) as
@@ -66,6 +70,20 @@ options:
         V(sending) and was not updated for a minute is of a run that was killed.
       - It appears when the headers of all files have been read, on the host that the module runs on.
       - A file of that name that this module has not written is refused. It has the mode 0644, and no names in it.
+    type: path
+  report_csv:
+    description:
+      - A file to write a table into at the end, with one line for each file, those that were passed over included.
+        What became of it (C(stored), C(already stored), C(set aside), C(refused), C(failed), C(not sent), C(passed
+        over)), why, its path and its UIDs. In UTF-8, for spreadsheets.
+      - It is written whole or not at all, with the mode 0600. Paths and UIDs are data of patients.
+      - A file of that name that is not such a report is refused before anything is sent. A former report is replaced.
+    type: path
+  report_html:
+    description:
+      - A file to write a page into at the end, for whoever has to follow it up. How many of each, what failed, grouped
+        by reason, and what to do. It needs no other file and no network.
+      - For the rest as O(report_csv).
     type: path
   return_instances:
     description:
@@ -86,7 +104,7 @@ attributes:
   check_mode:
     description:
       - Can run in check mode, where it reads the files and the journal and says what it would send. It does not
-        connect, and writes neither journal nor progress, but refuses those that the run would refuse.
+        connect, and writes neither journal nor progress nor report, but refuses those that the run would refuse.
     support: full
   diff_mode:
     description: Has nothing to show.
@@ -94,10 +112,22 @@ attributes:
 extends_documentation_fragment:
   - cellcs.orthweb.dicom_peer
 notes:
-  - If an association breaks, or none comes about, another one is asked for O(retries) times in a row, with
-    O(retry_delay_seconds) before each. An instance whose answer was lost in that way is sent again as often, behind all
-    others; to send an instance twice stores it once.
+  - If no association comes about, another one is asked for O(retries) times in a row, with O(retry_delay_seconds)
+    before each; three times at least if one has just broken in the midst, since a peer that has crashed may be back
+    soon.
+  - If an association breaks in the midst of an instance, or the peer does not answer for it within
+    O(dimse_timeout_seconds), the instance is set aside at once, and the others go on over a new association. Those of
+    its series wait behind all others.
+  - When all others are through, an instance that was set aside is sent again, alone, if others broke together with it,
+    or if there are O(retries). After a time-out that is once, else as often as O(retries) says, three times at most, so
+    that a file that makes the peer crash does not do so again and again. To send an instance twice stores it once.
+  - If three times in a row, or O(retries) + 1 times if that is more, the peer answers for nothing, one that it has
+    stored before is sent again. If it does not answer for that either, or there is none, it is the peer and not the
+    files, and sending ends.
   - An instance that the peer has answered for is not sent again in the same run, whatever the answer was.
+  - By the standard, a status A7xx says that the peer is out of resources. Orthanc gives A700 for whatever goes wrong
+    while it stores, required tags that are missing most of all. RV(instances[].status_text) says which tags the file
+    has, whether others were stored after it, and what to look for in the log.
   - "V(journal_not_written) is another RV(failure) of this module."
 seealso:
   - module: cellcs.orthweb.dicom_echo
@@ -133,6 +163,8 @@ EXAMPLES = r"""
     retry_delay_seconds: 30
     journal: /var/lib/orthweb/old-archive.journal
     progress: /var/lib/orthweb/old-archive.progress
+    report_csv: /var/lib/orthweb/old-archive.csv
+    report_html: /var/lib/orthweb/old-archive.html
     return_instances: failed
   async: 604800 # seconds: a week
   poll: 60
@@ -182,6 +214,12 @@ instances:
     already_stored:
       description: Whether it was not sent, since the journal says that the peer had acknowledged it.
       type: bool
+    set_aside:
+      description: Whether the peer cannot take this file. It did not answer for it, and did for others after it.
+      type: bool
+    not_tried:
+      description: Whether its turn never came, since the peer was away or answered for nothing any more.
+      type: bool
   sample:
     - path: /srv/images/ct.dcm
       sop_instance_uid: 1.2.826.0.1.3680043.8.498.1
@@ -191,6 +229,8 @@ instances:
       failure: null
       stored: true
       already_stored: false
+      set_aside: false
+      not_tried: false
 not_instances:
   description: Files that are no DICOM instances, and links that are not followed, and why. They are no failure.
   type: list
@@ -212,6 +252,16 @@ not_instances:
     - path: /srv/images/README
       reason: 'is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
       suspect: false
+report_csv:
+  description: The table that was written. None if there was none to write, or it could not be, with a warning.
+  type: str
+  returned: always
+  sample: /var/lib/orthweb/old-archive.csv
+report_html:
+  description: The page that was written, as RV(report_csv).
+  type: str
+  returned: always
+  sample: /var/lib/orthweb/old-archive.html
 summary:
   description: Counts and rates.
   type: dict
@@ -230,6 +280,12 @@ summary:
       type: int
     failed:
       description: How many the peer did not acknowledge.
+      type: int
+    set_aside:
+      description: How many of them were set aside.
+      type: int
+    not_tried:
+      description: How many of them were never sent.
       type: int
     failures:
       description: The failures by kind, the most frequent first.
@@ -268,10 +324,12 @@ summary:
     stored: 2
     already_stored: 2
     failed: 1
+    set_aside: 0
+    not_tried: 0
     failures:
       - failure: dimse_status
-        status: A700
-        status_text: 'refused: out of resources (A700)'
+        status: C000
+        status_text: 'refused: the peer cannot understand the data set (C000)'
         count: 1
     not_instances: 1
     bytes: 1049600
@@ -300,6 +358,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
     peer_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_report import ReportError, Reports
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_send_progress import (
     Progress,
     ProgressError,
@@ -327,6 +386,8 @@ def main() -> None:
             "associations": {"type": "int", "default": 1},
             "journal": {"type": "path"},
             "progress": {"type": "path"},
+            "report_csv": {"type": "path"},
+            "report_html": {"type": "path"},
             "return_instances": {"type": "str", "choices": ["all", "failed", "none"], "default": "all"},
             "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
         },
@@ -344,12 +405,13 @@ def main() -> None:
         problems.append("paths: is empty")
     if problem := associations_problem(options["associations"]):
         problems.append(problem)
-    if options["journal"] and options["journal"] == options["progress"]:
-        problems.append("progress: is the same file as journal")
+    problems += _files_named_twice(options)
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 
+    reports = Reports(*(options[name] and Path(options[name]) for name in ("report_csv", "report_html")))
     try:
+        reports.check()
         if module.check_mode:
             journal = options["journal"]
             listed = rehearse_journal(Path(journal), peer) if journal else Acknowledged()
@@ -365,6 +427,9 @@ def main() -> None:
         module.fail_json(msg=f"Nothing was sent. journal: {error}", problems=[f"journal: {error}"])
     except ProgressError as error:
         module.fail_json(msg=f"Nothing was sent. progress: {error}", problems=[f"progress: {error}"])
+    except ReportError as error:
+        module.fail_json(msg=f"Nothing was sent. {error}", problems=[str(error)])
+    written = {} if module.check_mode else _write(module, reports, sending, found)
 
     suspect = [skipped for skipped in found.skipped if skipped.suspect]
     if suspect:
@@ -379,11 +444,23 @@ def main() -> None:
         "failure": sending.failed[0].failure if sending.failed else None,
         "instances": [outcome.to_result() for outcome in asked_for],
         "not_instances": [skipped.to_result() for skipped in found.skipped if options["return_instances"] != "none"],
+        "report_csv": written.get("report_csv"),
+        "report_html": written.get("report_html"),
         "summary": {**sending.summary(), "not_instances": len(found.skipped)},
     }
     if sending.failed and options["fail_on"] == "any":
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def _files_named_twice(options: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the files to write, if two of them are one."""
+    problems: list[str] = []
+    named: dict[str, str] = {}
+    for option in ("journal", "progress", "report_csv", "report_html"):
+        if (path := options[option]) and (other := named.setdefault(path, option)) != option:
+            problems.append(f"{option}: is the same file as {other}")
+    return problems
 
 
 def _send(module: AnsibleModule, peer: Peer, found: Collection) -> Sending:
@@ -395,7 +472,7 @@ def _send(module: AnsibleModule, peer: Peer, found: Collection) -> Sending:
         if options["journal"]:
             journal = opened.enter_context(Journal.open(Path(options["journal"]), peer))
             listed = journal.acknowledged
-            settings |= {"acknowledged": listed, "record": journal.record}
+            settings |= {"acknowledged": listed, "record": journal.record, "record_aside": journal.record_aside}
         progress = None
         if options["progress"]:
             to_send = [instance for instance in found.instances if listed.status_of(instance) is None]
@@ -408,6 +485,18 @@ def _send(module: AnsibleModule, peer: Peer, found: Collection) -> Sending:
         if problem:
             module.warn(problem)
     return sending
+
+
+def _write(module: AnsibleModule, reports: Reports, sending: Sending, found: Collection) -> dict[str, str]:
+    """Write the reports, and return those that are there. Nothing is sent again because of one that is not."""
+    problems = reports.write(sending, found.skipped)
+    for problem in problems.values():
+        module.warn(problem)
+    return {
+        option: module.params[option]
+        for option in ("report_csv", "report_html")
+        if module.params[option] and option not in problems
+    }
 
 
 if __name__ == "__main__":

@@ -17,27 +17,6 @@ description:
     byte.
   - It only reads. Proxies that the environment names are not used.
 options:
-  url:
-    description: The archive's DICOMweb root.
-    type: str
-    required: true
-  username:
-    description: User to sign in as (HTTP basic authentication).
-    type: str
-  password:
-    description: That user's password.
-    type: str
-  ca_file:
-    description:
-      - PEM file of the authorities that may have issued the archive's certificate.
-      - Without it, those that Python's requests brings along.
-    type: path
-  verify:
-    description:
-      - Whether the archive's certificate must be valid.
-      - With V(false) anybody may be at the other end, and is told the password.
-    type: bool
-    default: true
   paths:
     description:
       - The files that were sent. Folders are taken all the way down, and C(**) in a pattern crosses folders.
@@ -45,10 +24,6 @@ options:
     type: list
     elements: path
     required: true
-  timeout_seconds:
-    description: How long the archive may take to connect, and to go on answering.
-    type: float
-    default: 30.0
   fail_on:
     description:
       - Whether the task fails when an instance does not come back as it was sent.
@@ -57,6 +32,8 @@ options:
     type: str
     choices: [any, never]
     default: any
+extends_documentation_fragment:
+  - cellcs.orthweb.dicom_web
 requirements:
   - python >= 3.11
   - dicomweb-client >= 0.60
@@ -77,6 +54,7 @@ notes:
   - "One instance: V(not_found) (QIDO-RS does not find it), V(http_status) (another answer than was asked
     for, such as HTTP 500), V(answer_not_decoded), V(different) (it came back, but not as it was sent)."
 seealso:
+  - module: cellcs.orthweb.dicomweb_search
   - module: cellcs.orthweb.dicom_sample
   - module: cellcs.orthweb.dicom_store
   - name: DICOM PS3.18, Web services
@@ -157,8 +135,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import (
-    Archive,
+    ARCHIVE_ARGUMENTS,
     DicomWebError,
+    archive_from_options,
     archive_problems,
     sentence,
     verify,
@@ -176,13 +155,8 @@ def main() -> None:
     """Read the files, ask for each, and say what came back."""
     module = AnsibleModule(
         argument_spec={
-            "url": {"type": "str", "required": True},
-            "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
-            "ca_file": {"type": "path"},
-            "verify": {"type": "bool", "default": True},
+            **ARCHIVE_ARGUMENTS,
             "paths": {"type": "list", "elements": "path", "required": True},
-            "timeout_seconds": {"type": "float", "default": 30.0},
             "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
         },
         supports_check_mode=True,
@@ -192,13 +166,7 @@ def main() -> None:
     silence_libraries()
 
     options = module.params
-    archive = Archive(
-        url=options["url"],
-        username=options["username"],
-        password=options["password"],
-        verify=(options["ca_file"] or True) if options["verify"] else False,
-        timeout=options["timeout_seconds"],
-    )
+    archive = archive_from_options(options)
     found = collect(options["paths"])
     problems = archive_problems(archive, options["ca_file"]) + [f"paths: {problem}" for problem in found.problems]
     if not found.instances and not found.problems:

@@ -149,6 +149,37 @@ class Visit:
 
     # --- OHIF
 
+    def open_study_list(self) -> None:
+        self.go("/")
+        field = self.page.get_by_role("row").nth(1).get_by_role("textbox").first
+        try:
+            field.wait_for(timeout=30_000)
+        except NotInTime:  # twice of some hundred times OHIF has stayed black and asked for nothing, nobody knows why
+            self.photograph("black")
+            self.page.reload()
+            field.wait_for()
+
+    def search_for(
+        self,
+        patient: str = "",
+        patient_id: str = "",
+        dates: tuple[str, str] | None = None,
+        modality: str = "",
+        description: str = "",
+    ) -> None:
+        """Type this into the fields of the study list."""
+        fields = self.page.get_by_role("row").nth(1).get_by_role("cell")
+        for number, typed in ((0, patient), (1, patient_id), (4, description)):
+            if typed:
+                fields.nth(number).get_by_role("textbox").press_sequentially(typed)
+        for place, date in zip(("start", "end"), dates or (), strict=False):
+            self.page.locator(f"[data-cy=input-date-range-{place}]").fill(date)
+            self.page.keyboard.press("Escape")  # the calendar
+        if modality:
+            self.page.locator("[aria-label='Filter Modalities']").press_sequentially(modality)
+            self.page.get_by_role("option", name=modality, exact=True).click()
+            self.page.keyboard.press("Escape")
+
     @property
     def canvas(self) -> Locator:
         return self.page.locator(CANVAS)
@@ -183,7 +214,12 @@ class Visit:
         end = time.monotonic() + PATIENCE / 1000
         while not (said := seen()):
             if time.monotonic() > end:
-                raise NotInTime(f"Not seen: {what}; the canvas has {self.pixels}, {self.position}, {self.window}")
+                canvas = (
+                    f"the canvas has {self.pixels}, {self.position}, {self.window}"
+                    if self.canvas.count()
+                    else "no canvas"
+                )
+                raise NotInTime(f"Not seen: {what}; {canvas}")
             self.page.wait_for_timeout(100)
         return said
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ from browser_images import (
     study_of,
     value_of,
 )
+from browser_kinds import KINDS, NAMES, odd_studies, store, study_of_kind
+from browser_kinds import SLICES as PHANTOM_SLICES
 from images import ct_image, fetch
+from PIL import Image
 from places import Place, place
 from playwright.sync_api import Browser, HttpCredentials, Playwright, expect, sync_playwright
 from playwright.sync_api import Error as BrowserError
@@ -150,7 +154,179 @@ def test_a_violation_of_the_policy_is_seen(stack: Stack, visit: Visits) -> None:
         admin.heard.clear()
 
 
+# --- finding a study
+
+
+@pytest.fixture(scope="module")
+def odd(stack: Stack) -> Iterator[str]:
+    """Studies that are unusual: what the IDs of their patients begin with."""
+    number = str(generate_uid())[-8:]
+    images = odd_studies(number)
+    try:
+        for image in images.values():
+            store(stack, image)
+        yield f"ODD-{number}"
+    finally:
+        for image in images.values():
+            remove(stack, image.StudyInstanceUID)
+
+
+def odd_ones_listed(reader: Visit, odd: str) -> set[str]:
+    rows = reader.page.get_by_role("row").all_inner_texts()
+    return {found[1] for row in rows if (found := re.search(rf"{odd}-(\S+)", row))}
+
+
+def test_the_study_list_has_every_study(visit: Visits, stack: Stack, odd: str) -> None:
+    """One without Modality (0008,0060) once emptied the whole list, for all."""
+    with visit(stack.login_of("rita")) as reader:
+        reader.open_study_list()
+        reader.search_for(patient_id=odd)
+        reader.see("all of them", lambda: len(odd_ones_listed(reader, odd)) == len(NAMES) + 2)
+        shown = reader.page.inner_text("body")
+        for name in ("Müller, Anna Karin", "Żółć, Łukasz", "Yamada, Tarou", "Hong, Gildong", "王, 小东"):
+            assert name in shown
+        reader.photograph("study-list-odd")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ({"patient": "Müller"}, {"umlaut"}),
+        ({"patient": "müller"}, {"umlaut"}),
+        ({"patient": "Müller, Anna Karin"}, {"umlaut"}),  # as the list shows it
+        ({"patient": "Müller Anna"}, {"umlaut"}),
+        ({"patient": "Müller^Anna Karin"}, {"umlaut"}),  # as DICOM writes it
+        ({"patient": "Mül*Karin"}, {"umlaut"}),
+        ({"patient": "Müller^Berta"}, set()),
+        ({"patient": "Żółć"}, {"utf-8"}),
+        ({"patient": "王"}, {"chinese"}),
+        ({"patient": "山田"}, {"japanese"}),
+        ({"patient_id": "*-umlaut", "patient": "Müller"}, {"umlaut"}),
+        ({"description": "Odd no"}, {"no-modality", "no-date"}),
+        ({"dates": ("2026-01-02", "2026-01-02")}, {*NAMES, "no-modality"}),
+        ({"dates": ("2026-01-03", "2026-01-04")}, set()),
+        ({"modality": "CT"}, {*NAMES, "no-date"}),
+        ({"modality": "MR"}, set()),
+    ],
+    ids=str,
+)
+def test_what_is_typed_into_the_study_list_is_found(
+    visit: Visits, stack: Stack, odd: str, typed: dict, expected: set[str]
+) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        reader.open_study_list()
+        reader.search_for(**{"patient_id": odd, **typed})
+        reader.see(f"{expected} alone", lambda: odd_ones_listed(reader, odd) == expected)
+        reader.photograph(f"search-{'-'.join(typed)}")
+
+
 # --- looking at images
+
+
+@pytest.fixture
+def kind_of_study(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A study of this kind: its UID."""
+    uid = str(generate_uid())
+    try:
+        for instance in study_of_kind(request.param, uid, f"KIND-{uid[-8:]}", "Kind^Of Study"):
+            store(stack, instance)
+        yield uid
+    finally:
+        remove(stack, uid)
+
+
+def open_derived(reader: Visit) -> None:
+    """What was drawn over the images: the entry in the list of series that is without a picture."""
+    reader.wait_for_image()
+    reader.photograph("before-derived")
+    reader.page.locator("[data-cy=study-browser-thumbnail-no-image]").dblclick()
+    reader.page.get_by_role("button", name="Yes").click()
+
+
+def check_images(reader: Visit, count: int) -> None:
+    reader.see(f"one of {count}", lambda: reader.position[1] == count)
+    first = reader.wait_for_image()
+    if count > 1:
+        reader.turn_wheel(100)
+        reader.see("another one of them", lambda: reader.position[0] != 1 or reader.pixels[1] != first)
+
+
+def check_cine(reader: Visit) -> None:
+    check_images(reader, MULTI_FRAMES)
+    reader.page.locator("[data-cy=cine-player-play-pause]").click()
+    seen: set[int] = set()
+    reader.see("frames that follow each other", lambda: seen.add(reader.position[0]) or len(seen) > 3)
+
+
+def check_structures(reader: Visit) -> None:
+    open_derived(reader)
+    outline = reader.page.locator("svg.svg-layer path[stroke*='255'], svg.svg-layer path")
+    expect(outline.first).to_be_attached()
+    expect(reader.page.get_by_text("Cylinder").first).to_be_visible()
+
+
+def check_segmentation(reader: Visit) -> None:
+    open_derived(reader)
+
+    def is_coloured() -> bool:
+        red, green, blue = reader.grey(0.5, 0.5)
+        return red > green + 20 and red > blue + 20
+
+    reader.see("the segment in its colour", is_coloured)
+    expect(reader.page.get_by_text("Cylinder").first).to_be_visible()
+
+
+def check_document(reader: Visit) -> None:
+    expect(reader.page.locator("object[type='application/pdf']")).to_have_attribute("data", re.compile("^blob:"))
+
+    def page_is_shown() -> bool:
+        picture = reader.page.locator("object").screenshot()
+        colours = Image.open(BytesIO(picture)).convert("L").histogram()
+        return colours[255] > 0.3 * sum(colours) and sum(colours[:32]) > 500
+
+    reader.see("a white page with black letters", page_is_shown)
+
+
+def check_report(reader: Visit) -> None:
+    expect(reader.page.get_by_text("A mass of 3 cm was detected.")).to_be_visible()
+
+
+def check_ecg(reader: Visit) -> None:
+    reader.see("the leads", lambda: reader.pixels[0] > 50)
+
+
+def check_video(reader: Visit) -> None:
+    def bar_is_at(right: float) -> bool:
+        red, green, blue = reader.grey(right, 0.5)
+        return red > 200 and green > 200 and blue < 80
+
+    reader.see("the first frame", lambda: bar_is_at(0.02) and not bar_is_at(0.5))
+    reader.page.locator("[data-cy=cine-player-play-pause]").click()
+    reader.see("the bar half way", lambda: bar_is_at(0.5))
+
+
+CHECKS: dict[str, Callable[[Visit], None]] = {
+    "ct": partial(check_images, count=PHANTOM_SLICES),
+    "mr": partial(check_images, count=1),
+    "us-cine": check_cine,
+    "multi-frame": partial(check_images, count=10),
+    "rtstruct": check_structures,
+    "seg": check_segmentation,
+    "pdf": check_document,
+    "sr": check_report,
+    "ecg": check_ecg,
+    "video": check_video,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind_of_study", "kind"), [(kind, kind) for kind in KINDS], indirect=["kind_of_study"], ids=[*KINDS]
+)
+def test_each_kind_is_shown_within_the_policy(visit: Visits, stack: Stack, kind_of_study: str, kind: str) -> None:
+    with visit(stack.login_of("rita")) as reader:
+        reader.go(f"/viewer?StudyInstanceUIDs={kind_of_study}")
+        CHECKS[kind](reader)
+        reader.photograph(f"kind-{kind}")
 
 
 def test_from_the_study_list_to_each_kind_of_image(stack: Stack, visit: Visits, kinds: Study) -> None:

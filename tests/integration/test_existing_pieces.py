@@ -150,6 +150,12 @@ def test_two_hosts_need_a_database_that_they_share(tmp_path: Path) -> None:
     assert "There are 2 imaging hosts" in said_by(preflight(tmp_path, "-i", str(tmp_path / "hosts.yml")))
 
 
+def test_files_are_on_one_host(tmp_path: Path) -> None:
+    given = {"vault_database_admin_password": "the admin's", "orthanc_storage": "filesystem"}
+    said = said_by(preflight(tmp_path, "-i", str(EXAMPLE), **given))
+    assert "orthanc_storage is filesystem, and there are 2 imaging hosts" in said
+
+
 def test_what_is_known_later_is_not_asked_for_yet(tmp_path: Path) -> None:
     """As on AWS, where the endpoint is there only after preflight."""
     later = {"host": "{{ not_known_yet }}", "password": "{{ not_known_yet }}", "ca_certificate": "{{ not_known_yet }}"}

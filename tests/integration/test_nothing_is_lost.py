@@ -3,51 +3,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import pytest
-from images import associate, ct_image, fetch, is_stored
-from pydicom.uid import generate_uid
-from stack import Stack, docker, wait_until_healthy
-
-IMAGES = 150
+from ledger import kill_while_images_arrive
+from stack import Stack
 
 
 @pytest.mark.parametrize("part", ["postgresql", "orthanc", "nginx"])
 def test_killed_while_images_arrive(stack: Stack, part: str) -> None:
-    container = stack.container(part)
-
-    def kill() -> None:
-        time.sleep(1)
-        docker("kill", "--signal", "KILL", container)
-        docker("start", container)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    study, acknowledged, refused = generate_uid(), {}, 0
-    association = associate(stack)
-    for _unused in range(IMAGES):
-        if not association.is_established:
-            time.sleep(0.5)
-            association = associate(stack)
-            continue
-        image = ct_image(study)
-        if is_stored(association, image):
-            acknowledged[image.SOPInstanceUID] = image.PixelData
-        else:
-            refused += 1
-        if not killer.is_alive() and len(acknowledged) > 20:
-            break
-    killer.join()
-    association.release() if association.is_established else None
-    for each in ("postgresql", "orthanc", "nginx"):
-        wait_until_healthy(stack.container(each))
-
-    assert acknowledged, "Nothing was acknowledged: this run proves nothing"
-    for uid, pixels in acknowledged.items():
-        assert fetch(stack, uid).PixelData == pixels
-    # And the next association works again.
-    association = associate(stack)
-    assert is_stored(association, ct_image(study))
-    association.release()
+    kill_while_images_arrive(stack, part)

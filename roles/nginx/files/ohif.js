@@ -1,24 +1,180 @@
 /** @type {AppTypes.Config} OHIF's configuration, served as /app-config.js. */
+
+// nginx writes it into OHIF's page.
+const ARCHIVE = document.querySelector('meta[name=application-name]').content
+// What shows a segmentation makes its arrays with new Function. The policy of the page has every string that is to become a script
+// pass here, where the browser knows trusted types: nothing else becomes one.
+const NDARRAY = /^\(function anonymous\((TrivialArray|CTOR_LIST,ORDER)?\n\) \{\n('use strict'\n)?function View\w+\(/
+window.trustedTypes?.createPolicy('default', {
+    createScript: (source) => NDARRAY.test(source) ? source : null,
+    createScriptURL: (address) => address, // script-src and worker-src say from where
+    createHTML: (markup) => markup,
+})
+
+// As many as Orthanc returns at most (LimitFindResults).
+const STUDIES_SHOWN = 100
+
+/**
+ * What a person types as a name. OHIF shows Müller^Anna as "Müller, Anna", so a comma or a space stands for whatever separates
+ * the parts of a name.
+ */
+function namePattern(typed) {
+    return typed?.trim().replace(/[\s,]+/g, '*')
+}
+
+/**
+ * A study as QIDO-RS returns it, without what OHIF's list cannot bear: attributes without a value, of which one is enough to lose
+ * the whole list, and names that have no alphabetic form (PS3.18 section F.2.2).
+ */
+function presentable(study) {
+    const attributes = Object.entries(study).filter(([, attribute]) => attribute.Value?.length)
+    for (const [, { vr, Value: [value] }] of attributes) {
+        if (vr === 'PN' && value) {
+            value.Alphabetic ??= value.Ideographic ?? value.Phonetic
+        }
+    }
+    return Object.fromEntries(attributes)
+}
+
+async function findStudies(root, parameters) {
+    const address = `${root}/studies?${new URLSearchParams(parameters)}`
+    const answer = await fetch(address, { headers: { Accept: 'application/dicom+json' } })
+    if (!answer.ok) {
+        throw new Error(`The search for studies was answered with ${answer.status}. /archive/ says which part of the archive is down.`)
+    }
+    return answer.status === 204 ? [] : answer.json()
+}
+
+// Of these SOP classes an instance may be a video.
+const MAYBE_VIDEO = [
+    '1.2.840.10008.5.1.4.1.1.77.1.1.1', '1.2.840.10008.5.1.4.1.1.77.1.2.1', '1.2.840.10008.5.1.4.1.1.77.1.4.1', // endoscope, microscope, camera
+    '1.2.840.10008.5.1.4.1.1.7', '1.2.840.10008.5.1.4.1.1.7.4', // secondary capture
+    '1.2.840.10008.5.1.4.1.1.3.1', // ultrasound
+]
+const MPEG2 = /^1\.2\.840\.10008\.1\.2\.4\.10[01](\.1)?$/
+
+/** SOP instance UID to transfer syntax, of a series: OHIF plays a video if it knows the syntax, and Orthanc's DICOMweb does not say it. */
+async function transferSyntaxes(seriesInstanceUID) {
+    const answer = await fetch('/orthanc/tools/find', {
+        method: 'POST',
+        body: JSON.stringify({ Level: 'Instance', Query: { SeriesInstanceUID: seriesInstanceUID }, ResponseContent: ['MainDicomTags', 'Metadata'] }),
+    })
+    const instances = answer.ok ? await answer.json() : []
+    return new Map(instances.map((instance) => [instance.MainDicomTags.SOPInstanceUID, instance.Metadata.TransferSyntax]))
+}
+
+/** Items of a structured report need not have a name (PS3.3 section C.17.3), and OHIF closes the study over one without. */
+function nameItems(content) {
+    for (const item of content['0040A730']?.Value ?? []) {
+        item['0040A043'] ??= {
+            vr: 'SQ', Value: [{ '00080100': { vr: 'SH', Value: ['-'] }, '00080104': { vr: 'LO', Value: item['0040A040']?.Value ?? ['-'] } }],
+        }
+        nameItems(item)
+    }
+}
+
+/** The metadata of a series, with what OHIF needs and Orthanc leaves out. */
+async function completeSeries(instances, seriesInstanceUID, warn) {
+    instances.forEach(nameItems)
+    if (instances.some((instance) => MAYBE_VIDEO.includes(instance['00080016']?.Value?.[0]))) {
+        const known = await transferSyntaxes(seriesInstanceUID)
+        for (const instance of instances) {
+            instance['00083002'] ??= { vr: 'UI', Value: [known.get(instance['00080018'].Value[0])].filter(Boolean) }
+        }
+        if (instances.some((instance) => MPEG2.test(instance['00083002'].Value[0]))) {
+            warn('This video cannot be played here', 'It is MPEG-2, which browsers do not play. Download the study, and play it with another program.')
+        }
+    }
+    return instances
+}
+
+/** OHIF's own DICOMweb data source, with another search for studies and complete metadata. */
+function createDataSource(configuration, servicesManager, extensionManager) {
+    const { createDataSource: create } = extensionManager.getModuleEntry('@ohif/extension-default.dataSourcesModule.dicomweb')
+    const source = create(configuration, servicesManager, extensionManager)
+    const warn = (title, message) => servicesManager.services.uiNotificationService.show({
+        id: title, title, message, type: 'warning', duration: 15000,
+    })
+
+    const { studies } = source.query
+    studies.search = async (filter) => {
+        const parameters = studies.mapParams({ ...filter, patientName: namePattern(filter.patientName) }, configuration)
+        const found = await findStudies(configuration.qidoRoot, parameters)
+        if (found.length >= STUDIES_SHOWN) {
+            warn(
+                `Only ${found.length} studies are shown`,
+                'More match, and what you look for may not be among them: search by name, ID, date or modality.',
+            )
+        }
+        return studies.processResults(found.map(presentable))
+    }
+
+    const { initialize } = source
+    source.initialize = (route) => {
+        initialize(route)
+        const client = source.retrieve.getWadoDicomWebClient()
+        const retrieve = client.retrieveSeriesMetadata
+        client.retrieveSeriesMetadata = async (options) => completeSeries(
+            await retrieve.call(client, options), options.seriesInstanceUID, warn,
+        )
+    }
+    return source
+}
+
+const TEXT_COLUMNS = ['patient', 'mrn', 'description', 'accession']
+const COLUMN_CHANGES = {
+    mrn: { label: 'Patient ID', priority: 95 },
+    description: { minWidth: 165, headerClassName: 'min-w-[165px]', cellClassName: 'min-w-[165px]' },
+}
+
+/**
+ * A column of the list of studies. The patient's ID has one, and so a field to search by it, on a narrow screen too: the description
+ * gives way for it. What the archive has found is shown: OHIF would look for what was typed once more, and knows neither `*` nor
+ * that a name has other forms than the one it shows.
+ */
+function column(original) {
+    return {
+        ...original,
+        ...(TEXT_COLUMNS.includes(original.id) && { filterFn: () => true }),
+        meta: { ...original.meta, ...COLUMN_CHANGES[original.id] },
+    }
+}
+
+const archiveExtension = {
+    id: 'orthweb',
+    getDataSourcesModule: () => [{ name: 'archive', type: 'webApi', createDataSource }],
+}
+
 window.config = {
     routerBasename: '/',
-    extensions: [],
+    extensions: [archiveExtension],
     modes: [],
-    customizationService: {},
+    customizationService: {
+        // The tour for newcomers lies over the images, and is about OHIF.
+        'ohif.tours': { $set: [] },
+        // Videos and runs have the button that plays them at once.
+        autoCineModalities: { $push: ['ES', 'GM', 'XC', 'XA', 'RF'] },
+        'workList.columns': { $apply: (columns) => columns.map(column) },
+    },
     showStudyList: true,
+    whiteLabeling: {
+        createLogoComponentFn: (React) => React.createElement('span', { className: 'text-foreground text-lg font-semibold' }, ARCHIVE),
+    },
     // OHIF is no medical device; whoever uses it is told so, once a year.
     investigationalUseDialog: { option: 'configure', days: 365 },
     defaultDataSourceName: 'archive',
     dataSources: [
         {
-            namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+            namespace: 'orthweb.dataSourcesModule.archive',
             sourceName: 'archive',
             configuration: {
-                friendlyName: 'This archive',
+                friendlyName: ARCHIVE,
                 name: 'archive',
                 qidoRoot: `${window.location.origin}/dicom-web`,
                 wadoRoot: `${window.location.origin}/dicom-web`,
                 wadoUriRoot: `${window.location.origin}/dicom-web`,
                 qidoSupportsIncludeField: false,
+                queryLimit: STUDIES_SHOWN,
                 supportsWildcard: true,
                 supportsFuzzyMatching: false,
                 imageRendering: 'wadors',
@@ -26,14 +182,9 @@ window.config = {
                 enableStudyLazyLoad: true,
                 omitQuotationForMultipartRequest: true,
                 bulkDataURI: { enabled: true },
+                // A video straight from its address, so that it is played while it comes.
+                singlepart: 'video',
             },
         },
     ],
-}
-
-// OHIF asks for the description of a study in a list of fields, with %2C between them; Orthanc knows a list only by its commas.
-const open = XMLHttpRequest.prototype.open
-XMLHttpRequest.prototype.open = function (method, url, ...rest) {
-    const asked = String(url).replace(/[?&]includefield=[^&]*/, (fields) => fields.replace(/%2C/gi, ','))
-    return open.call(this, method, asked, ...rest)
 }

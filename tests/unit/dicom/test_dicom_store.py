@@ -14,18 +14,20 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_send_progress, dicom_sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_groups, dicom_send_progress
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_groups import proposals_for
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import data_set_fragments
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
     SAMPLES,
+    UNUSUAL,
     new_study,
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import proposals_for, send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store
 from pydicom.uid import UID
@@ -83,6 +85,36 @@ def test_samples_are_filed_under_the_new_study_with_pixel_data_untouched(run_mod
     }
 
 
+def test_unusual_samples_have_what_modalities_send(run_module, tmp_path):
+    options = {"path": str(tmp_path), "kinds": ["mr"], "unusual": True, "patient_id": "P1", "patient_name": "Röntgen^W"}
+    ran = run_module(dicom_sample, options)
+    files = {file["kind"]: file for file in ran.result["files"]}
+    assert list(files) == ["mr", *UNUSUAL]
+    assert len({file["study_instance_uid"] for file in files.values()}) == len(files)
+    assert files["mr"]["study_instance_uid"] == ran.result["study_instance_uid"]
+    images = {kind: pydicom.dcmread(file["path"]) for kind, file in files.items()}
+    for kind, image in images.items():
+        assert image.StudyInstanceUID == files[kind]["study_instance_uid"]
+        assert image.PatientID == ("P1" if kind == "mr" else f"P1-{kind.upper()}")
+    assert [kind for kind, image in images.items() if "Modality" not in image] == ["no-modality"]
+    assert [kind for kind, image in images.items() if "StudyDate" not in image] == ["no-study-date"]
+    assert {kind: str(image.PatientName) for kind, image in images.items()} == {
+        "mr": "Röntgen^W",
+        "no-modality": "Röntgen^W",
+        "no-study-date": "Röntgen^W",
+        "no-patient-name": "",
+        "latin-1": "Müller^Jörg",
+        "iso-2022": "Yamada^Tarou=山田^太郎=やまだ^たろう",
+        "gb18030": "Wang^XiaoDong=王^小东",
+    }
+    for kind, written in {
+        "latin-1": "Müller^Jörg".encode("latin-1"),
+        "iso-2022": b"\x1b$B" + "山田".encode("iso2022_jp")[3:-3] + b"\x1b(B^",
+        "gb18030": "王^小东".encode("gb18030"),
+    }.items():
+        assert written in Path(files[kind]["path"]).read_bytes(), kind
+
+
 def test_samples_in_check_mode(run_module, tmp_path):
     folder = tmp_path / "new"
     ran = run_module(dicom_sample, {"path": str(folder), "study_instance_uid": "1.2.3"}, check_mode=True)
@@ -97,6 +129,7 @@ def test_samples_in_check_mode(run_module, tmp_path):
     [
         ({"study_instance_uid": "1.2.x"}, "study_instance_uid: "),
         ({"patient_id": "A\\B"}, "patient_id: "),
+        ({"patient_id": "A" * 50, "unusual": True}, "patient_id: has 50 characters, and with unusual may have 48"),
         ({"patient_name": " "}, "patient_name: "),
         ({"copies": 0}, "copies: "),
     ],
@@ -303,7 +336,7 @@ def test_one_context_for_each_sop_class_and_transfer_syntax(study):
 
 
 def test_more_contexts_than_an_association_can_have(archive, study, monkeypatch):
-    monkeypatch.setattr(dicom_sending, "CONTEXTS_AN_ASSOCIATION", 2)
+    monkeypatch.setattr(dicom_groups, "CONTEXTS_AN_ASSOCIATION", 2)
     scp = archive()
     assert len(send(patient_peer(scp.port), collect([str(study)]).instances).stored) == len(scp.stored) == 6
 
@@ -337,8 +370,9 @@ def test_an_association_that_ends_half_way(archive, study):
 
     seen: list = []
     sending = send(patient_peer(archive(status=abort_the_third).port), collect([str(study)]).instances)
-    assert [outcome.stored for outcome in sending.outcomes] == [True, True, False, False, False, False]
-    assert {outcome.failure for outcome in sending.failed} <= {"association_aborted", "connection_closed"}
+    assert [outcome.stored for outcome in sending.outcomes] == [True, True, False, True, True, True]
+    assert sending.outcomes[2].failure in ("association_aborted", "connection_closed")
+    assert sending.outcomes[2].set_aside
 
 
 def test_a_peer_that_takes_nothing_in(listener, study):
@@ -389,6 +423,8 @@ def test_the_module_sends(run_module, archive, study):
         "failure",
         "stored",
         "already_stored",
+        "set_aside",
+        "not_tried",
     }
     assert ran.result["instances"][0]["status"] == "0000"
 

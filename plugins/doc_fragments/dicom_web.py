@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of every module that asks an archive over DICOMweb."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """``extends_documentation_fragment: cellcs.orthweb.dicom_web``"""
+
+    DOCUMENTATION = r"""
+options:
+  url:
+    description: The archive's DICOMweb root.
+    type: str
+    required: true
+  username:
+    description: User to sign in as (HTTP basic authentication).
+    type: str
+  password:
+    description: That user's password.
+    type: str
+  ca_file:
+    description:
+      - PEM file of the authorities that may have issued the archive's certificate.
+      - Without it, those that Python's requests brings along.
+    type: path
+  verify:
+    description:
+      - Whether the archive's certificate must be valid.
+      - With V(false) anybody may be at the other end, and is told the password.
+    type: bool
+    default: true
+  timeout_seconds:
+    description: How long the archive may take to connect, and to go on answering.
+    type: float
+    default: 30.0
+"""
