@@ -21,6 +21,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sr.codedict import codes
 from pydicom.uid import (
+    MPEG2MPML,
     MPEG4HP41,
     UID,
     CTImageStorage,
@@ -232,6 +233,13 @@ def video() -> list[Dataset]:
     return [made]
 
 
+def old_video() -> list[Dataset]:
+    """One that says it is MPEG-2, which browsers do not play."""
+    (made,) = video()
+    made.file_meta.TransferSyntaxUID = MPEG2MPML
+    return [made]
+
+
 KINDS: dict[str, Callable[[], Sequence[Dataset]]] = {
     "ct": phantom,
     "mr": lambda: [from_pydicom("MR_small.dcm")],
@@ -243,6 +251,7 @@ KINDS: dict[str, Callable[[], Sequence[Dataset]]] = {
     "sr": lambda: [from_pydicom("test-SR.dcm")],
     "ecg": lambda: [from_pydicom("waveform_ecg.dcm")],
     "video": video,
+    "video-mpeg2": old_video,
 }
 
 

@@ -3,6 +3,7 @@
 
 const DAY = 24 * 60 * 60 * 1000
 const WARN_DAYS = 30
+const PATIENCE_MS = 20000
 
 function say(id, text, bad = false) {
     const element = document.getElementById(id)
@@ -22,8 +23,8 @@ function fill(id, tag, rows) {
     }))
 }
 
-async function ask(path) {
-    const answer = await fetch(path)
+async function ask(path, options) {
+    const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...options })
     if (!answer.ok) {
         throw new Error(`${path}: ${answer.status} ${answer.statusText}`)
     }
@@ -47,15 +48,53 @@ function showArchive(archive) {
     say('certificate', days < 0 ? `ended ${-days} days ago: run the deployment` : `${days} days left`, days < WARN_DAYS)
 }
 
-async function showHealth() {
+async function answers(question) {
     try {
-        const statistics = await ask('/orthanc/statistics')
-        say('database', 'answers')
-        say('storage', `${statistics.CountStudies} studies, ${statistics.CountInstances} instances, ${statistics.TotalDiskSizeMB} MB`)
+        return { value: await question() }
     } catch (error) {
-        say('database', `does not answer (${error.message})`, true)
-        say('storage', 'not known')
+        return { problem: error.message }
     }
+}
+
+// Of what stands before a part that is down, nothing can be known: each is asked only if the one before it has answered.
+async function showHealth() {
+    const unknown = 'not known, as Orthanc does not answer'
+    const system = await answers(() => ask('/orthanc/system'))
+    const statistics = system.problem ? system : await answers(() => ask('/orthanc/statistics'))
+    if (system.problem && !/: 502|: 504|fetch/.test(system.problem)) {
+        // Orthanc answers, and with an error: it asks the database for this, too.
+        system.value = {}
+    }
+    say('orthanc', system.value ? 'answers' : `does not answer (${system.problem})`, !system.value)
+    if (!system.value) {
+        say('database', unknown)
+        say('storage', unknown)
+        return
+    }
+    say('database', statistics.problem ? `does not answer Orthanc (${statistics.problem})` : 'answers', Boolean(statistics.problem))
+    if (statistics.problem) {
+        say('storage', 'not known, as the database does not answer')
+        return
+    }
+    const { CountStudies, CountInstances, TotalDiskSizeMB } = statistics.value
+    const read = await answers(readOneImage)
+    say(
+        'storage',
+        `${CountStudies} studies, ${CountInstances} instances, ${TotalDiskSizeMB} MB`
+        + (read.problem ? `; an image could not be read (${read.problem})` : ''),
+        Boolean(read.problem),
+    )
+}
+
+async function readOneImage() {
+    const [instance] = await ask('/orthanc/tools/find', { method: 'POST', body: JSON.stringify({ Level: 'Instance', Query: {}, Limit: 1 }) })
+    return instance && ask(`/orthanc/instances/${instance}/header`)
+}
+
+async function showDicom() {
+    const dicom = await answers(() => ask('/archive/dicom'))
+    const isUp = Boolean(dicom.value?.answers)
+    say('dicom', isUp ? 'takes associations' : 'takes no association: Orthanc does not answer on its DICOM port', !isUp)
 }
 
 async function showModalities() {
@@ -91,6 +130,7 @@ for (const element of document.querySelectorAll('[data-roles]')) {
     element.hidden = !element.dataset.roles.split(' ').includes(me.role)
 }
 showArchive(await ask('/archive/archive.json'))
+await showDicom()
 if (me.role !== 'uploader') {
     await showHealth()
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What nginx says when it answers with an error of its own: a page for people, the sentence alone for programs.
+
+import names from 'names.js'
+
+const SENTENCES = {
+    login: () => [401, 'A name and a password are needed here, and these were not right.'],
+    role: (r) => [403, `The account ${r.variables.account} has the role ${r.variables.account_role}, which may not do this.`],
+    foreign: () => [403, "Another site's page asked for this in your name, and nothing was done."],
+    argument: (r) => [400, `This address takes no argument "${r.variables.argument}", and nothing was done.`],
+    encoding: (r) => [400, `The argument "${r.variables.argument}" has an encoded & or control character, or a percent sign that `
+        + 'encodes nothing: nothing was done.'],
+    locked: () => [429, `Too many wrong passwords, or too many at a time: try again in ${names.lockout}.`],
+    missing: () => [404, 'There is nothing at this address.'],
+    away: () => [502, 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.'],
+}
+
+function escape(text) {
+    return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+function page(status, sentence) {
+    const name = escape(names.archive)
+    return `<!DOCTYPE html>
+<html lang="en">
+<head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>${name}: ${status}</title>
+    <link rel="icon" href="/archive/icon.svg">
+    <link rel="stylesheet" href="/archive/archive.css">
+</head>
+<body>
+    <h1>${name}</h1>
+    <p>${escape(sentence)}</p>
+    <p><a href="/archive/">What this archive is, and which of its parts answer</a> (${status})</p>
+</body>
+</html>
+`
+}
+
+function say(r) {
+    const answer = (SENTENCES[r.variables.problem] || SENTENCES.locked)(r)
+    const forPeople = /text\/html/i.test(r.headersIn.Accept || '')
+    r.headersOut['Content-Type'] = `text/${forPeople ? 'html' : 'plain'}; charset=utf-8`
+    r.return(answer[0], forPeople ? page(answer[0], answer[1]) : `${answer[1]}\n`)
+}
+
+// What is asked of the DICOM port is no DICOM: whoever listens there ends the connection at once. Nobody takes what is sent if the
+// port is closed, and nothing comes of it, within the time there is for it, if only the kernel is left to take it.
+async function sayWhetherDicomAnswers(r) {
+    const reply = await r.subrequest('/_dicom')
+    const answers = Number(reply.variables.upstream_bytes_sent) > 0 && reply.status !== 504
+    r.headersOut['Content-Type'] = 'application/json'
+    r.return(200, JSON.stringify({ answers }))
+}
+
+export default { say, sayWhetherDicomAnswers }
