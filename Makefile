@@ -18,7 +18,7 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
-.PHONY: help venv venv-test plan deploy compose verify outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -52,6 +52,9 @@ compose: venv ## Write a compose file, configuration and secrets of what deploy 
 
 verify: venv ## Prove that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)
+
+patch: venv ## Bring security updates into the images now, and go back if the archive does not pass with them
+	$(PLAYBOOK) playbooks/patch.yml $(ARGS)
 
 outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \

@@ -121,6 +121,12 @@ class Stack:
         login = json.loads(Path(outputs["credentials_file"]).read_text(encoding="utf-8"))
         return cls(name, outputs, login["username"], login["password"])
 
+    @property
+    def nginx_password(self) -> str:
+        """Return the password of nginx's account, which is the only one that Orthanc itself knows."""
+        secrets = Path(self.outputs["credentials_file"]).with_name("secrets.json")
+        return str(json.loads(secrets.read_text(encoding="utf-8"))["orthanc_password"])
+
     def container(self, service: str) -> str:
         """Return the name of the container of ``nginx``, ``orthanc`` or ``postgresql``."""
         return f"{self.name}-{service}"

@@ -110,15 +110,17 @@ class Round:
 
 def doors(stack: Stack) -> tuple[Door, Door]:
     """Return the way through the portal and the way straight to Orthanc."""
-    login = "Basic " + base64.b64encode(f"{stack.username}:{stack.password}".encode()).decode()
-
+    login, as_nginx = (
+        "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+        for name, password in ((stack.username, stack.password), ("nginx", stack.nginx_password))
+    )
     ca_certificate = stack.outputs["ca_certificate"]
     portal, orthanc = (urlsplit(stack.outputs[output]) for output in ("dicomweb_url", "orthanc_url"))
     return (
         Door(
             "portal", portal.hostname or "", stack.container_address("nginx"), portal.port or 443, login, ca_certificate
         ),
-        Door("straight", orthanc.hostname or "", stack.container_address("orthanc"), 8042, login, ca_certificate),
+        Door("straight", orthanc.hostname or "", stack.container_address("orthanc"), 8042, as_nginx, ca_certificate),
     )
 
 

@@ -14,7 +14,6 @@ WORDS = {
     "image": "image",
     "user": "user",
     "dns_servers": "dns",
-    "published_ports": "ports",
     "volumes": "volumes",
     "env": "environment",
     "sysctls": "sysctls",
@@ -56,6 +55,8 @@ def compose_service(service: dict[str, Any], folders: dict[str, str]) -> dict[st
                 composed["links"] = links
         elif word == "stop_timeout":
             composed["stop_grace_period"] = f"{value}s"
+        elif word == "published_ports":  # community.docker takes all IPv4 addresses for none
+            composed["ports"] = [port if port.count(":") == 2 else f"0.0.0.0:{port}" for port in value]
         elif word == "volumes":
             composed["volumes"] = [_volume(each, folders) for each in value]
         elif word == "ulimits":

@@ -199,6 +199,13 @@ def container_id(container: str) -> str:
     return docker("inspect", "--format", "{{.Id}}", container)
 
 
+def process_id(container: str, program: str) -> int:
+    """The process of that name in a container, as this machine numbers it: another one after each start."""
+    lines = docker("top", container, "-eo", "pid,comm").splitlines()[1:]
+    [found] = [pid for pid, name in map(str.split, lines) if name == program]
+    return int(found)
+
+
 def wait_until_healthy(container: str, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while docker("inspect", "--format", "{{.State.Health.Status}}", container) != "healthy":

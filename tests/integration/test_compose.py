@@ -99,8 +99,8 @@ def of_container(container: str) -> dict[str, object]:
     host, config = found["HostConfig"], found["Config"]
     of_host = ("Memory", "MemorySwap", "PidsLimit", "ReadonlyRootfs", "CapDrop", "SecurityOpt", "ShmSize", "Sysctls")
     return {
-        **{name: host[name] or None for name in (*of_host, "Ulimits", "Dns", "PortBindings")},
-        **{name: config[name] for name in ("User", "Image", "StopTimeout", "Healthcheck")},
+        **{name: host.get(name) or None for name in (*of_host, "Ulimits", "Dns", "PortBindings")},
+        **{name: config.get(name) for name in ("User", "Image", "StopTimeout", "Healthcheck")},
         "RestartPolicy": host["RestartPolicy"]["Name"],
         "Env": sorted(config["Env"]),
         "Networks": sorted(found["NetworkSettings"]["Networks"]),

@@ -632,3 +632,19 @@ def test_who_is_not_in_the_list_any_more_is_out_at_once(stack: Stack, ask: Calla
     finally:
         stack.play("configure", "--tags", "nginx").ok()
     assert ask("rita", "GET", "/").status_code == 200
+
+
+def test_a_plugin_of_ones_own_has_its_arguments(stack: Stack, study: tuple[str, str]) -> None:
+    """What lists everything for it does not list _method."""
+    of_mine = [{"path": "/orthanc/(my-plugin/.*|studies/[0-9a-f-]+)", "arguments": ["size", "m.*", "_.*"]}]
+    try:
+        stack.play("configure", "--tags", "nginx", nginx_more_arguments=of_mine).ok()
+        url = f"{stack.portal}/orthanc/my-plugin/page"
+        assert answer_to(stack, "rita", f"{url}?size=1&more=2")[0] == 404, (
+            "as Orthanc says it, which has no such plugin"
+        )
+        assert answer_to(stack, "rita", f"{url}?other=1")[0] == 400
+        assert answer_to(stack, "rita", f"{stack.portal}{study[1]}?_method=DELETE")[0] == 400
+    finally:
+        stack.play("configure", "--tags", "nginx").ok()
+    assert answer_to(stack, "rita", f"{url}?size=1")[0] == 400

@@ -32,7 +32,7 @@ from pydicom.uid import (
     RLELossless,
     generate_uid,
 )
-from stack import Stack, docker
+from stack import Stack, process_id
 
 MEMORY_MB = 1024
 PATIENCE_SECONDS = 10  # on a machine that does other things, too
@@ -45,11 +45,6 @@ def archive(stack: Stack) -> Iterator[Stack]:
     stack.deploy().ok()
 
 
-def life(stack: Stack) -> str:
-    """Another one after each start."""
-    return docker("inspect", "--format", "{{.State.Pid}} {{.State.StartedAt}}", stack.container("orthanc"))
-
-
 def session_of(stack: Stack) -> requests.Session:
     session = requests.Session()
     session.auth, session.verify = stack.login, stack.ca
@@ -60,7 +55,9 @@ def session_of(stack: Stack) -> requests.Session:
 @contextmanager
 def others_are_answered(stack: Stack) -> Iterator[None]:
     """Somebody else searches and stores, all the while, and never waits long."""
-    before, over, waited, failed = life(stack), threading.Event(), [], []
+    before, over = process_id(stack.container("orthanc"), "Orthanc"), threading.Event()
+    waited: list[float] = []
+    failed: list[int] = []
 
     def search_and_store() -> None:
         session = session_of(stack)
@@ -84,7 +81,7 @@ def others_are_answered(stack: Stack) -> Iterator[None]:
     assert not failed, failed
     assert waited
     assert max(waited) < PATIENCE_SECONDS, waited
-    assert life(stack) == before, "Orthanc was started anew"
+    assert process_id(stack.container("orthanc"), "Orthanc") == before, "Orthanc was started anew"
 
 
 @pytest.mark.parametrize("path", ["/orthanc/instances", "/dicom-web/studies", "/orthanc/tools/find"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -194,10 +195,24 @@ def test_a_flood_from_one_address_is_bounded(listeners: Stack, modality: Place, 
     assert answered(stranger, INTERNET, *tls(listeners, "client-workstation")), "As soon as it is over"
 
 
+def request(called: str = "ORTHANC", calling: str = "WORKSTATION") -> bytes:
+    """An A-ASSOCIATE-RQ for verification (PS3.8 section 9.3.2)."""
+
+    def item(kind: int, content: bytes) -> bytes:
+        return struct.pack(">BxH", kind, len(content)) + content
+
+    syntaxes = item(0x30, b"1.2.840.10008.1.1") + item(0x40, b"1.2.840.10008.1.2")
+    context = item(0x20, bytes([1, 0, 0, 0]) + syntaxes)
+    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4"))
+    titles = called.ljust(16).encode() + calling.ljust(16).encode()
+    body = struct.pack(">H2x", 1) + titles + bytes(32) + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
+    return struct.pack(">BxI", 1, len(body)) + body
+
+
 # Says as much as it is told to, and then nothing; prints after how many seconds the other side hangs up.
 HALF_OPEN = """
 import socket, ssl, sys, time
-address, port, with_tls = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "tls"
+address, port, with_tls, said = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "tls", bytes.fromhex(sys.argv[4])
 connection = socket.create_connection((address, port), timeout=90)
 if with_tls:
     context = ssl.create_default_context()
@@ -205,26 +220,82 @@ if with_tls:
     connection = context.wrap_socket(connection)
 begun = time.monotonic()
 try:
-    connection.recv(1)
-except ConnectionResetError:
+    connection.sendall(said)
+    while connection.recv(1000):
+        pass
+except OSError:
     pass
 print(time.monotonic() - begun)
 """
 
 
+def half_open(where: Place, port: int, how: str, said: bytes) -> subprocess.Popen[str]:
+    arguments = [where.archive, str(port), how, said.hex()]
+    return subprocess.Popen(
+        where.command(sys.executable, "-c", HALF_OPEN, *arguments), stdout=subprocess.PIPE, text=True
+    )
+
+
+def answered_in_time(where: Place, port: int, *security: str) -> bool:
+    """Whether a C-ECHO from there is answered within what another peer can make it wait."""
+    begun = time.monotonic()
+    return answered(where, port, *security) and time.monotonic() - begun < 5
+
+
 def test_half_open_associations_end(listeners: Stack, modality: Place) -> None:
-    """No handshake; a handshake and no A-ASSOCIATE-RQ; neither of them in the clear."""
+    """No handshake; a handshake and no A-ASSOCIATE-RQ; neither of them in the clear; half a request."""
     waiting = [
-        subprocess.Popen(
-            modality.command(sys.executable, "-c", HALF_OPEN, modality.archive, str(port), how),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for port, how in ((INTERNET, "nothing"), (VPN, "tls"), (PLAIN, "nothing"))
+        half_open(modality, INTERNET, "nothing", b""),
+        half_open(modality, VPN, "tls", b""),
+        half_open(modality, PLAIN, "nothing", b""),
+        half_open(modality, VPN, "tls", request()[:8]),
+        half_open(modality, PLAIN, "nothing", request()[:-1]),
     ]
     # Orthanc itself would take no other association meanwhile.
     for _each in range(10):
-        assert answered(modality, INTERNET, *tls(listeners, "client-workstation"))
+        assert answered_in_time(modality, INTERNET, *tls(listeners, "client-workstation"))
         time.sleep(0.5)
-    seconds = [float(process.communicate(timeout=100)[0]) for process in waiting]
-    assert all(25 < each < 40 for each in seconds), seconds
+    handshake, *requests = [float(process.communicate(timeout=100)[0]) for process in waiting]
+    assert 25 < handshake < 40
+    assert all(8 < each < 15 for each in requests), requests
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "begins with PDU type 71, not with an A-ASSOCIATE-RQ"),
+        (struct.pack(">BxI", 4, 100), "begins with PDU type 4, not with an A-ASSOCIATE-RQ"),
+        (struct.pack(">BxI", 1, 2**31), "an A-ASSOCIATE-RQ of 2147483648 bytes"),
+        (struct.pack(">BxI", 1, 4), "an A-ASSOCIATE-RQ of 4 bytes"),
+        (request(calling="A\\B"), "an AE title with characters that it cannot have"),
+        (request(calling=""), "an AE title with characters that it cannot have"),
+    ],
+)
+def test_what_is_no_request_is_refused_at_once(listeners: Stack, modality: Place, said: bytes, refused: str) -> None:
+    assert float(half_open(modality, PLAIN, "nothing", said).communicate(timeout=60)[0]) < 2
+    line = log_lines(listeners)[-1]
+    assert (line["listener"], line["status"], line["refused"]) == (str(PLAIN), 403, refused)
+    assert (line["bytes_received"], line["bytes_sent"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        (request(called="NOBODY"), 3),  # rejected, and the connection is held
+        (request(), 15),  # accepted, and nothing more
+        (request() + struct.pack(">BxI", 4, 1000), 15),  # the beginning of a P-DATA-TF
+    ],
+    ids=["rejected", "idle", "half a P-DATA-TF"],
+)
+def test_associations_held_open_keep_nobody_waiting(
+    listeners: Stack, modality: Place, stranger: Place, said: bytes, times: int
+) -> None:
+    holding = [half_open(modality, PLAIN, "nothing", said) for _each in range(times)]
+    try:
+        time.sleep(1)
+        for _each in range(3):
+            assert answered_in_time(stranger, INTERNET, *tls(listeners, "client-workstation"))
+    finally:
+        for process in holding:
+            process.kill()
+            process.communicate()

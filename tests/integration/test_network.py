@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -19,7 +21,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
-from stack import Stack, docker
+from stack import Stack, docker, process_id
 
 DECLARED, OTHER = 11113, 11114
 
@@ -218,3 +220,12 @@ def test_containers_have_bounds(archive: Stack) -> None:
             assert 0 < host["Memory"] < info["MemTotal"], part
         if info["PidsLimit"]:
             assert 64 <= host["PidsLimit"] <= 1024, part
+
+
+def test_orthanc_is_refused_memory_before_it_is_killed(archive: Stack) -> None:
+    """What is left of what it may allocate, while it does nothing, is most of its container's memory, and no more."""
+    pid = process_id(archive.container("orthanc"), "Orthanc")
+    [limit] = re.findall(r"^Max data size +(\d+) ", Path(f"/proc/{pid}/limits").read_text(), flags=re.MULTILINE)
+    [used] = re.findall(r"^VmData:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), flags=re.MULTILINE)
+    memory = int(docker("inspect", "--format", "{{.HostConfig.Memory}}", archive.container("orthanc")))
+    assert memory / 2 < int(limit) - int(used) * 1024 < memory

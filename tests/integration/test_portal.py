@@ -26,7 +26,7 @@ REQUESTS, CLIENTS = 300, 8
 
 @pytest.fixture(scope="module")
 def direct(stack: Stack) -> Iterator[Run]:
-    """nginx has the port before, and has it back afterwards."""
+    """nginx has the port before, and has it back afterwards. Tests that deploy it otherwise come last."""
     yield stack.deploy(orthanc_portal_direct="true").ok()
     stack.deploy().ok()
     assert "nginx" in docker("ps", "--filter", f"publish={stack.orthanc_port}", "--format", "{{.Names}}")
@@ -80,6 +80,12 @@ def test_a_wrong_password_is_refused(stack: Stack, direct: Run) -> None:
     assert answer.status_code == 401
 
 
+def test_it_is_for_admins(stack: Stack, direct: Run) -> None:
+    assert accounts_of_orthanc(stack) == {"nginx", "admin"}
+    refused = requests.get(f"{stack.orthanc}/system", auth=stack.login_of("rita"), verify=stack.ca, timeout=30)
+    assert refused.status_code == 401
+
+
 def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack, direct: Run) -> None:
     """``-e orthanc_ssl_enabled=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
     run = stack.deploy(orthanc_portal_direct="true", orthanc_ssl_enabled="false").ok()
@@ -100,12 +106,6 @@ def test_behind_nginx_only_the_way_to_orthanc_is_plain_then(stack: Stack) -> Non
 def accounts_of_orthanc(stack: Stack) -> set[str]:
     kept = json.loads((Path("/etc/orthweb") / stack.name / "orthanc" / "secrets.json").read_text())
     return set(kept["RegisteredUsers"])
-
-
-def test_it_is_for_admins(stack: Stack, direct: Run) -> None:
-    assert accounts_of_orthanc(stack) == {"nginx", "admin"}
-    refused = requests.get(f"{stack.orthanc}/system", auth=stack.login_of("rita"), verify=stack.ca, timeout=30)
-    assert refused.status_code == 401
 
 
 def test_it_can_be_closed(stack: Stack) -> None:

@@ -1,0 +1,9 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How old container images are, what is pending for them, and what is known against them.
+
+``advisories`` the table of vulnerabilities with a known fix, and which of them apply
+``contents``   what an image says of itself: list of packages, date of its index, what apt would upgrade
+``engine``     asks an image for these, with Docker
+``survey``     puts them together, remembers what apt answered, and says it to a person
+"""
