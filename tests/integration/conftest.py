@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from stack import Stack, docker
+from stack import Stack, docker, process_id
 
 ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader", "lars": "reader"}
 
@@ -25,3 +25,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             for kind in ("container", "network", "volume")
         ]
         assert left == ["", "", ""], left
+
+
+@pytest.fixture
+def the_same_process(stack: Stack) -> Iterator[None]:
+    """Orthanc does not end meanwhile, neither of itself nor by a crash after which it is started again."""
+    before = process_id(stack.container("orthanc"), "Orthanc")
+    yield
+    said = docker("logs", "--tail", "20", stack.container("orthanc"))
+    assert process_id(stack.container("orthanc"), "Orthanc") == before, said

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import requests
 from images import CALLED_AET, CALLING_AET
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, _config
-from stack import Stack, docker
+from stack import Stack
 
 LEVELS = [40, 500, 10_000]
 LENGTHS = ["undefined", "defined"]
@@ -20,6 +19,8 @@ REFERENCED, PRIVATE = (0x0008, 0x1140), (0x0009, 0x1001)
 ALL = [(levels, lengths, tag) for levels in LEVELS for lengths in LENGTHS for tag in (REFERENCED, PRIVATE)]
 # By C-STORE, DCMTK's time grows with the square of the levels: the deepest one once.
 OVER_DICOM = [one for one in ALL if one[0] < 10_000] + [(10_000, "undefined", REFERENCED)]
+
+pytestmark = pytest.mark.usefixtures("the_same_process")
 
 
 def element(tag: tuple[int, int], representation: bytes, value: bytes) -> bytes:
@@ -62,19 +63,6 @@ def file_with(levels: int, lengths: str, tag: tuple[int, int]) -> bytes:
     rest = element((0x20, 0xD), b"UI", uid(generate_uid())) + element((0x20, 0xE), b"UI", uid(generate_uid()))
     dataset = identity + creator + nested(levels, lengths, tag) + element((0x10, 0x20), b"LO", b"NESTED") + rest
     return bytes(128) + b"DICM" + element((2, 0), b"UL", struct.pack("<I", len(meta))) + meta + dataset
-
-
-@pytest.fixture(autouse=True)
-def the_same_process(stack: Stack) -> Iterator[None]:
-    """Orthanc is its container's only process."""
-
-    def process() -> str:
-        state = "{{.State.StartedAt}} {{.State.Pid}} {{.RestartCount}} {{.State.Running}}"
-        return docker("inspect", "--format", state, stack.container("orthanc"))
-
-    before = process()
-    yield
-    assert process() == before, docker("logs", "--tail", "20", stack.container("orthanc"))
 
 
 def send(stack: Stack, path: str, content: bytes, **headers: str) -> requests.Response:
