@@ -44,6 +44,10 @@ options:
       - That apt could not be asked is remembered for an hour at most.
     type: int
     default: 24
+  timeout_seconds:
+    description: How long apt may take for an image. What took longer counts as not asked.
+    type: int
+    default: 60
   cache:
     description: File that keeps apt's answers.
     type: path
@@ -147,6 +151,7 @@ def main() -> None:
             "versions": {"type": "dict", "default": {}},
             "ask": {"type": "bool", "default": True},
             "max_age_hours": {"type": "int", "default": 24},
+            "timeout_seconds": {"type": "int", "default": 60},
             "cache": {"type": "path", "default": "/var/cache/orthweb/image-updates.json"},
         },
         supports_check_mode=True,
@@ -170,7 +175,7 @@ def main() -> None:
             now=now,
             max_age=max_age,
             version=version,
-            ask=module.params["ask"],
+            timeout_seconds=module.params["timeout_seconds"] if module.params["ask"] else 0,
         )
 
     try:

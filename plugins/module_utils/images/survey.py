@@ -98,18 +98,18 @@ def look(
     now: datetime,
     max_age: timedelta,
     version: str = "",
-    ask: bool = True,
+    timeout_seconds: float = 60,
 ) -> Image:
     """
     :param version: the version that the running program says it has, for an image that carries no list of packages
-    :param ask: whether apt is asked, where there is no answer that is new enough
+    :param timeout_seconds: how long apt may take, where there is no answer that is new enough; 0 = it is not asked
     """
     sbom, index = engine.read_files(image)
     contents = read_sbom(sbom) if sbom else None
     versions = contents.versions if contents else {name: version} if version else {}
     dates = read_package_index(index)
     built = contents.built if contents else None
-    asked, answer = _ask(image, built, answers, now, max_age) if ask else (None, engine.Answer(problem="not wanted"))
+    asked, answer = _ask(image, built, answers, now, max_age, timeout_seconds)
     return Image(
         name=name,
         reference=reference,
@@ -125,11 +125,13 @@ def look(
 
 
 def _ask(
-    image: str, built: datetime | None, answers: Answers, now: datetime, max_age: timedelta
-) -> tuple[datetime, engine.Answer]:
+    image: str, built: datetime | None, answers: Answers, now: datetime, max_age: timedelta, timeout_seconds: float
+) -> tuple[datetime | None, engine.Answer]:
+    if not timeout_seconds:
+        return None, engine.Answer(problem="not wanted")
     if built is not None and now - built < max_age:
         return built, engine.Answer()  # its build upgraded everything
-    return answers.get(image) or answers.put(image, engine.ask(image))
+    return answers.get(image) or answers.put(image, engine.ask(image, timeout_seconds))
 
 
 def line(image: Image, now: datetime) -> str:

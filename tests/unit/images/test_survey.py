@@ -97,7 +97,7 @@ class StandIn:
         monkeypatch.setattr(engine, "read_files", lambda image: (sbom, INDEX if sbom else ""))
         monkeypatch.setattr(engine, "ask", self._ask)
 
-    def _ask(self, image: str) -> engine.Answer:
+    def _ask(self, image: str, timeout_seconds: float) -> engine.Answer:
         self.asked += 1
         return self.answer
 
