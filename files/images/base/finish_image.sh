@@ -15,7 +15,7 @@ for index in /var/lib/apt/lists/*_InRelease; do
 done >$folder/package-index
 
 # A version may have a colon, a tilde or a plus sign: package URLs leave the first two as they are, and write the plus sign as %2B.
-# shellcheck disable=SC2016 # ${…} is dpkg-query's
+# shellcheck disable=SC1091,SC2016 # a file of the image; ${…} is dpkg-query's
 {
     printf '%s\n' "$@" | sed -n 's/.\+/purl &/p'
     dpkg-query --show --showformat='deb ${Package} ${Version} ${Architecture} ${source:Package} ${source:Version}\n'
