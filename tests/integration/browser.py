@@ -167,18 +167,18 @@ class Visit:
         modality: str = "",
         description: str = "",
     ) -> None:
-        """Type this into the fields of the study list."""
-        fields = self.page.get_by_role("row").nth(1).get_by_role("cell")
-        for number, typed in ((0, patient), (1, patient_id), (4, description)):
-            if typed:
-                fields.nth(number).get_by_role("textbox").press_sequentially(typed)
-        for place, date in zip(("start", "end"), dates or (), strict=False):
-            self.page.locator(f"[data-cy=input-date-range-{place}]").fill(date)
-            self.page.keyboard.press("Escape")  # the calendar
+        """Fill in the fields of the study list. What is chosen comes first: text makes the list anew as it is typed."""
         if modality:
             self.page.locator("[aria-label='Filter Modalities']").press_sequentially(modality)
             self.page.get_by_role("option", name=modality, exact=True).click()
             self.page.keyboard.press("Escape")
+        for place, date in zip(("start", "end"), dates or (), strict=False):
+            self.page.locator(f"[data-cy=input-date-range-{place}]").fill(date)
+            self.page.keyboard.press("Escape")  # the calendar
+        fields = self.page.get_by_role("row").nth(1).get_by_role("cell")
+        for number, typed in ((0, patient), (1, patient_id), (4, description)):
+            if typed:
+                fields.nth(number).get_by_role("textbox").press_sequentially(typed)
 
     @property
     def canvas(self) -> Locator:
