@@ -22,7 +22,8 @@ REVISIONS = (
 # Of a later plugin we do not know which revision it makes.
 NEWEST_KNOWN = (11, 0)
 # Rows of the table `globalproperties`.
-SCHEMA, REVISION = "1", "4"
+SCHEMA = "1"
+REVISION = "4"
 SUPPORTED_SCHEMA = "6"
 
 

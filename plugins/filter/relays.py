@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from typing import Any
 
 # Below the ports that outgoing connections take, and above those that services are known by.
-FIRST, COUNT = 20000, 12768
+FIRST = 20000
+COUNT = 12768
 
 
 def is_address(host: object) -> bool:

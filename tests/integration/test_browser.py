@@ -208,7 +208,7 @@ def test_the_study_list_has_every_study(visit: Visits, stack: Stack, odd: str) -
         ({"modality": "CT"}, {*NAMES, "no-date"}),
         ({"modality": "MR"}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_what_is_typed_into_the_study_list_is_found(
     visit: Visits, stack: Stack, odd: str, typed: dict, expected: set[str]

@@ -10,11 +10,10 @@ from images import associate, ct_image, fetch, is_stored
 from pydicom.uid import generate_uid
 from stack import Stack, docker
 
-RECORD = "/var/lib/orthanc/conflicting-instances.jsonl"
-
 
 def recorded(stack: Stack) -> list[dict[str, str]]:
-    lines = docker("exec", stack.container("orthanc"), "cat", RECORD, check=False).splitlines()
+    path = "/var/lib/orthanc/conflicting-instances.jsonl"
+    lines = docker("exec", stack.container("orthanc"), "cat", path, check=False).splitlines()
     return [json.loads(line) for line in lines]
 
 

@@ -25,7 +25,7 @@ def answers(stack: Stack) -> bool:
 def test_it_is_back(stack: Stack) -> None:
     container = stack.container("orthanc")
     before = docker("inspect", "--format", "{{.State.StartedAt}}", container)
-    for _ in range(CRASHES):
+    for _crash in range(CRASHES):
         os.kill(process_id(container, "Orthanc"), signal.SIGSEGV)
         end = time.monotonic() + BACK_WITHIN_SECONDS
         time.sleep(1)

@@ -52,7 +52,7 @@ def contents(stack: Stack) -> dict[str, str]:
 
 def store(stack: Stack, count: int) -> None:
     study, asked = generate_uid(), session(stack)
-    for _ in range(count):
+    for _number in range(count):
         buffer = DicomBytesIO()
         ct_image(study).save_as(buffer)
         asked.post(f"{stack.portal}/orthanc/instances", data=buffer.getvalue(), timeout=30).raise_for_status()

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Run by tasks/upgrade.yml in a container of its own: the versions of Orthanc, and of the plugin of the index as Orthanc loads it.
 Orthanc --version
 for plugin in /usr/share/orthanc/plugins*/libOrthancPostgreSQLIndex.so; do

@@ -74,11 +74,11 @@ def test_upstream_part(version: str, part: str) -> None:
     assert upstream(version) == part
 
 
-@pytest.mark.parametrize(("version", "other"), [("1.9", "1.10"), ("1.13.0~rc1", "1.13.0"), ("1.12.7", "1.12.7.1")])
-def test_order_is_dpkgs(version: str, other: str) -> None:
-    assert is_older(version, other)
-    assert not is_older(other, version)
-    assert not is_older(version, version)
+@pytest.mark.parametrize(("older", "newer"), [("1.9", "1.10"), ("1.13.0~rc1", "1.13.0"), ("1.12.7", "1.12.7.1")])
+def test_order_is_dpkgs(older: str, newer: str) -> None:
+    assert is_older(older, newer)
+    assert not is_older(newer, older)
+    assert not is_older(older, older)
 
 
 @pytest.mark.parametrize(
