@@ -123,6 +123,7 @@ async function upload(event) {
     say('sent', `${stored} of ${files.length} stored.${refused.length ? ` Not stored: ${refused.join(', ')}` : ''}`, refused.length > 0)
 }
 
+document.getElementById('upload').addEventListener('submit', upload)
 const me = await ask('/archive/me')
 say('account', me.account)
 say('role', me.role)
@@ -137,4 +138,3 @@ if (me.role !== 'uploader') {
 if (me.role === 'admin') {
     await showModalities()
 }
-document.getElementById('upload').addEventListener('submit', upload)
