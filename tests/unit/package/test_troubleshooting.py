@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 MESSAGES = sorted(set(re.findall(r"\*\*`([^`]+)`\*\*", PAGE.replace("**`Bold`**", ""))))
-ROLE_FOLDERS = ("defaults", "handlers", "tasks", "templates", "vars")
+ROLE_FOLDERS = ("defaults", "files", "handlers", "tasks", "templates", "vars")
 LONGEST_GAP = 120  # what one … may stand for
 SHORTEST = 12  # letters without the …: less would be found by chance
 
@@ -22,7 +22,7 @@ def code() -> Iterator[Path]:
     """Where messages come from: documentation and argument_specs say nothing to anybody."""
     folders = [folder for name in ROLE_FOLDERS for folder in ROOT.glob(f"roles/*/{name}")]
     for folder in [*folders, *(ROOT / name for name in ("playbooks", "plugins", "files/scripts", "files/images"))]:
-        yield from (file for file in folder.rglob("*") if file.suffix in (".yml", ".py", ".j2", ".sh"))
+        yield from (file for file in folder.rglob("*") if file.suffix in (".yml", ".py", ".j2", ".js", ".sh"))
     yield ROOT / "Makefile"
 
 
