@@ -51,6 +51,7 @@ class Stack:
     https_port: int
     orthanc_port: int
     variables: dict[str, object] = field(default_factory=dict)
+    looks_at_images: bool = False  # for their age and for updates, which takes seconds of each run
 
     # --- playbooks
 
@@ -62,7 +63,8 @@ class Stack:
             "orthweb_portal_port": self.orthanc_port,
         }
         extra = json.dumps({**own, **self.variables, **variables})
-        return [str(PLAYBOOK), str(ROOT / "playbooks" / f"{playbook}.yml"), "--extra-vars", extra, *arguments]
+        skipped = [] if self.looks_at_images else ["--skip-tags=images"]
+        return [str(PLAYBOOK), str(ROOT / "playbooks" / f"{playbook}.yml"), "--extra-vars", extra, *skipped, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:

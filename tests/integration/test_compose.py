@@ -15,6 +15,8 @@ from images import associate, ct_image, fetch, is_stored
 from pydicom.uid import generate_uid
 from stack import Stack, docker
 
+pytestmark = pytest.mark.long
+
 PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 # Debian 12 has none: that of Debian 13 works there, too, and is taken from its package.
 FETCH = f"""

@@ -266,7 +266,9 @@ def test_what_clients_ask_with_passes(
 def test_every_argument_that_orthanc_describes_is_listed(stack: Stack) -> None:
     """By its own OpenAPI description, in which what it needs the Internet for is missing."""
     describe = "Orthanc --openapi=/tmp/openapi.json >/dev/null 2>&1; cat /tmp/openapi.json"
-    described = json.loads(docker("exec", stack.container("orthanc"), "bash", "-c", describe))["paths"]
+    image = docker("inspect", "--format", "{{.Config.Image}}", stack.container("orthanc"))
+    apart = ["run", "--rm", "--network=none", "--entrypoint=bash", image]  # it asks a server elsewhere for examples
+    described = json.loads(docker(*apart, "-c", describe))["paths"]
     table = docker("exec", stack.container("nginx"), "cat", "/etc/nginx/orthweb/routes.js")
     reading = [row for row in json.loads(table.removeprefix("export default ")) if "GET" in row.get("methods", ["GET"])]
     missing, seen = [], 0
@@ -429,7 +431,7 @@ def test_what_no_path_leads_to(stack: Stack, path: str, code: int) -> None:
     shown = curl(stack, path, "--path-as-is", "--write-out", "\n%{http_code}")
     body, said = shown.rsplit("\n", 1)
     assert int(said) == code
-    assert code != 200 or "<title>OHIF Viewer</title>" in body
+    assert code != 200 or "/app-config.js" in body
 
 
 def curl_from(where: Place, stack: Stack, login: tuple[str, str], port: int = 0) -> tuple[int, float]:

@@ -78,6 +78,13 @@ class Repository:
         )
 
 
+@pytest.fixture(autouse=True)
+def looks(stack: Stack) -> Iterator[None]:
+    stack.looks_at_images = True
+    yield
+    stack.looks_at_images = False
+
+
 def image_of(stack: Stack, part: str) -> str:
     return docker("inspect", "--format", "{{.Config.Image}}", stack.container(part))
 
@@ -152,6 +159,7 @@ def repository(stack: Stack, tmp_path: Path) -> Iterator[Repository]:
         back.ok()
 
 
+@pytest.mark.long
 def test_updates_are_brought_and_kept_or_taken_back(stack: Stack, repository: Repository) -> None:
     first = image_of(stack, "nginx")
     assert version_in(first) == "1.0"

@@ -15,6 +15,8 @@ from ledger import kill_while_images_arrive
 from pydicom.uid import generate_uid
 from stack import PLAYBOOK, ROOT, Stack, container_id, docker, wait_until_healthy
 
+pytestmark = pytest.mark.long
+
 STORAGE = "/var/lib/orthanc/storage"
 VERIFY = "cellcs.orthweb.orthanc_storage_verify"
 

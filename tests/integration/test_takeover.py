@@ -14,6 +14,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 from stack import Stack, container_id, docker
 
+pytestmark = pytest.mark.long
+
 # Debian stable's Orthanc 1.12.7, with which stacks were deployed before.
 STABLE = {"orthanc": "trixie", "nginx": "trixie", "postgresql": "trixie"}
 

@@ -15,6 +15,8 @@ import pytest
 import requests
 from stack import Stack, docker
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 SERVER = "localhost:24510"  # Docker asks for no TLS there
 

@@ -11,6 +11,7 @@ stop() {
     exit $?
 }
 while :; do
+    rm -f "${TMPDIR:-/tmp}"/Orthanc-*-*-*-*-*-* # uploads that a crash has left
     Orthanc "$@" &
     orthanc=$!
     trap stop TERM INT
