@@ -62,6 +62,7 @@ def images() -> set[str]:
     return set(docker("images", "--filter", "dangling=false", "--format", "{{.Repository}}:{{.Tag}}").splitlines())
 
 
+@pytest.mark.long
 def test_killed_at_every_turn(cut: Stack) -> None:
     postgresql, orthanc, nginx = (cut.container(part) for part in ("postgresql", "orthanc", "nginx"))
 
