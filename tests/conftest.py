@@ -29,7 +29,6 @@ TO_BE_PROVED = (
     "tests/integration/test_preflight.py",
     "tests/integration/test_nothing_is_lost.py",
     "tests/integration/test_secrets.py",
-    "tests/rehearsal/test_rehearsal.py",
     "tests/molecule/test_scenarios.py::test_scenario[acceptance]",
     "tests/molecule/test_scenarios.py::test_scenario[container_images]",
     "tests/molecule/test_scenarios.py::test_scenario[default]",
