@@ -30,7 +30,6 @@ TO_BE_PROVED = (
     "tests/integration/test_nothing_is_lost.py",
     "tests/integration/test_secrets.py",
     "tests/molecule/test_scenarios.py::test_scenario[acceptance]",
-    "tests/molecule/test_scenarios.py::test_scenario[container_images]",
     "tests/molecule/test_scenarios.py::test_scenario[default]",
     "tests/molecule/test_scenarios.py::test_scenario[orthanc]",
     "tests/molecule/test_scenarios.py::test_scenario[nginx]",
