@@ -57,6 +57,7 @@ PUBLISHED = {
     "changelogs/changelog.yaml",
     "changelogs/config.yaml",
     "docs",
+    "files/advisories.yml",
     "files/aws_prices.yml",
     "files/iam-policy.json",
     "files/images",
