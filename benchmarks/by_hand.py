@@ -11,6 +11,8 @@ import json
 import shlex
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -50,6 +52,24 @@ class ScratchCopy:
         """Take everything away."""
         self.remove_data()
         self._temporary.cleanup()
+
+    def edit(self, service: str, file: str, change: Callable[[str], str]) -> None:
+        """Change a file of the copied configuration. Raises ``BenchmarkError`` if that leaves it as it is."""
+        folders = [source for source, _unused in self._binds(service) if source.startswith("/")]
+        [path] = [path for folder in folders if (path := Path(self._copy_of(folder)) / file).exists()]
+        before = path.read_text(encoding="utf-8")
+        if (after := change(before)) == before:
+            raise BenchmarkError(f"{service}/{file} should have been changed and is the same.")
+        path.write_text(after, encoding="utf-8")
+
+    def as_stack(self) -> Stack:
+        """Return the running copy as a stack that is asked at the port that nginx is published at."""
+        url = urlsplit(self.stack.outputs["rest_url"])
+        [published] = docker_inspect("container", f"{self.name}-nginx")["NetworkSettings"]["Ports"][
+            f"{url.port or 443}/tcp"
+        ]
+        rest_url = url._replace(netloc=f"{url.hostname}:{published['HostPort']}").geturl()
+        return replace(self.stack, name=self.name, outputs={**self.stack.outputs, "rest_url": rest_url})
 
     def start(self, *, make_database: bool) -> dict[str, float]:
         """Start all three; return the seconds that each took until it was healthy.

@@ -9,7 +9,8 @@ must be deployed, one with each storage:
       orthweb_https_port=444 -e orthweb_portal_port=8043'
 
 The bare Orthanc is what one gets by just installing it, and is started here from the same image. It is less durable:
-its index is not on the disk when an image is acknowledged.
+its index is not on the disk when an image is acknowledged. Two copies of the first stack, which lack one thing each,
+show what that thing costs: TLS to the database, and the plugin that looks for conflicting instances.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from statistics import median
 from typing import Any
 
 import requests
+from by_hand import ScratchCopy
 from c_store_tls import Way, send
 from common import (
     REQUEST_TIMEOUT_SECONDS,
@@ -48,6 +50,9 @@ from ct_instances import Study, write_study
 
 AIM = 0.6  # of the bare Orthanc, for files
 DATABASE, FILES, BARE = "database", "files", "bare"
+NO_TLS, NO_PLUGIN = "database without TLS", "without conflicting_instances"
+# What is compared with what, and the least that the ratio should be.
+PAIRS = ((FILES, BARE, AIM), (DATABASE, BARE, None), (NO_TLS, DATABASE, None), (NO_PLUGIN, DATABASE, None))
 BARE_CONFIGURATION = {
     "Name": "bare",
     "StorageDirectory": "/var/lib/orthanc/storage",
@@ -100,6 +105,27 @@ def of_stack(name: str, stack: Stack) -> Archive:
     containers = {service: stack.container(service) for service in ("orthanc", "postgresql")}
     address = stack.container_address("orthanc")
     return Archive(name, address, stack.rest, containers, lambda: settle_database(stack))
+
+
+def without_tls(copy: ScratchCopy) -> None:
+    """Let Orthanc and PostgreSQL talk in the clear."""
+    copy.edit("postgresql", "pg_hba.conf", lambda text: text.replace("hostssl", "host   "))
+    copy.edit("orthanc", "secrets.json", lambda text: text.replace("sslmode=verify-full", "sslmode=disable"))
+
+
+def without_plugin(copy: ScratchCopy) -> None:
+    """Let Orthanc not look whether an instance that it has arrives with other contents."""
+    path = ', "/usr/local/lib/orthanc/conflicting_instances.so"'
+    copy.edit("orthanc", "orthanc.json", lambda text: json.dumps(json.loads(text)).replace(path, ""))
+
+
+@contextmanager
+def altered(name: str, stack: Stack, alter: Callable[[ScratchCopy], None]) -> Iterator[Archive]:
+    """Run a copy of the stack, empty and changed in one thing."""
+    with ScratchCopy(stack, f"bench{os.getpid()}{alter.__name__.replace('_', '')}") as copy:
+        alter(copy)
+        copy.start(make_database=True)
+        yield of_stack(name, copy.as_stack())
 
 
 @contextmanager
@@ -197,13 +223,13 @@ def measure(archives: Sequence[Archive], stack: Stack, chosen: argparse.Namespac
                 spread = f"{rates[0]:.0f}-{rates[-1]:.0f}"
                 cpu = [middle.cpu_ms(each) for each in ("client", "orthanc", "postgresql")]
                 lines.append([name, str(associations), f"{median(rates):.0f}", spread, *cpu])
-            for name, aim in ((FILES, AIM), (DATABASE, None)):
-                pairs = [one.rate / bare.rate for one, bare in zip(rounds[name], rounds[BARE], strict=True)]
+            for name, other, aim in PAIRS:
+                pairs = [one.rate / base.rate for one, base in zip(rounds[name], rounds[other], strict=True)]
                 ratio = median(pairs)
                 said = f"; aim >= {aim}: {verdict(ratio >= aim)}" if aim else ""
                 missed |= bool(aim and ratio < aim)
                 ratios.append(
-                    f"{name} / bare, {associations} association(s): {ratio:.2f} "
+                    f"{name} / {other}, {associations} association(s): {ratio:.2f} "
                     f"({min(pairs):.2f}-{max(pairs):.2f}, {len(pairs)} rounds){said}"
                 )
     header = ["storage", "associations", "instances/s", "range", "client CPU ms", "orthanc CPU ms", "postgresql CPU ms"]
@@ -219,8 +245,13 @@ def main() -> int:
     stack, files = Stack.deployed(chosen.stack), Stack.deployed(chosen.files_stack)
     image = docker_inspect("container", stack.container("orthanc"))["Config"]["Image"]
     print(f"C-STORE of {chosen.instances} instances of 0.5 MB a round, straight to 4242; {machine()}")
-    with bare_orthanc(image) as bare:
-        return measure([of_stack(DATABASE, stack), of_stack(FILES, files), bare], stack, chosen)
+    with (
+        bare_orthanc(image) as bare,
+        altered(NO_TLS, stack, without_tls) as no_tls,
+        altered(NO_PLUGIN, stack, without_plugin) as no_plugin,
+    ):
+        archives = [of_stack(DATABASE, stack), of_stack(FILES, files), bare, no_tls, no_plugin]
+        return measure(archives, stack, chosen)
 
 
 if __name__ == "__main__":
