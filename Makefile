@@ -18,7 +18,7 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
-.PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -85,6 +85,14 @@ benchmark: venv-test ## Measure the archive that runs here (see benchmarks/READM
 	$(VENV)/bin/python benchmarks/front_door_viewer.py
 	$(VENV)/bin/python benchmarks/front_door_handshakes.py
 	$(VENV)/bin/python benchmarks/deploy.py
+
+# A second stack, with its images in files, on ports of its own; it stays (make teardown ORTHWEB_STACK=files).
+FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_https_port=444 -e orthweb_portal_port=8043
+
+benchmark-ingest: venv-test ## Measure how fast images are stored: in the database, in files, and by a bare Orthanc
+	$(MAKE) --no-print-directory deploy
+	$(MAKE) --no-print-directory deploy ORTHWEB_STACK=files ARGS='$(FILES_STACK)'
+	$(VENV)/bin/python benchmarks/ingest.py
 
 benchmark-modules: venv-test ## Measure the modules, which need no archive
 	$(VENV)/bin/python benchmarks/pki.py

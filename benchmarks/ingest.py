@@ -2,11 +2,7 @@
 """How fast images are stored: in PostgreSQL, in files beside it, and by a bare Orthanc with SQLite and files.
 
 All are sent to straight, at port 4242, in turn, so that whatever else the machine does hits each of them. Two stacks
-must be deployed, one with each storage:
-
-    make deploy
-    make deploy ORTHWEB_STACK=files ARGS='-e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e
-      orthweb_https_port=444 -e orthweb_portal_port=8043'
+must be deployed, one with each storage: `make benchmark-ingest` does it.
 
 The bare Orthanc is what one gets by just installing it, and is started here from the same image. It is less durable:
 its index is not on the disk when an image is acknowledged. Two copies of the first stack, which lack one thing each,
