@@ -18,24 +18,6 @@ COLLECTIONS = ROOT / ".venv" / "collections"
 
 _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 
-# Not seen green since issue 15 changed what they test: make test-long runs them. Take each off when it has passed.
-TO_BE_PROVED = (
-    "tests/integration/test_network.py",
-    "tests/integration/test_portal.py",
-    "tests/integration/test_reload.py",
-    "tests/integration/test_nested_sequences.py",
-    "tests/integration/test_odd_images.py",
-    "tests/integration/test_lock_out.py",
-    "tests/integration/test_preflight.py",
-    "tests/integration/test_nothing_is_lost.py",
-    "tests/integration/test_secrets.py",
-    "tests/molecule/test_scenarios.py::test_scenario[acceptance]",
-    "tests/molecule/test_scenarios.py::test_scenario[default]",
-    "tests/molecule/test_scenarios.py::test_scenario[orthanc]",
-    "tests/molecule/test_scenarios.py::test_scenario[nginx]",
-    "tests/molecule/test_scenarios.py::test_scenario[postgresql]",
-)
-
 # What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
 ENGINE = ("docs", "integration", "molecule")
 FIRST = ("engine", "aws", "rehearsal", "hosts", "package", "ansible_test")
@@ -67,8 +49,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(TO_BE_PROVED):
-            item.add_marker("long")
     groups = {item: group(item.nodeid) for item in items}
     items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
