@@ -89,6 +89,10 @@ class Stack:
     def deploy(self, *arguments: str, **variables: object) -> Run:
         return self.play("deploy", *arguments, **variables)
 
+    def configure(self, *arguments: str, **variables: object) -> Run:
+        """Bring new settings into a stack that is deployed; unlike ``deploy``, prove nothing and print no outputs."""
+        return self.play("configure", *arguments, **variables)
+
     def teardown(self, **variables: object) -> Run:
         return self.play("teardown", **variables)
 

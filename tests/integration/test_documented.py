@@ -47,7 +47,7 @@ def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
     for name in ("ca.crt", "client-ct-1.crt", "client-ct-1.key"):
         (desk.checkout / name).symlink_to(stack.pki / name)
     yield desk
-    stack.deploy().ok()
+    stack.configure().ok()
 
 
 def test_clone(desk: Desk) -> None:

@@ -613,7 +613,7 @@ def test_an_orthanc_that_our_ca_does_not_know_gets_no_request(
     while (code := ask("admin", "GET", "/orthanc/system").status_code) != 502:
         assert time.monotonic() < end, code
         time.sleep(0.5)
-    stack.play("configure", "--tags", "nginx").ok()
+    stack.configure("--tags", "nginx").ok()
     assert ask("admin", "GET", "/orthanc/system").status_code == 200
 
 
@@ -622,17 +622,13 @@ def test_who_is_not_in_the_list_any_more_is_out_at_once(stack: Stack, ask: Calla
     assert ask("rita", "GET", "/").status_code == 200
     others = [user for user in stack.variables["orthweb_users"] if user["name"] != "rita"]
     try:
-        stack.play(
-            "configure",
-            "--tags",
-            "nginx",
-            orthweb_users=[*others, {"name": "hash", "role": "reader", "password_hash": HASH}],
-        ).ok()
+        listed = [*others, {"name": "hash", "role": "reader", "password_hash": HASH}]
+        stack.configure("--tags", "nginx", orthweb_users=listed).ok()
         assert requests.get(stack.portal, auth=gone, verify=stack.ca, timeout=30).status_code == 401
         assert requests.get(stack.portal, auth=("hash", "hashed"), verify=stack.ca, timeout=30).status_code == 200
         assert ask("ulf", "GET", "/archive/me").json() == {"account": "ulf", "role": "uploader"}
     finally:
-        stack.play("configure", "--tags", "nginx").ok()
+        stack.configure("--tags", "nginx").ok()
     assert ask("rita", "GET", "/").status_code == 200
 
 
@@ -640,7 +636,7 @@ def test_a_plugin_of_ones_own_has_its_arguments(stack: Stack, study: tuple[str, 
     """What lists everything for it does not list _method."""
     of_mine = [{"path": "/orthanc/(my-plugin/.*|studies/[0-9a-f-]+)", "arguments": ["size", "m.*", "_.*"]}]
     try:
-        stack.play("configure", "--tags", "nginx", nginx_more_arguments=of_mine).ok()
+        stack.configure("--tags", "nginx", nginx_more_arguments=of_mine).ok()
         url = f"{stack.portal}/orthanc/my-plugin/page"
         assert answer_to(stack, "rita", f"{url}?size=1&more=2")[0] == 404, (
             "as Orthanc says it, which has no such plugin"
@@ -648,5 +644,5 @@ def test_a_plugin_of_ones_own_has_its_arguments(stack: Stack, study: tuple[str, 
         assert answer_to(stack, "rita", f"{url}?other=1")[0] == 400
         assert answer_to(stack, "rita", f"{stack.portal}{study[1]}?_method=DELETE")[0] == 400
     finally:
-        stack.play("configure", "--tags", "nginx").ok()
+        stack.configure("--tags", "nginx").ok()
     assert answer_to(stack, "rita", f"{url}?size=1")[0] == 400

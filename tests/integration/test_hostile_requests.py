@@ -40,9 +40,9 @@ PATIENCE_SECONDS = 10  # on a machine that does other things, too
 
 @pytest.fixture(scope="module")
 def archive(stack: Stack) -> Iterator[Stack]:
-    stack.deploy(orthanc_memory_mb=MEMORY_MB).ok()
+    stack.configure(orthanc_memory_mb=MEMORY_MB).ok()
     yield stack
-    stack.deploy().ok()
+    stack.configure().ok()
 
 
 def session_of(stack: Stack) -> requests.Session:

@@ -25,11 +25,11 @@ def test_save_and_load(stack: Stack, tmp_path: Path) -> None:
     before = {reference: docker("images", "--quiet", reference) for reference in references.values()}
     docker("image", "rm", "--force", *references.values())
     try:
-        run = stack.deploy(container_images_source="archive", container_images_archive=str(archive)).ok()
+        run = stack.configure(container_images_source="archive", container_images_archive=str(archive)).ok()
         assert "debootstrap" not in run.output, "It was built and not loaded"
     finally:
         assert {reference: docker("images", "--quiet", reference) for reference in references.values()} == before
-    assert stack.deploy(container_images_source="archive", container_images_archive=str(archive)).ok().changed == 0
+    assert stack.configure(container_images_source="archive", container_images_archive=str(archive)).ok().changed == 0
 
 
 def test_an_archive_of_another_version_is_refused(stack: Stack, tmp_path: Path) -> None:

@@ -98,4 +98,4 @@ def test_killed_at_every_turn(cut: Stack) -> None:
     assert (cut.pki / "ca.key").read_bytes() == key
     assert container_id(postgresql) == database
     assert is_running(nginx)
-    assert cut.deploy().ok().changed == 0
+    assert cut.configure().ok().changed == 0

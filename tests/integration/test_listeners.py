@@ -45,10 +45,10 @@ def listeners(stack: Stack, modality: Place) -> Iterator[Stack]:
         ],
         "nginx_dicom_connections_per_address": 20,
     }
-    stack.deploy(**wanted).ok()
+    stack.configure(**wanted).ok()
     assert stack.deploy(**wanted).ok().changes == []
     yield stack
-    stack.deploy().ok()
+    stack.configure().ok()
 
 
 def tls(stack: Stack, client: str | None) -> list[str]:

@@ -95,10 +95,10 @@ def archive(stack: Stack, known: Display) -> Iterator[Stack]:
             {"name": "gone", "aet": "GONE", "host": "gone.invalid"},  # nginx starts all the same
         ]
     }
-    stack.deploy(**wanted).ok()
+    stack.configure(**wanted).ok()
     assert stack.deploy(**wanted).ok().changes == []
     yield stack
-    stack.deploy().ok()
+    stack.configure().ok()
 
 
 def ask(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
@@ -196,13 +196,13 @@ def test_no_name_server_carries_anything_out(archive: Stack) -> None:
 
 
 def test_the_way_out_is_a_choice(archive: Stack, known: Display) -> None:
-    run = archive.deploy("--tags", "orthanc", orthanc_network_restricted="false").ok()
+    run = archive.configure("--tags", "orthanc", orthanc_network_restricted="false").ok()
     try:
         assert "can reach any address, since orthanc_network_restricted is false" in " ".join(run.output.split())
         target = f"{known.where.address}:{OTHER}"
         assert tried(archive, target) == {target: "reached"}
     finally:
-        archive.deploy("--tags", "orthanc").ok()
+        archive.configure("--tags", "orthanc").ok()
     assert tried(archive, target)[target] != "reached"
 
 

@@ -28,7 +28,7 @@ REQUESTS, CLIENTS = 300, 8
 def direct(stack: Stack) -> Iterator[Run]:
     """nginx has the port before and after. Tests that deploy it otherwise come last, each upon the one before."""
     yield stack.deploy(orthanc_portal_direct="true").ok()
-    stack.deploy().ok()
+    stack.configure().ok()
     assert ask(stack, 0) == 200
     assert "nginx" in docker("ps", "--filter", f"publish={stack.orthanc_port}", "--format", "{{.Names}}")
 
@@ -37,7 +37,7 @@ def test_it_is_warned_of(stack: Stack, direct: Run) -> None:
     said = " ".join(direct.output.split())
     assert f"WARNING: port {stack.orthanc_port} goes straight to Orthanc (orthanc_portal_direct)" in said
     assert "clear text" not in said
-    assert stack.deploy("--tags=nginx,orthanc", orthanc_portal_direct="true").ok().changed == 0
+    assert stack.configure("--tags=nginx,orthanc", orthanc_portal_direct="true").ok().changed == 0
 
 
 def ask(stack: Stack, _number: int) -> int:

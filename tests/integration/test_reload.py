@@ -79,7 +79,7 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     association, image = associate(stack), large_image()
     assert association.is_established
     with long_store(association, image) as stored:
-        run = stack.deploy(orthweb_server_aliases=[new]).ok()
+        run = stack.configure(orthweb_server_aliases=[new]).ok()
     assert stored == [True]
     assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
 
@@ -90,9 +90,9 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     assert new not in names_shown_by_orthanc(stack)
 
     association.release()
-    stack.deploy(orthweb_server_aliases=[new]).ok()
+    stack.configure(orthweb_server_aliases=[new]).ok()
     assert new in names_shown_by_orthanc(stack)
-    assert stack.deploy(orthweb_server_aliases=[new]).ok().changed == 0
+    assert stack.configure(orthweb_server_aliases=[new]).ok().changed == 0
 
 
 def resumed(stack: Stack, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
@@ -110,14 +110,14 @@ def resumed(stack: Stack, context: ssl.SSLContext, session: ssl.SSLSession | Non
 def test_who_is_taken_off_the_list_gets_in_no_more(stack: Stack) -> None:
     workstation = {"name": "workstation", "aet": "WORKSTATION"}
     visitor = {"name": "visitor", "aet": "VISITOR"}
-    stack.deploy(orthweb_modalities=[workstation, visitor]).ok()
+    stack.configure(orthweb_modalities=[workstation, visitor]).ok()
     assert stack.dcmtk(ECHOSCU, "-aet", "VISITOR", client="client-visitor").returncode == 0
     context = stack.client_tls("client-visitor")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     session = resumed(stack, context, None)
     assert resumed(stack, context, session), "Sessions are resumed as long as the certificate is good"
 
-    stack.deploy(orthweb_modalities=[workstation]).ok()
+    stack.configure(orthweb_modalities=[workstation]).ok()
     assert stack.dcmtk(ECHOSCU, client="client-visitor").returncode != 0
     assert not resumed(stack, context, session), "A kept session leads past the revocation list"
     assert stack.dcmtk(ECHOSCU).returncode == 0

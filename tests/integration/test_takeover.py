@@ -24,7 +24,7 @@ STABLE = {"orthanc": "trixie", "nginx": "trixie", "postgresql": "trixie"}
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack("orthweb-takeover", tmp_path_factory.mktemp("takeover"), 25112, 25443, 25042)
     try:
-        stack.play("configure", container_images_suites=STABLE).ok()
+        stack.configure(container_images_suites=STABLE).ok()
         yield stack
     finally:
         stack.teardown(orthweb_confirm_teardown=stack.name).ok()
@@ -80,11 +80,11 @@ def test_there_and_back(old: Stack) -> None:
     assert len(backups) == 1
     assert backups[0].read_bytes().startswith(b"PGDMP")
     assert backups[0].stat().st_mode & 0o077 == 0
-    assert old.deploy().ok().changed == 0
+    assert old.configure().ok().changed == 0
 
     store(old, 5)
     before = contents(old)
-    old.play("configure", container_images_suites=STABLE).ok()
+    old.configure(container_images_suites=STABLE).ok()
     assert version(old) == "1.12.7"
     assert contents(old) == before
     assert len(before) == 30
