@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Any
 
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
+
 DEFAULTS = {"tls": True, "client_certificate": "required", "allowed": [], "tls_profile": "bcp195"}
 CHOICES = {"client_certificate": ("required", "optional", "none"), "tls_profile": ("bcp195", "widest")}
 KEYS = ("port", *DEFAULTS)
@@ -21,11 +23,10 @@ def _range_problem(value: object) -> str:
 
 
 def _value_problems(listener: dict[str, Any]) -> Iterable[str]:
-    if unknown := sorted(set(map(str, listener)) - set(KEYS)):
-        yield f"it does not know {', '.join(unknown)}; it has {', '.join(KEYS)}."
-    port = str(listener.get("port", ""))
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        yield f"port is {port or 'missing'}: a port is a number from 1 to 65535."
+    if problem := unknown_keys(listener, KEYS):
+        yield f"it {problem}"
+    if problem := port_problem(listener.get("port", "missing")):
+        yield f"port is {problem}"
     if not isinstance(listener.get("tls", True), bool):
         yield f"tls is {listener['tls']!r}: say true or false."
     for key, choices in CHOICES.items():

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.server_certificate import server_certificate_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.certificate import server_certificate_problems
 from authority import Authority
 from cryptography.hazmat.primitives import serialization
 

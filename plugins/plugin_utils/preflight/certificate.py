@@ -6,8 +6,10 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.facts import (
@@ -17,12 +19,31 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.facts import (
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.links import is_issued_by
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import unknown_keys
 
 with suppress(ImportError):  # library_problem says so
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+FILES = ("certificate", "private_key", "ca_certificate")
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def given_certificate_problems(given: Mapping[str, Any], server_name: str) -> Iterator[str]:
+    """Of ``orthweb_server_certificate``: paths of ``certificate``, ``private_key`` and ``ca_certificate``."""
+    missing = [key for key in FILES if not Path(str(given.get(key) or "")).is_file()]
+    for key in missing:
+        yield (
+            f"orthweb_server_certificate.{key} is {given.get(key) or 'missing'}: give the path of a file on the "
+            "controller."
+        )
+    unknown = unknown_keys(given, FILES)
+    if unknown:
+        yield f"orthweb_server_certificate {unknown}"
+    if not missing and not unknown:
+        texts = {key: Path(str(given[key])).read_text(encoding="utf-8", errors="replace") for key in FILES}
+        for problem in server_certificate_problems(texts, server_name):
+            yield f"orthweb_server_certificate: {problem}"
 
 
 def server_certificate_problems(given: dict[str, str], server_name: str) -> list[str]:
@@ -110,8 +131,3 @@ def _leads_to(leaf: x509.Certificate, between: list[x509.Certificate], authoriti
             return False
         current = issuers[0]
     return False
-
-
-class FilterModule:
-    def filters(self) -> dict[str, Callable[..., list[str]]]:
-        return {"server_certificate_problems": server_certificate_problems}

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.image_sources import (
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import (
+    image_problems,
     image_source_problems,
     upstream_image_problems,
 )
@@ -76,3 +79,55 @@ def test_an_upstream_image(reference: str, source: str) -> None:
 def test_an_upstream_image_that_cannot_be_had(reference: str, source: str, said: str) -> None:
     (problem,) = upstream_image_problems(reference, source)
     assert said in problem
+
+
+GIVEN = {
+    "archive": "",
+    "upstream_orthanc": "",
+    "suites": SUITES,
+    "mirror": "",
+    "snapshot": "",
+    "require_fresh_index": False,
+}
+DIGEST = "registry.example/nginx@sha256:" + "0" * 64
+REGISTRY = {"references": {"nginx": DIGEST}, "needed": ["nginx"], "host": "one", "login_keys": [], "ca": ""}
+
+
+def problems_of(source: str, registry: dict[str, object] | None = None, **given: object) -> list[str]:
+    return list(image_problems(source=source, registry={**REGISTRY, **(registry or {})}, **{**GIVEN, **given}))
+
+
+def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "images.tar.gz").touch()
+    assert problems_of("debian") == []
+    assert problems_of("archive", archive=str(tmp_path / "images.tar.gz"), suites={}) == []
+    assert problems_of("registry", {"login_keys": ["password", "server", "username"]}, suites={}) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "registry", "given", "said"),
+    [
+        ("nowhere", {}, {}, 'container_images_source is "nowhere": choose debian'),
+        (
+            "archive",
+            {},
+            {"archive": "/nonexistent/a.tar"},
+            "container_images_archive is /nonexistent/a.tar, and there is",
+        ),
+        ("debian", {}, {"mirror": "ftp://x"}, "no http or https URL"),
+        ("registry", {"needed": ["nginx", "orthanc"]}, {}, "has no entry for orthanc, which one runs."),
+        ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
+        ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
+        ("registry", {"login_keys": ["server"]}, {}, "container_images_registry_login has server: it takes"),
+        ("registry", {"ca": "/nonexistent/ca.crt"}, {}, "container_images_registry_ca is /nonexistent/ca.crt"),
+        ("registry", {}, {"upstream_orthanc": "orthancteam/orthanc"}, "not pinned by digest"),
+    ],
+)
+def test_each_mistake_has_its_sentence(source: str, registry: dict, given: dict, said: str) -> None:
+    (problem,) = problems_of(source, registry, **given)
+    assert said in problem
+
+
+def test_the_upstream_image_is_not_looked_for_in_the_registry() -> None:
+    upstream = "orthancteam/orthanc:1@sha256:" + "0" * 64
+    assert problems_of("registry", {"needed": ["nginx", "orthanc"]}, upstream_orthanc=upstream) == []

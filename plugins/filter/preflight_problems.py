@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that cannot work, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.filter.dicom_listeners import dicom_listener_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority import (
+    folder_problems,
+    stranger_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.certificate import given_certificate_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database import database_problems, place_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import image_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.limits import limit_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.modalities import (
+    modality_problems,
+    server_name_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.users import portal_user_problems
+
+
+def preflight_problems(given: dict[str, Any]) -> list[str]:
+    """Sentences, each for one thing that is wrong; empty if nothing is.
+
+    :param given: what a person gave and what was found, by subject, as the role preflight puts it together
+    """
+    return list(_problems(given))
+
+
+def _problems(given: dict[str, Any]) -> Iterator[str]:
+    yield from host_problems(**given["host"])
+    yield from stack_problems(given["stack"])
+    yield from limit_problems(given["limits"], given["host"]["memory_mb"])
+    listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
+    ports = given["ports"] if listeners else with_listeners(given["ports"], given["dicom_listeners"])
+    yield from port_problems(ports, **given["port_holders"])
+    yield from (f"orthweb_dicom_listeners, {problem}" for problem in listeners)
+    yield from server_name_problems(given["server_names"])
+    yield from modality_problems(given["modalities"], given["archive_aet"])
+    yield from image_problems(**given["images"])
+    yield from place_problems(**given["place"])
+    if given["place"]["given"]:
+        yield from database_problems(given["database"])
+    if given["server_certificate"]:
+        yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
+    for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
+        yield f"orthweb_users, {problem}"
+    yield from folder_problems(given["stack"], **given["folder"])
+    if not given["new_ca"]:
+        yield from stranger_problems(**given["stranger"])
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"preflight_problems": preflight_problems}

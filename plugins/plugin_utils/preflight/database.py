@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database that we do not run (``orthweb_database``), and where a stack has its database at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import host_name_problem
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
+
+KEYS = ("host", "port", "name", "user", "password", "ca_certificate", "admin_user", "admin_password")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
+
+
+def database_problems(database: Mapping[str, Any]) -> Iterator[str]:
+    """
+    On AWS, host and passwords are known only later: RDS is asked for first and waited for last. So a missing key is a
+    mistake, and an empty value is one that comes later. The other values are checked as soon as there is a host.
+
+    :param database: with any text in place of its passwords
+    """
+    for key in ("host", "ca_certificate"):
+        if key not in database:
+            yield f"orthweb_database has no {key}."
+    if problem := unknown_keys(database, KEYS):
+        yield f"orthweb_database {problem}"
+    if database.get("host"):
+        yield from _address_problems(database)
+        yield from _account_problems(database)
+        yield from _ca_problems(str(database.get("ca_certificate") or ""))
+
+
+def _address_problems(database: Mapping[str, Any]) -> Iterator[str]:
+    if problem := host_name_problem(str(database["host"])):
+        yield f"orthweb_database.host: {problem}"
+    if problem := port_problem(database.get("port", 5432)):
+        yield f"orthweb_database.port is {problem}"
+    for key in ("name", "user"):
+        if not IDENTIFIER.fullmatch(str(database.get(key, "orthanc"))):
+            yield (
+                f'orthweb_database.{key} is "{database[key]}": use 1 to 63 letters, digits, underscores and hyphens, '
+                "no digit first."
+            )
+
+
+def _account_problems(database: Mapping[str, Any]) -> Iterator[str]:
+    admin = database.get("admin_user", "")
+    if not (database.get("password") or admin):
+        yield (
+            "orthweb_database has neither password nor admin_user: give the password of Orthanc's user, or an admin "
+            "who makes that user."
+        )
+    if bool(admin) != bool(database.get("admin_password")):
+        yield (
+            "orthweb_database has only one of admin_user and admin_password: give both, or neither if user and "
+            "database exist already."
+        )
+    if admin == database.get("user", "orthanc"):
+        yield "orthweb_database.user is the admin: Orthanc never logs in as the admin, give it a user of its own."
+
+
+def _ca_problems(path: str) -> Iterator[str]:
+    if not (Path(path).is_file() and "BEGIN CERTIFICATE" in Path(path).read_text(encoding="utf-8", errors="replace")):
+        yield (
+            f"orthweb_database.ca_certificate is {path or 'missing'}, and there is no certificate in PEM format at "
+            "that place on the controller."
+        )
+
+
+def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int, storage: str) -> Iterator[str]:
+    """
+    The embedded database is reached on its own host only.
+
+    :param given: whether there is ``orthweb_database``
+    :param embedded: whether ``host`` runs a database of the stack
+    :param imaging_hosts: how many there are
+    :param storage: where the images are kept, as ``orthanc_storage`` has it
+    """
+    if given and embedded:
+        yield (
+            f"orthweb_database is set, and {host} is in the group database, which would run another one: take it out "
+            "of the group, or orthweb_database out of the variables."
+        )
+    elif not (given or embedded):
+        yield (
+            f"{host} has no database: put it into the group database too, to run one there, or set orthweb_database to "
+            "one that exists."
+        )
+    elif embedded and imaging_hosts > 1:
+        yield (
+            f"There are {imaging_hosts} imaging hosts, and each would have an archive of its own: let them share one "
+            "database (orthweb_database)."
+        )
+    elif storage == "filesystem" and imaging_hosts > 1:
+        yield (
+            f"orthanc_storage is filesystem, and there are {imaging_hosts} imaging hosts: each would have the images "
+            "that it received itself, and no other. Use orthanc_storage: database, or one host."
+        )

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sentences about values that several rules share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    *others, final = words
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def unknown_keys(given: Iterable[object], known: Collection[str]) -> str:
+    """``does not know prot (did you mean port?); it has name and port.``, or empty if all are known."""
+    unknown = sorted({str(key) for key in given} - set(known))
+    if not unknown:
+        return ""
+    guesses = {key: get_close_matches(key, known, n=1) for key in unknown}
+    named = [f"{key} (did you mean {guesses[key][0]}?)" if guesses[key] else key for key in unknown]
+    return f"does not know {', '.join(named)}; it has {listed(known)}."
+
+
+def port_problem(port: object) -> str:
+    """``70000: a port is a number from 1 to 65535.``, or empty if it is one."""
+    text = str(port)
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
+        return ""
+    return f"{text}: a port is a number from 1 to 65535."
