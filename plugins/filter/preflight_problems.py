@@ -21,6 +21,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.modalitie
     server_name_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.users import portal_user_problems
 
 
@@ -35,6 +36,7 @@ def preflight_problems(given: dict[str, Any]) -> list[str]:
 def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from host_problems(**given["host"])
     yield from stack_problems(given["stack"])
+    yield from setting_problems(given["settings"])
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
     ports = given["ports"] if listeners else with_listeners(given["ports"], given["dicom_listeners"])

@@ -24,6 +24,7 @@ GOOD = {
         "runs": False,
     },
     "stack": "clinic",
+    "settings": ["orthweb_stack"],
     "limits": {"nginx_pids": ""},
     "ports": {"orthweb_dicom_port": 11112, "orthweb_https_port": 443},
     "port_holders": {"containers": [], "own": [], "listeners": []},
@@ -73,6 +74,7 @@ def test_everything_wrong() -> None:
         **GOOD,
         "host": {**GOOD["host"], "root": False},
         "stack": "Clinic",
+        "settings": ["orthweb_modality"],
         "limits": {"nginx_pids": 1},
         "ports": {"orthweb_dicom_port": 11112, "orthweb_https_port": 0},
         "dicom_listeners": [{"port": 11112, "tls": "yes"}],
@@ -89,6 +91,7 @@ def test_everything_wrong() -> None:
     begins = [
         "No root on one",
         'orthweb_stack is "Clinic"',
+        "orthweb_modality is no setting of this archive",
         "nginx_pids is 1",
         "orthweb_https_port is 0",
         "orthweb_dicom_listeners, entry 1 (port 11112): tls is 'yes'",
