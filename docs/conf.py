@@ -6,6 +6,7 @@ The guides are written for the forge, where they are read as they are. What the 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
+GUIDES = ROOT / "docs"
 FORGE = "https://github.com/cellcs/orthweb/blob/main"
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest"
 # What antsibull-docs refers to of Ansible's own pages.
@@ -32,20 +34,22 @@ pygments_style = "ansible"
 
 
 def to_the_site(folder: Path, target: str) -> str:
-    """A link of a page in ``folder``: to another page as it is called here, to any other file on the forge."""
+    """A link of a page in ``folder``: to a page or picture as it is called here, to any other file on the forge."""
     path, mark, anchor = target.partition("#")
     if not path or "://" in path:
         return target
     file = (folder / path).resolve()
-    if file == ROOT / "README.md" or (file.parent == ROOT / "docs" and file.suffix == ".md"):
-        return f"{file.name}{mark}{anchor}"
+    if file == ROOT / "README.md":
+        file = GUIDES / file.name  # where build_docs.sh puts it
+    if file.is_relative_to(GUIDES) and file.suffix in (".md", ".png", ".svg"):
+        return f"{os.path.relpath(file, GUIDES if folder == ROOT else folder)}{mark}{anchor}"
     # One that is not there is left as it is: Sphinx warns, and a warning is an error.
     return f"{FORGE}/{file.relative_to(ROOT)}{mark}{anchor}" if file.exists() else target
 
 
 def contents(index: str) -> str:
     """The table of contents at the side: the index's headings, and the pages that stand below each."""
-    entries = re.findall(r"^## (.+)|^- \[(.+?)\]\(([\w-]+)\.md(?:#.*?)?\)", index, flags=re.MULTILINE)
+    entries = re.findall(r"^## (.+)|^- \[(.+?)\]\(([\w/-]+)\.md(?:#.*?)?\)", index, flags=re.MULTILINE)
     tree = ""
     for job, title, page in entries:
         tree += f"```\n\n```{{toctree}}\n:hidden:\n:caption: {job}\n\n" if job else f"{title} <{page}>\n"
@@ -55,10 +59,12 @@ def contents(index: str) -> str:
 def read(_app: Any, page: str, source: list[str]) -> None:
     if page.startswith("reference/"):
         return
-    folder = ROOT if page == "README" else ROOT / "docs"
+    folder = ROOT if page == "README" else (GUIDES / page).parent
     source[0] = re.sub(r"\]\(([^)\s]+)\)", lambda link: f"]({to_the_site(folder, link[1])})", source[0])
     if page == "index":
         source[0] += "\n" + contents(source[0])
+    if page == "decisions/README":
+        source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n0*\n```\n"
 
 
 def elsewhere(_app: Any, _env: Any, node: nodes.Element, text: nodes.Element) -> nodes.Element | None:

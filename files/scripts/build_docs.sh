@@ -20,8 +20,11 @@ if [ ! -e "$site/made" ] || [ -n "$(cd "$root" && find plugins roles/*/meta meta
 fi
 
 # The guides are read anew each time: what Sphinx remembers of a page that has not changed, it does not check again.
-rm -f "$site"/source/*.md
-cp "$root/README.md" "$root"/docs/*.md "$site/source"
+rm -rf "$site"/source/*.md "$site/source/decisions" "$site/source/images"
+cp -r "$root/README.md" "$root"/docs/*.md "$root/docs/decisions" "$site/source"
+if [ -e "$root/docs/images" ]; then # screenshots
+    cp -r "$root/docs/images" "$site/source"
+fi
 "$venv/bin/sphinx-build" --quiet --fail-on-warning --keep-going --fresh-env --write-all \
     -c "$root/docs" --doctree-dir "$site/doctrees" "$site/source" "$site/html"
 echo "The site: $site/html/index.html"

@@ -60,6 +60,14 @@ def test_every_guide_module_and_role_has_a_page(site: Path) -> None:
     assert guides | modules | roles | {"README"} <= there
 
 
+def test_every_decision_has_a_page(site: Path) -> None:
+    decisions = {page.stem for page in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert len(decisions) > 6
+    assert {page.stem for page in (site / "decisions").glob("*.html")} == decisions
+    assert 'href="decisions/0002-no-state-file.html"' in (site / "architecture.html").read_text()
+    assert 'href="../storage.html"' in (site / "decisions" / "0001-images-in-postgresql.html").read_text()
+
+
 def test_links_to_files_lead_to_the_forge(site: Path) -> None:
     page = (site / "aws.html").read_text()
     assert 'href="https://github.com/cellcs/orthweb/blob/main/files/iam-policy.json"' in page
