@@ -3,8 +3,8 @@
 // Sessions or OpenID Connect would take the place of passwordIsRight and $remote_user; nothing else knows of HTTP Basic (RFC 7617).
 //
 // In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization.
-// Out: 204 with X-Account, X-Role and X-Query, the query that goes on; 401 without a right password; 403 with X-Refused: role, foreign,
-//      locked, argument or encoding, the last two with X-Argument.
+// Out: 204 with X-Account, X-Role and X-Query, the query that goes on, X-Accept, which stood in it, and X-Warning, what was done to it;
+//      401 without a right password; 403 with X-Refused: role, foreign, locked, argument or encoding, the last two with X-Argument.
 
 import crypto from 'crypto'
 import table from 'routes.js'
@@ -13,16 +13,26 @@ const SLOWER_MS = 250
 
 // Whole paths and whole names. An admin's row has no methods, which means all of them.
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`)
+const anyOf = (patterns) => whole((patterns || []).join('|') || '(?!)')
 const ROUTES = table.map((row) => ({
     roles: row.roles,
     methods: row.methods,
     path: whole(row.path),
-    argument: whole((row.arguments || []).join('|') || '(?!)'),
+    argument: anyOf(row.arguments),
+    attribute: anyOf(row.attributes),
+    ignored: anyOf(row.ignored),
+    refused: anyOf(['_method'].concat(row.refused || [])),
+    page: row.page,
 }))
 
 function refuse(r, why) {
     r.headersOut['X-Refused'] = why
     r.return(403)
+}
+
+// Of a URL, as browsers write it (RFC 6454): in lower case, without the port that everybody knows.
+function origin(url) {
+    return url.toLowerCase().replace(/:443$/, '')
 }
 
 // Another site's page has the browser send what it likes, with the login of who looks at it.
@@ -32,7 +42,7 @@ function comesFromAnotherSite(r) {
         return false
     }
     return ['cross-site', 'same-site'].includes(sent['X-Site'])
-        || Boolean(sent['X-Origin']) && sent['X-Origin'] !== `https://${sent['X-Host']}`
+        || Boolean(sent['X-Origin']) && origin(sent['X-Origin']) !== origin(`https://${sent['X-Host']}`)
 }
 
 function routeOf(role, method, path) {
@@ -55,22 +65,60 @@ function normalized(text) {
         .replace(/[^A-Za-z0-9._~!$'()*,;:@/?=+%-]+/g, encodeURIComponent)
 }
 
+// One of a query: what stands before the first = and, from there on, the rest. In the value that an attribute is searched for, an
+// ampersand becomes a question mark, which stands for any character: who has `A&B` is found.
+function argumentOf(route, text) {
+    const end = (text + '=').indexOf('=')
+    const name = normalized(text.slice(0, end))
+    const ampersand = route.attribute.test(name) && /%26/.test(text)
+    return { name, ampersand, rest: normalized(ampersand ? text.slice(end).replace(/%26/g, '?') : text.slice(end)) }
+}
+
+// PS3.18 section 8.3.1.2 has a server say what it did not do as it was asked.
+function warningOf(given, ignored) {
+    const said = []
+    if (ignored.length) {
+        said.push(`These parameters are not supported and were ignored: ${ignored.map((argument) => argument.name).join(', ')}.`)
+    }
+    if (given.some((argument) => argument.ampersand)) {
+        said.push('An ampersand was matched as any character.')
+    }
+    if (given.some((argument) => argument.name === 'fuzzymatching' && argument.rest === '=true')) {
+        said.push('The fuzzymatching parameter is not supported. Only literal matching has been performed.')
+    }
+    const nested = given.filter((argument) => /^[A-Za-z0-9]+\./.test(argument.name)).map((argument) => argument.name)
+    if (nested.length) {
+        said.push(`Attributes in sequences are not matched: ${nested.join(', ')}.`)
+    }
+    return said.length ? `299 orthweb "${said.join(' ').slice(0, 500)}"` : ''
+}
+
 // The query that goes on to Orthanc: what the route lists, written anew. jQuery's _ is for caches, and ends here.
 function queryFor(route, uri) {
     const query = uri.slice((uri + '?').indexOf('?') + 1)
-    const given = query.split('&').filter((argument) => argument).map((argument) => {
-        const end = (argument + '=').indexOf('=')
-        return { name: normalized(argument.slice(0, end)), rest: normalized(argument.slice(end)) }
-    }).filter((argument) => argument.name !== '_')
+    let given = query.split('&').filter((text) => text).map((text) => argumentOf(route, text)).filter((argument) => argument.name !== '_')
     const odd = given.find((argument) => argument.name === undefined || argument.rest === undefined)
     if (odd) {
         return { refused: 'encoding', argument: odd.name }
     }
-    const unlisted = given.find((argument) => argument.name.toLowerCase() === '_method' || !route.argument.test(argument.name))
+    const listed = (argument) => route.argument.test(argument.name) || route.attribute.test(argument.name)
+    const unlisted = given.find((argument) => route.refused.test(argument.name.toLowerCase())
+        || !listed(argument) && !route.ignored.test(argument.name))
     if (unlisted) {
         return { refused: 'argument', argument: unlisted.name }
     }
-    return { query: given.map((argument) => argument.name + argument.rest).join('&') }
+    const ignored = given.filter((argument) => !listed(argument))
+    given = given.filter(listed)
+    const warning = warningOf(given, ignored)
+    // Hyperlinks have it here, as they have no headers (PS3.18 section 8.3.3.1). Orthanc looks at the header only.
+    const accept = given.filter((argument) => argument.name === 'accept').map((argument) => argument.rest.slice(1))
+    given = given.filter((argument) => argument.name !== 'accept')
+    // Orthanc 1.13 finds nothing behind an offset without a limit.
+    if (route.page && given.some((argument) => argument.name === 'offset')
+        && !given.some((argument) => argument.name === 'limit' && Number(argument.rest.slice(1)) > 0)) {
+        given = given.filter((argument) => argument.name !== 'limit').concat({ name: 'limit', rest: `=${route.page}` })
+    }
+    return { warning, accept: accept.join(', '), query: given.map((argument) => argument.name + argument.rest).join('&') }
 }
 
 async function passwordIsRight(r) {
@@ -131,6 +179,15 @@ async function isLetIn(r, account) {
     return false
 }
 
+// As a header has it.
+function accept(found) {
+    try {
+        return decodeURIComponent(found.accept || '')
+    } catch (error) { // an octet that is no UTF-8
+        return ''
+    }
+}
+
 async function admit(r) {
     const account = r.variables.remote_user
     if (!account) {
@@ -151,12 +208,14 @@ async function admit(r) {
         return refuse(r, 'role')
     }
     // Only what goes to Orthanc: the viewer has its arguments for itself.
-    const found = /^\/(orthanc|dicom-web)\//.test(r.headersIn['X-Path']) ? queryFor(route, r.headersIn['X-Uri']) : { query: '' }
+    const found = /^\/(orthanc|dicom-web|wado)(\/|$)/.test(r.headersIn['X-Path']) ? queryFor(route, r.headersIn['X-Uri']) : { query: '' }
     if (found.refused) {
         r.headersOut['X-Argument'] = (found.argument || '').slice(0, 80)
         return refuse(r, found.refused)
     }
     r.headersOut['X-Query'] = found.query
+    r.headersOut['X-Warning'] = found.warning || ''
+    r.headersOut['X-Accept'] = /^[\x20-\x7e]*$/.test(accept(found)) ? accept(found) : ''
     r.return(204)
 }
 

@@ -24,7 +24,7 @@ UID, ID = "1.2.840.113619", "6e2c0ec2-5d99c8ca-c1c21cee-79a09605-68391d12"
 def taken(path: str, name: str) -> bool:
     """By the first row for the path, as the gate reads the table."""
     row = next(row for row in READING if re.fullmatch(row["path"], path))
-    return any(re.fullmatch(argument, name) for argument in row["arguments"])
+    return any(re.fullmatch(pattern, name) for pattern in [*row["arguments"], *row.get("attributes", [])])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["path"])
@@ -40,13 +40,15 @@ def test_no_row_takes_what_changes_the_method(row: dict) -> None:
         "full _method",
         "full\n_method",
     ):
-        assert not [argument for argument in row.get("arguments", []) if re.fullmatch(argument, name)], name
+        taken = [*row.get("arguments", []), *row.get("attributes", [])]
+        assert not [pattern for pattern in taken if re.fullmatch(pattern, name)], name
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["path"])
 def test_only_reading_has_arguments(row: dict) -> None:
     assert "arguments" not in row or row in READING
-    assert set(row) <= {"roles", "methods", "path", "arguments"}
+    assert set(row) <= {"roles", "methods", "path", "arguments", "attributes", "ignored", "refused", "page"}
+    assert "ignored" not in row or re.search("dicom-web|wado", row["path"]), "PS3.18 wants it of DICOMweb alone"
     assert set(row.get("roles", [])) <= {"admin", "reader", "uploader"}
     assert row.get("methods") or row.get("roles", ["admin"]) == ["admin"] or row in READING
 
@@ -57,11 +59,13 @@ def test_only_reading_has_arguments(row: dict) -> None:
         ("/dicom-web/studies", ["PatientName", "00100010", "includefield", "limit", "offset", "fuzzymatching"]),
         (f"/dicom-web/studies/{UID}/series/{UID}/instances", ["SOPClassUID", "00080018"]),
         ("/orthanc/dicom-web/instances", ["RequestAttributesSequence.ScheduledProcedureStepID", "00400275.00400009"]),
+        ("/dicom-web/series/", ["RequestAttributesSequence.00400009", "00400275.ScheduledProcedureStepID", "dBdt"]),
         (
             f"/dicom-web/studies/{UID}/series/{UID}/instances/{UID}/rendered",
             ["viewport", "window", "quality", "accept"],
         ),
         (f"/dicom-web/studies/{UID}/series/{UID}/instances/{UID}/bulk/00420011", ["accept"]),
+        ("/wado", ["requestType", "iccprofile"]),
         ("/orthanc/wado", ["requestType", "studyUID", "seriesUID", "objectUID", "contentType", "frameNumber"]),
         ("/orthanc/studies", ["expand", "since", "limit", "full", "requested-tags"]),
         (f"/orthanc/studies/{ID}/archive", ["filename", "transcode", "lossy-quality"]),
@@ -75,7 +79,17 @@ def test_what_clients_ask_with_is_taken(path: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["patientName", "Patient Name", "0010001", "001000100", "PatientName.", "limit;offset"]
+    "name",
+    [
+        "patientName",
+        "Patient Name",
+        "0010001",
+        "001000100",
+        "PatientName.",
+        "limit;offset",
+        "SpecificCharacterSet",
+        "00080201",
+    ],
 )
 def test_what_is_no_attribute_is_not_taken(name: str) -> None:
     assert not taken("/dicom-web/studies", name)
