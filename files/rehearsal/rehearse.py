@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rehearsal.controller import Rehearsal, Run
 from rehearsal.leftovers import leftovers
+from rehearsal.ports import refuse_taken
 
 
 class SurpriseError(Exception):
@@ -106,6 +107,7 @@ def main() -> int:
         rehearsal = Rehearsal(Path(folder), echo=True)
         journey = Journey(rehearsal, sys.argv[1:])
         try:
+            refuse_taken()
             print("Starting the simulated account with its registry (about 30 seconds) ...", flush=True)
             rehearsal.start("--registry", "--instance-seconds=4", "--database-seconds=48")
             journey.go()

@@ -8,9 +8,8 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
+from ..ports import PORTS
 from .docker import DEFINITIONS, File, Site, docker, put
-
-PORTS = (22, 443, 8042, 11112)
 
 # What systemd and a Docker engine inside a container need. Not --privileged: it is refused where the machine around us
 # has itself not got every capability.
