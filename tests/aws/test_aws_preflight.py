@@ -12,7 +12,7 @@ from account import Account, Run
 from life import RANGES
 from listing import contents, things
 
-NOTHING = "Nothing was changed. Please mend:"
+NOTHING = "Nothing was changed. Please fix:"
 
 
 @pytest.fixture(scope="module")
