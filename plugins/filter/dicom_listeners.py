@@ -1,97 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the list of DICOM listeners, and whom each lets in."""
+"""DICOM listeners, each with all that is known of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from ipaddress import ip_network
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
-
-DEFAULTS = {"tls": True, "client_certificate": "required", "allowed": [], "tls_profile": "bcp195"}
-CHOICES = {"client_certificate": ("required", "optional", "none"), "tls_profile": ("bcp195", "widest")}
-KEYS = ("port", *DEFAULTS)
-
-
-def _range_problem(value: object) -> str:
-    try:
-        ip_network(str(value))
-    except ValueError as error:
-        return f"allowed has {value!r}, which is no network in CIDR notation: {error}."
-    return ""
-
-
-def _value_problems(listener: dict[str, Any]) -> Iterable[str]:
-    if problem := unknown_keys(listener, KEYS):
-        yield f"it {problem}"
-    if problem := port_problem(listener.get("port", "missing")):
-        yield f"port is {problem}"
-    if not isinstance(listener.get("tls", True), bool):
-        yield f"tls is {listener['tls']!r}: say true or false."
-    for key, choices in CHOICES.items():
-        if listener.get(key, DEFAULTS[key]) not in choices:
-            yield f"{key} is {listener[key]!r}: choose {' or '.join(choices)}."
-    allowed = listener.get("allowed", [])
-    if isinstance(allowed, list):
-        yield from filter(None, map(_range_problem, allowed))
-    else:
-        yield f"allowed is {allowed!r}: give a list of networks."
-
-
-def _access_problems(listener: dict[str, Any]) -> Iterable[str]:
-    told = {**DEFAULTS, **listener}
-    if not told["tls"]:
-        for key in ("client_certificate", "tls_profile"):
-            if key in listener:
-                yield f"{key} says something of TLS, and tls is false: take it out."
-    if told["allowed"]:
-        return
-    if not told["tls"]:
-        yield (
-            "it is plain: whoever can reach it could send images, and read those on their way. Name in allowed who may "
-            "(one modality's address, as 10.1.2.3/32), or let it speak TLS."
-        )
-    elif told["client_certificate"] != "required":
-        yield (
-            f"client_certificate is {told['client_certificate']}: whoever can reach it could send images. Name in "
-            f"allowed who may, and say ['0.0.0.0/0'] if that is everybody; or demand a certificate."
-        )
-
-
-def dicom_listener_problems(listeners: object, checked_port: object) -> list[str]:
-    """
-    Sentences, each with the entry it is about; empty if nothing is wrong.
-
-    :param listeners: entries with ``port``, and maybe ``tls``, ``client_certificate``, ``allowed`` and ``tls_profile``
-    :param checked_port: where a deployment is proved from outside: over TLS, with a client certificate
-    """
-    if not isinstance(listeners, list) or not all(isinstance(listener, dict) for listener in listeners):
-        return ["it must be a list of entries, each with a port at least."]
-    problems: list[str] = []
-    for number, listener in enumerate(listeners, 1):
-        of_entry = list(_value_problems(listener)) or list(_access_problems(listener))
-        problems += [f"entry {number} (port {listener.get('port', 'missing')}): {problem}" for problem in of_entry]
-    ports = [str(listener.get("port")) for listener in listeners]
-    problems += [
-        f"port {port} stands in {ports.count(port)} entries." for port in sorted(set(ports)) if ports.count(port) > 1
-    ]
-    if not problems and not any(
-        told["tls"] and told["client_certificate"] == "required" and str(told["port"]) == str(checked_port)
-        for told in dicom_listeners(listeners)
-    ):
-        problems.append(
-            f"no entry has port {checked_port} (orthweb_dicom_port) with TLS and a required client certificate: that "
-            "one is what is printed at the end, and proved from outside."
-        )
-    return problems
-
-
-def dicom_listeners(listeners: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each with all its keys: what is not said has its default."""
-    return [{**DEFAULTS, **listener} for listener in listeners]
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listeners
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"dicom_listener_problems": dicom_listener_problems, "dicom_listeners": dicom_listeners}
+        return {"dicom_listeners": dicom_listeners}

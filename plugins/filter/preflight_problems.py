@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.filter.dicom_listeners import dicom_listener_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority import (
     folder_problems,
     stranger_problems,
@@ -16,6 +15,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database 
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import image_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.limits import limit_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.modalities import (
     modality_problems,
     server_name_problems,

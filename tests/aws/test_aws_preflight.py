@@ -12,7 +12,7 @@ from account import Account, Run
 from life import RANGES
 from listing import contents, things
 
-NOTHING = "Nothing was changed. Please mend:"
+NOTHING = "Nothing was changed. Please fix:"
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,17 @@ def test_whole_internet_is_allowed_by_the_variable_and_port_22_is_not(account: A
     assert run.writes == []
 
 
-def test_no_answer_is_one_clear_sentence(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_is_one_clear_sentence_beside_what_was_given_wrong(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(account, "seen_at", "http://127.0.0.1:26219")
-    run = account.play("provision", **RANGES).failed()
+    settings = {"orthweb_portal_ranges": None, "orthweb_https_port": 8443, "orthanc_portal_published": False}
+    run = account.play("provision", **{**RANGES, **settings}).failed()
     assert NOTHING in run.message
     assert 'AWS did not answer "' in run.message
     assert "http://127.0.0.1:26219" in run.message
     assert "try `aws sts get-caller-identity`" in run.message
+    assert "orthweb_portal_ranges is not set. It says who may open the portal (8443), as a list" in run.message
 
 
 def test_database_that_is_being_deleted_is_waited_for_by_whoever_deploys(account: Account) -> None:

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.dicom_listeners import dicom_listener_problems, dicom_listeners
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import (
+    dicom_listener_problems,
+    dicom_listeners,
+)
 
 FIRST = {"port": 11112}
 HOSPITAL = [

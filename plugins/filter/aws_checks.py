@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role aws_preflight refuses, what it says after a failure, and what it finds after a teardown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.answers import (
+    foreign_name_problems,
+    given_subnet_problems,
+    going_database_problems,
+    image_problems,
+    zone_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import failure_advice, inventory
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.leftovers import left_over
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.network import vpc_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges import (
+    open_listener_problems,
+    range_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
+    connect_by_problems,
+    instance_count_problems,
+    stack_name_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
+
+
+def aws_problems(given: dict[str, Any]) -> list[str]:
+    """
+    Sentences, each for one thing that is wrong and in one line; empty if nothing is.
+
+    :param given: what a person gave and what AWS answered, by subject, as the role aws_preflight puts it together
+    """
+    said = [" ".join(problem.split()) for problem in _problems(given)]
+    return [problem for problem in said if problem]
+
+
+def _problems(given: dict[str, Any]) -> Iterator[str]:
+    yield given["refusal"]
+    yield from stack_name_problems(given["stack"])
+    yield from setting_problems(given["settings"])
+    yield from range_problems(**given["access"])
+    yield from vpc_problems(**given["network"])
+    yield from connect_by_problems(given["access"]["connect_by"])
+    yield from instance_count_problems(given["instance_count"])
+    for problem in _listener_problems(given["dicom_listeners"], given["access"]):
+        yield f"orthweb_dicom_listeners, {problem}"
+    if given["answers"]:
+        yield from _answer_problems(given, given["answers"])
+
+
+def _listener_problems(listeners: Any, access: dict[str, Any]) -> list[str]:
+    return dicom_listener_problems(listeners, access["dicom_port"]) or list(
+        open_listener_problems(listeners, access["whole_internet_allowed"])
+    )
+
+
+def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator[str]:
+    yield from zone_problems(**answers["zones"], region=answers["region"])
+    yield from image_problems(**answers["images"], region=answers["region"])
+    yield from foreign_name_problems(answers["foreign"], given["stack"])
+    yield from going_database_problems(answers["going_databases"])
+    network = {key: given["network"][key] for key in ("vpc_id", "public_subnet_ids", "private_subnet_ids")}
+    yield from given_subnet_problems(answers["given_subnets"], **network, region=answers["region"])
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "aws_problems": aws_problems,
+            "aws_failure_advice": failure_advice,
+            "aws_inventory": inventory,
+            "aws_left_over": left_over,
+        }

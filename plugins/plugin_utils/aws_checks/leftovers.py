@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a teardown has left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def left_over(resources: Mapping[str, Sequence[Mapping[str, str]]]) -> list[str]:
+    """
+    ``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and the key that it needs.
+
+    :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
+    """
+    stays = {"db_snapshots", "kms_keys"} if resources.get("db_snapshots") else {"db_snapshots"}
+    return [
+        f"{kind.replace('_', ' ')}: {thing['name']} ({thing['id']})"
+        for kind, things in resources.items()
+        if kind not in stays
+        for thing in things
+    ]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said after a failure, and what a teardown has left behind."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import (
+    ADVICE,
+    failure_advice,
+    inventory,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.leftovers import left_over
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ("An error occurred (RequestLimitExceeded) when calling RunInstances", "wait a few minutes"),
+        ("An error occurred (Throttling)", "wait a few minutes"),
+        ("An error occurred (ExpiredToken)", "The credentials have expired"),
+        ("An error occurred (SignatureDoesNotMatch)", "The credentials are not valid"),
+        ("An error occurred (UnauthorizedOperation)", "These credentials may not do that; files/iam-policy.json"),
+        ("An error occurred (AddressLimitExceeded)", "no Elastic IP left"),
+        ("An error occurred (VpcLimitExceeded)", "no VPC left"),
+        ("An error occurred (VcpuLimitExceeded)", "quota of running instances"),
+        ("Failed to create security group", "CloudTrail does. It is mostly a quota"),
+        ("Failed to authorize security group", "CloudTrail does. It is mostly a quota"),
+        ("An error occurred (InsufficientDBInstanceCapacity)", "AWS has none of that type in that zone"),
+        ("An error occurred (StorageQuotaExceeded)", "quota of RDS"),
+        ("Client.InternalError: the instance is gone", "a KMS key that was disabled"),
+        ("An error occurred (InternalError)", "AWS has a fault of its own"),
+        ("HTTP 503", "AWS has a fault of its own"),
+        ("An error occurred (Unheard) and 1503 more", "Look the error up"),
+        ("Unable to describe the key", "Look the error up"),
+    ],
+)
+def test_advice(message: str, says: str) -> None:
+    assert says in failure_advice(message)
+
+
+def test_the_first_that_fits_is_said() -> None:
+    throttled = failure_advice("Throttling")
+    assert failure_advice("AccessDenied, after Throttling") == throttled
+
+
+def test_what_is_no_error_of_aws_has_no_advice() -> None:
+    assert failure_advice("The key pair is in the account") == ""
+    assert failure_advice("") == ""
+
+
+def test_advice_is_whole_sentences() -> None:
+    assert all(advice == " ".join(advice.split()) and advice.endswith(".") for advice in ADVICE.values())
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        (None, "unknown, as AWS did not answer that either"),
+        ({}, "nothing"),
+        ({"vpcs": 0}, "nothing"),
+        ({"vpcs": 1, "subnets": 4, "volumes": 0, "kms_keys": 1}, "1 vpc, 4 subnets, 1 kms key"),
+        ({"addresses": 1}, "1 address"),
+        ({"addresses": 2}, "2 addresses"),
+    ],
+)
+def test_inventory(counts: dict[str, int] | None, says: str) -> None:
+    assert inventory(counts) == says
+
+
+def things(*names: str) -> list[dict[str, str]]:
+    return [{"id": f"id-of-{name}", "name": name} for name in names]
+
+
+def test_nothing_left() -> None:
+    assert left_over({}) == []
+    assert left_over({"vpcs": [], "db_snapshots": things("final"), "kms_keys": things("alias/orthweb")}) == []
+
+
+def test_what_is_left() -> None:
+    assert left_over({"security_groups": things("a", "b"), "db_snapshots": things("final")}) == [
+        "security groups: a (id-of-a)",
+        "security groups: b (id-of-b)",
+    ]
+
+
+def test_key_without_a_snapshot_is_left() -> None:
+    assert left_over({"kms_keys": things("alias/orthweb"), "db_snapshots": []}) == [
+        "kms keys: alias/orthweb (id-of-alias/orthweb)"
+    ]
+    assert len(left_over({"kms_keys": things("alias/orthweb")})) == 1

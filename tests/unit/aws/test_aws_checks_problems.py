@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All rules together, as the role asks for them: in one list, in a fixed order."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.filter.aws_checks import aws_problems
+
+SUBNETS = [
+    {"subnet_id": "subnet-1", "vpc_id": "vpc-1", "availability_zone": "us-east-1a"},
+    {"subnet_id": "subnet-2", "vpc_id": "vpc-1", "availability_zone": "us-east-1b"},
+]
+
+
+@pytest.fixture
+def given() -> dict[str, Any]:
+    return copy.deepcopy(
+        {
+            "refusal": "",
+            "stack": "orthweb",
+            "settings": ["orthweb_stack"],
+            "access": {
+                "ranges": {"orthweb_dicom_ranges": ["198.51.100.0/24"]},
+                "dicom_port": 11112,
+                "portal_ports": [443, 8042],
+                "connect_by": "public",
+                "whole_internet_allowed": False,
+            },
+            "dicom_listeners": [{"port": "11112"}],
+            "network": {
+                "cidr": "10.42.0.0/16",
+                "docker_networks": ["172.17.0.0/16"],
+                "vpc_id": "vpc-1",
+                "public_subnet_ids": ["subnet-1"],
+                "private_subnet_ids": ["subnet-1", "subnet-2"],
+            },
+            "instance_count": 1,
+            "answers": {
+                "region": "us-east-1",
+                "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
+                "images": {"images": [{"image_id": "ami-1"}], "names": "debian-*", "owner": "1"},
+                "foreign": [],
+                "going_databases": [],
+                "given_subnets": SUBNETS,
+            },
+        }
+    )
+
+
+def break_everything(given: dict[str, Any]) -> None:
+    given["stack"] = "Bad_Name"
+    given["access"] |= {"ranges": {"orthweb_dicom_ranges": None}, "connect_by": "carrier pigeon"}
+    given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
+    given["network"] |= {"cidr": "10.0.0.1/8"}
+    given["instance_count"] = 0
+    given["answers"] |= {
+        "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
+        "going_databases": [{"id": "db-1", "name": "orthweb"}],
+        "given_subnets": SUBNETS[1:],
+    }
+    given["answers"]["zones"] |= {"wanted": ["us-east-1z"], "used": ["us-east-1z"]}
+    given["answers"]["images"] |= {"images": []}
+
+
+OF_SETTINGS = [
+    'orthweb_stack is "Bad_Name"',
+    "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
+    "aws_network_cidr: ",
+    'orthweb_connect_by is "carrier pigeon"',
+    "orthweb_instance_count is 0",
+    "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
+]
+OF_ANSWERS = [
+    "aws_preflight_zones has us-east-1z",
+    "RDS wants subnets in two zones",
+    "There is no image debian-* of the account 1 in us-east-1",
+    'The name "theirs" is taken',
+    "RDS is still deleting the database orthweb",
+    "There is no subnet subnet-1 in us-east-1.",
+    "There is no subnet subnet-1 in us-east-1.",
+    "aws_network_private_subnet_ids lie in one zone",
+]
+
+
+def begin_with(problems: list[str], beginnings: list[str]) -> bool:
+    return len(problems) == len(beginnings) and all(map(str.startswith, problems, beginnings))
+
+
+def test_what_is_right_is_silent(given: dict[str, Any]) -> None:
+    assert aws_problems(given) == []
+
+
+def test_everything_is_said_in_order(given: dict[str, Any]) -> None:
+    break_everything(given)
+    problems = aws_problems(given)
+    assert begin_with(problems, [*OF_SETTINGS, *OF_ANSWERS]), problems
+
+
+def test_refusal_comes_first_in_one_line_and_nothing_else_of_the_answers(given: dict[str, Any]) -> None:
+    break_everything(given)
+    given |= {"refusal": 'AWS did not answer "Look":\n  no   credentials. \n', "answers": {}}
+    problems = aws_problems(given)
+    assert begin_with(problems, ['AWS did not answer "Look": no credentials.', *OF_SETTINGS]), problems
+
+
+def test_listener_that_is_wrong_is_not_looked_at_further(given: dict[str, Any]) -> None:
+    given["dicom_listeners"].append({"port": 0, "allowed": ["0.0.0.0/0"]})
+    [problem] = aws_problems(given)
+    assert problem.startswith("orthweb_dicom_listeners, entry 2 (port 0): port is 0")
+
+
+def test_listeners_may_be_open_if_that_is_meant(given: dict[str, Any]) -> None:
+    given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
+    given["access"]["whole_internet_allowed"] = True
+    assert aws_problems(given) == []

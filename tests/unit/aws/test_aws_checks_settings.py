@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stack's name, the number of hosts, how they are reached, and who may connect: each mistake has its sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges import (
+    open_listener_problems,
+    range_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
+    connect_by_problems,
+    instance_count_problems,
+    stack_name_problems,
+)
+
+DICOM, PORTAL, CONTROLLER = (f"orthweb_{whose}_ranges" for whose in ("dicom", "portal", "controller"))
+RIGHT = {DICOM: ["198.51.100.0/24"], PORTAL: ["203.0.113.0/24", "192.0.2.1/32"], CONTROLLER: ["192.0.2.10/32"]}
+IF_MEANT = "which is the whole Internet. If that is meant, set orthweb_allow_the_whole_internet: true."
+
+
+@pytest.mark.parametrize("name", ["orthweb", "a", "pacs-2", "a" * 31])
+def test_stack_name_that_is_right(name: str) -> None:
+    assert list(stack_name_problems(name)) == []
+
+
+@pytest.mark.parametrize("name", ["Bad_Name", "", "2nd", "two--hyphens", "hyphen-", "line\n", "a" * 32, 5])
+def test_stack_name_that_aws_would_refuse(name: object) -> None:
+    assert list(stack_name_problems(name)) == [
+        f'orthweb_stack is "{name}": use 1 to 31 small letters, digits and single hyphens, a letter first.'
+    ]
+
+
+@pytest.mark.parametrize("connect_by", ["public", "private", "systems_manager"])
+def test_way_to_the_hosts_that_is_right(connect_by: str) -> None:
+    assert list(connect_by_problems(connect_by)) == []
+
+
+def test_way_to_the_hosts_that_is_none() -> None:
+    assert list(connect_by_problems("carrier pigeon")) == [
+        'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.'
+    ]
+
+
+@pytest.mark.parametrize("count", [1, "2", 99])
+def test_number_of_hosts_that_is_right(count: object) -> None:
+    assert list(instance_count_problems(count)) == []
+
+
+@pytest.mark.parametrize("count", [0, 100, -1, "two", "01", 1.5, None])
+def test_number_of_hosts_that_is_none(count: object) -> None:
+    assert list(instance_count_problems(count)) == [f"orthweb_instance_count is {count}: a number from 1 to 99."]
+
+
+class TestRanges:
+    def problems(self, ranges: dict[str, Any], **further: Any) -> list[str]:
+        given = {
+            "dicom_port": 11112,
+            "portal_ports": [443, 8042],
+            "connect_by": "public",
+            "whole_internet_allowed": False,
+        }
+        return list(range_problems({**RIGHT, **ranges}, **{**given, **further}))
+
+    def test_what_is_right_is_silent(self) -> None:
+        assert self.problems({}) == []
+        assert self.problems({DICOM: [], PORTAL: []}) == []
+
+    @pytest.mark.parametrize(
+        ("variable", "purpose"),
+        [
+            (DICOM, "send DICOM to port 11112"),
+            (PORTAL, "open the portal (443, 8042)"),
+            (CONTROLLER, "log in by SSH: the address of this controller as the Internet sees it"),
+        ],
+    )
+    def test_what_is_not_set_says_what_it_is_for(self, variable: str, purpose: str) -> None:
+        assert self.problems({variable: None}) == [
+            f"{variable} is not set. It says who may {purpose}, as a list of networks, for example {variable}: "
+            "[198.51.100.0/24]. There is no default."
+        ]
+
+    def test_ports_are_those_that_are_given(self) -> None:
+        dicom, portal = self.problems({DICOM: None, PORTAL: None}, dicom_port=104, portal_ports=["8443"])
+        assert "send DICOM to port 104," in dicom
+        assert "open the portal (8443)," in portal
+
+    @pytest.mark.parametrize("ranges", ["10.0.0.0/8", {"clinic": "10.0.0.0/8"}, 10])
+    def test_what_is_no_list(self, ranges: object) -> None:
+        assert self.problems({PORTAL: ranges}) == [
+            f"{PORTAL} must be a list of networks, for example [198.51.100.0/24]."
+        ]
+
+    @pytest.mark.parametrize(
+        ("network", "says"),
+        [
+            ("203.0.113.7/24", '"203.0.113.7/24" is not a network in CIDR notation: 203.0.113.7/24 has host bits set.'),
+            ("198.51.100.1", '"198.51.100.1" has no prefix length: write 198.51.100.1/32 for one address.'),
+            ("::/0", '"::/0" is IPv6; the network is IPv4 only.'),
+        ],
+    )
+    def test_each_network_is_looked_at(self, network: str, says: str) -> None:
+        assert self.problems({DICOM: ["10.0.0.0/8", network]}) == [f"{DICOM}: {says}"]
+
+    @pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/0.0.0.0"])
+    def test_whole_internet_has_to_be_meant(self, network: str) -> None:
+        given = {DICOM: [network], PORTAL: [network]}
+        assert self.problems(given) == [f"{variable} has {network}, {IF_MEANT}" for variable in given]
+        assert self.problems(given, whole_internet_allowed=True) == []
+
+    @pytest.mark.parametrize("allowed", [False, True])
+    @pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/0.0.0.0"])
+    def test_port_22_is_never_open_to_it(self, network: str, allowed: bool) -> None:
+        assert self.problems({CONTROLLER: [network]}, whole_internet_allowed=allowed) == [
+            f"{CONTROLLER}: port 22 is never opened to the whole Internet; give the address of this controller, or [] "
+            "with orthweb_connect_by: systems_manager."
+        ]
+
+    def test_nobody_could_log_in(self) -> None:
+        assert self.problems({CONTROLLER: []}) == [
+            f"{CONTROLLER} is empty, and orthweb_connect_by is public: nobody could log in to configure the hosts. "
+            "Give the address of this controller, or connect by systems_manager."
+        ]
+        assert self.problems({CONTROLLER: []}, connect_by="systems_manager") == []
+        assert self.problems({CONTROLLER: []}, connect_by="private") == []
+
+
+def test_listener_that_is_open_to_everybody() -> None:
+    everybody = {"port": 2762, "allowed": ["10.0.0.0/8", "0.0.0.0/0", "::/0"]}
+    listeners = [{"port": 11112}, {"port": 104, "tls": False, "allowed": ["10.1.2.3/32"]}, everybody]
+    assert list(open_listener_problems(listeners[:2], False)) == []
+    assert list(open_listener_problems(listeners, True)) == []
+    assert list(open_listener_problems(listeners, False)) == [
+        f"entry 3 (port 2762): allowed has {network}, {IF_MEANT}" for network in ("0.0.0.0/0", "::/0")
+    ]
