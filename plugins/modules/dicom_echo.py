@@ -352,19 +352,19 @@ dimse_status:
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.peers import (
+    LARGEST_PARALLEL,
+    check_all,
+    declared_peers,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import TlsContexts, tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     ENTRY_ARGUMENTS,
     PEER_ARGUMENTS,
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peers import (
-    LARGEST_PARALLEL,
-    check_all,
-    declared_peers,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsContexts, tls_problems
 
 MOST_ECHOES = 10_000
 

@@ -139,8 +139,8 @@ import traceback
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     sample_problems,

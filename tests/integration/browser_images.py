@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy
 import requests
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import Study as FiledUnder
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import Study as FiledUnder
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid

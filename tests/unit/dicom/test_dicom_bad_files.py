@@ -13,11 +13,11 @@ from typing import Any
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import new_study, samples, write_whole
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance, collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 from stand_ins import STORED_SYNTAXES, peer_at

@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_peers as many
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_tls
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo import peers as many
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.peers import check_all, declared_peers
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net import tls
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import TlsContexts
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     ENTRY_ARGUMENTS,
     PEER_ARGUMENTS,
     Timeouts,
     TlsOptions,
     entry_options,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peers import check_all, declared_peers
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsContexts
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
 from stand_ins import peer_at, server_context
 
@@ -122,7 +122,7 @@ def test_contexts_are_made_while_the_options_are_looked_at(monkeypatch):
     contexts = TlsContexts()
     peers, problems = declared_peers([{"host": "a", "called_aet": "A", "tls": True}], DEFAULTS, contexts)
     assert problems == []
-    monkeypatch.setattr(dicom_tls, "client_context", None)
+    monkeypatch.setattr(tls, "client_context", None)
     assert contexts.context(peers[0].tls) is contexts.context(replace(peers[0].tls, server_name="b"))
 
 

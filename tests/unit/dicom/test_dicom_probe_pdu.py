@@ -6,7 +6,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import (
     C_ECHO_RQ,
     C_STORE_RQ,
     MALFORMED,

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
 from stand_ins import peer_at
 
 MODULE = "ansible_collections.cellcs.orthweb.plugins.modules.dicom_echo"

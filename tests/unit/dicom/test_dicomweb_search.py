@@ -13,14 +13,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
     unusual_samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web_search import Search, searches
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.search import Search, searches
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_search
 from pydicom import Dataset, dcmread
 

@@ -16,14 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import Archive, archive_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive, archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
 from stand_ins import DAY, server_context
 

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page of a migration's report: one HTML file that needs nothing else, for the engineer who has to follow it up."""
 
@@ -8,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Skipped, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome, Sending
+from .files import Skipped, shown
+from .outcome import Outcome, Sending
 
 MARK = b'<meta name="generator" content="cellcs.orthweb.dicom_store">'
 NAMED_FILES = 200  # of each reason

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An archive over DICOMweb (PS3.18 §10), and whether it gives back what was put in: found, retrieved, compared."""
 
@@ -14,10 +15,10 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from dicomweb_client.api import DICOMwebClient
     from pydicom import dcmread
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import MALFORMED, Instance, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import host_name_problem
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import ONE_DAY
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import file_problem
+from ..names import host_name_problem
+from ..net.tls import file_problem
+from ..peer import ONE_DAY
+from ..store.files import MALFORMED, Instance, shown
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many peers in one go: declared as a list, checked side by side, told in one sentence."""
 
@@ -12,15 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
-    Peer,
-    entry_options,
-    peer_from_options,
-    peer_problems,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import Report, check
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsContexts, tls_problems
+from ..failure import DicomError
+from ..net.tls import TlsContexts, tls_problems
+from ..peer import Peer, entry_options, peer_from_options, peer_problems
+from .probe import Report, check
 
 LARGEST_PARALLEL = 256
 

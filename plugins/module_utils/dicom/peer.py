@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A peer and how to reach it, as declared; the options that all DICOM modules share."""
 
@@ -7,12 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import (
-    ae_title_problem,
-    at,
-    host_name_problem,
-    port_problem,
-)
+from .names import ae_title_problem, at, host_name_problem, port_problem
 
 # The bounds that dcmtk has for a PDU, too.
 SMALLEST_PDU = 4096

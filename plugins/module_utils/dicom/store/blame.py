@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose fault it is that an association breaks in the midst of a C-STORE: that of the file in flight, or the peer's.
 
@@ -11,9 +12,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
+from ..failure import DicomError
+from ..peer import Peer
+from .files import Instance
 
 # As many associations in a row may break before it is the peer's fault, if its retries are fewer.
 FEWEST_ROUNDS = 3

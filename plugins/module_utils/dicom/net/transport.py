@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way to a peer, step by step: name, TCP, TLS. Each step has its own deadline and tells its own failures."""
 
@@ -12,9 +13,9 @@ from concurrent import futures
 from dataclasses import dataclass, replace
 from typing import cast
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import (
+from ..failure import DicomError
+from ..peer import Peer
+from .tls import (
     Certificate,
     TlsOptionsError,
     TlsSession,

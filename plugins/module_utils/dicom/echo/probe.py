@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is this peer alive, and if not, why: connect, associate, C-ECHO, and tell how far it went."""
 
@@ -9,21 +10,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import (
-    Association,
-    AssociationRequest,
-    echo_command,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
-    VERIFICATION,
-    PeerInformation,
-    verification_proposal,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import Certificate, TlsSession
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import Stopwatch, open_tcp, start_tls
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_in_words
+from ..failure import DicomError
+from ..net.association import Association, AssociationRequest, echo_command
+from ..net.pdu import VERIFICATION, PeerInformation, verification_proposal
+from ..net.tls import Certificate, TlsSession
+from ..net.transport import Stopwatch, open_tcp, start_tls
+from ..peer import Peer
+from ..words import status_in_words
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TLS as a DICOM client speaks it (PS3.15 Annex B): contexts, certificates, and what its errors mean."""
 
@@ -15,8 +16,8 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError, FailureName
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, TlsOptions
+from ..failure import DicomError, FailureName
+from ..peer import Peer, TlsOptions
 
 # OpenSSL's x509_vfy.h
 _CERTIFICATE_FAILURE: dict[int, FailureName] = {

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a refused C-STORE with a status A7xx means: by the standard that resources are short (PS3.4 §B.2.3).
 
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING
 with contextlib.suppress(ImportError):  # the module says what is missing
     from pydicom.filereader import read_partial
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import MALFORMED
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome, in_words
+from .files import MALFORMED
+from .outcome import Outcome, in_words
 
 if TYPE_CHECKING:
     from pydicom.tag import BaseTag
@@ -32,7 +33,9 @@ def missing_required(path: Path) -> tuple[str, ...] | None:
         with path.open("rb") as file:
             head = read_partial(file, stop_when=_is_past_required)
         return tuple(keyword for keyword in REQUIRED if not str(head.get(keyword) or "").strip())
-    except (OSError, *MALFORMED):
+    except OSError:
+        return None
+    except MALFORMED:
         return None
 
 

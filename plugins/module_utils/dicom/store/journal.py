@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a peer has acknowledged, on disk, so that a send that was cut off can go on where it was.
 
@@ -34,8 +35,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
+from ..peer import Peer
+from .files import Instance
 
 FORMAT = "cellcs.orthweb.dicom_store 1"
 MODE = 0o600

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What became of instances that were to be sent, one by one and in sum."""
 
@@ -8,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
+from ..failure import FailureName
+from ..peer import Peer
+from ..words import status_accepts, status_in_words
+from .files import Instance, shown
 
 NAMED_FAILURES = 3
 

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What goes over the wire: PDUs (PS3.8 §9.3) and DIMSE commands (PS3.7 §6.3), to bytes and from bytes.
 
@@ -11,7 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 with contextlib.suppress(ImportError):  # the module says what is missing
     from pydicom.dataset import Dataset
@@ -28,8 +29,8 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     )
     from pynetdicom.presentation import build_context, negotiate_as_requestor
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import context_result_in_words
+from ..peer import Peer
+from ..words import context_result_in_words
 
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -117,7 +118,7 @@ def read_acceptance(pdu: bytes, proposals: Sequence[Proposal]) -> Acceptance:
     refused = []
     for position, (context, proposal) in enumerate(zip(results, proposals, strict=True)):
         if context.result != 0:
-            refused.append(Refusal(proposal, context_result_in_words(context.result)))
+            refused.append(Refusal(proposal, context_result_in_words(cast(int, context.result))))
             continue
         transfer_syntax = str(context.transfer_syntax[0])
         if transfer_syntax not in proposal.transfer_syntax_uids:

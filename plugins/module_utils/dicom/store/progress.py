@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a send is, in a small JSON file that is rewritten while it lasts: Ansible shows nothing before its end."""
 
@@ -11,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import MALFORMED
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_own_file import OwnFileError, see_that_it_is_ours
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome
+from ...atomic_file import write_atomically
+from .files import Instance
+from .journal import MALFORMED
+from .outcome import Outcome
+from .own_file import OwnFileError, see_that_it_is_ours
 
 FORMAT = "cellcs.orthweb.dicom_store"
 INTERVAL_SECONDS = 2.0

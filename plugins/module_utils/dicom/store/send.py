@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sending instances with C-STORE (PS3.4 Annex B), as they are: no transcoding, not a byte of the data set changed."""
 
@@ -9,26 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association, AssociationRequest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_blame import Aside, Blame
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_groups import Group, grouped, proposal_for
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Acknowledged, JournalError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_one_store import (
-    FileError,
-    failure_to_answer,
-    store_one,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_refusal import Refusals
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import (
-    Outcome,
-    Sending,
-    StoreFailure,
-    outcome_of_journal,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import connect
+from ..failure import DicomError
+from ..net.association import Association, AssociationRequest
+from ..net.transport import connect
+from ..peer import Peer
+from .blame import Aside, Blame
+from .files import Instance
+from .groups import Group, grouped, proposal_for
+from .journal import Acknowledged, JournalError
+from .one_store import FileError, failure_to_answer, store_one
+from .outcome import Outcome, Sending, StoreFailure, outcome_of_journal
+from .refusal import Refusals
 
 MOST_ASSOCIATIONS = 16
 
@@ -233,7 +225,9 @@ class _Sender:
     def _answers_for_the_witness(self, attempts: int) -> bool:
         """Send once more what the peer has stored before, if anything, to see whether it still answers. Else stop."""
         witness = self._blame.witness
-        for attempt in range(attempts if witness else 0):
+        for attempt in range(attempts):
+            if witness is None:
+                break
             if attempt:
                 time.sleep(self._peer.retry_delay)
             error = failure_to_answer(self._peer, witness)

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is found over QIDO-RS (PS3.18 §10.6) what a radiologist looks for: by name, patient ID, date and modality.
 
@@ -21,14 +22,8 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from pydicom import dcmread
     from pydicom.dataset import Dataset
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import (
-    Archive,
-    StepError,
-    VerifyFailure,
-    asking,
-    session_with,
-)
+from ..store.files import Instance
+from .archive import Archive, StepError, VerifyFailure, asking, session_with
 
 if TYPE_CHECKING:
     from pydicom.valuerep import PersonName

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One C-STORE (PS3.7 §9.1.1) of one file over an association that is there."""
 
@@ -8,13 +9,13 @@ import contextlib
 with contextlib.suppress(ImportError):  # the module says what is missing
     from pydicom.uid import UID
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association, AssociationRequest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance, open_unchanged, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_groups import proposal_for
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome, outcome_of_status
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import connect
+from ..failure import DicomError
+from ..net.association import Association, AssociationRequest
+from ..net.transport import connect
+from ..peer import Peer
+from .files import Instance, open_unchanged, shown
+from .groups import proposal_for
+from .outcome import Outcome, outcome_of_status
 
 
 class FileError(Exception):

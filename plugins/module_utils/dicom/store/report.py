@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What became of a migration, for people: a table of all files (CSV), and a page to read (HTML)."""
 
@@ -11,11 +12,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Skipped, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_own_file import OwnFileError, see_that_it_is_ours
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_report_page import MARK, page
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome, Sending
+from ...atomic_file import write_atomically
+from .files import Skipped, shown
+from .outcome import Outcome, Sending
+from .own_file import OwnFileError, see_that_it_is_ours
+from .report_page import MARK, page
 
 MODE = 0o600  # paths and UIDs are data of patients
 

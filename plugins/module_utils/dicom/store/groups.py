@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What waits to be sent, divided by the presentation contexts that it needs (PS3.8 §9.3.2.2)."""
 
@@ -8,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import Proposal
+from ..net.pdu import Proposal
+from .files import Instance
 
 # Presentation context IDs are the odd numbers of one byte.
 CONTEXTS_AN_ASSOCIATION = 128

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An association as its requestor: A-ASSOCIATE, C-ECHO, C-STORE, A-RELEASE (PS3.8 §9.3, PS3.7 §9.3).
 
@@ -16,8 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
+from ..failure import DicomError
+from ..peer import Peer
+from ..words import abort_in_words, rejection_in_words, rejection_remedy
+from .pdu import (
     ABORT,
     ASSOCIATE_AC,
     ASSOCIATE_RJ,
@@ -43,22 +46,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     release_request,
     status_of_response,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import (
-    client_certificate_demanded,
-    failure_of_handshake,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import (
-    Connection,
-    Deadline,
-    Stopwatch,
-    speaks_tls,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import (
-    abort_in_words,
-    rejection_in_words,
-    rejection_remedy,
-)
+from .tls import client_certificate_demanded, failure_of_handshake
+from .transport import Connection, Deadline, Stopwatch, speaks_tls
 
 # The A-ASSOCIATE-AC for 128 presentation contexts is well below this, and so is any DIMSE response.
 LARGEST_ANSWER = 262144
