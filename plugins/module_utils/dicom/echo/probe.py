@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..failure import DicomError
+from ..net import failures
 from ..net.association import Association, AssociationRequest, echo_command
 from ..net.pdu import VERIFICATION, PeerInformation, verification_proposal
 from ..net.tls import Certificate, TlsSession
 from ..net.transport import Stopwatch, open_tcp, start_tls
 from ..peer import Peer
-from ..words import status_in_words
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _check_once(peer: Peer, count: int, context: ssl.SSLContext | None) -> Repor
                 stopwatch = Stopwatch()
                 status = association.echo(context_id, command)
                 if status != 0x0000:
-                    raise _failure_of_status(peer, status)
+                    raise failures.of_echo_status(peer, status)
                 report = replace(report, echo_ms=(*report.echo_ms, stopwatch.elapsed_ms()))
     except DicomError as failure:
         return replace(report, failure=failure)
@@ -128,21 +128,8 @@ def _verification_context(association: Association) -> int:
     context_id = association.context_for(VERIFICATION)
     if context_id is None:
         reason = association.acceptance.refused[0].reason
-        raise DicomError(
-            "presentation_context_refused",
-            f"{association.peer} accepted the association, but not the Verification SOP class: {reason} "
-            "(PS3.8 §9.3.3.2). It does not answer C-ECHO, or not to our calling AE title.",
-        )
+        raise failures.verification_refused(association.peer, reason)
     return context_id
-
-
-def _failure_of_status(peer: Peer, status: int) -> DicomError:
-    return DicomError(
-        "dimse_status",
-        f"{peer} answered C-ECHO with status {status:04X}: {status_in_words(status)} (PS3.7 §9.1.5.1.4). "
-        "Its log says why.",
-        {"dimse_status": f"{status:04X}"},
-    )
 
 
 def _spread(values: tuple[float, ...]) -> dict[str, float] | None:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from ..failure import DicomError
 from ..peer import Peer
-from ..words import abort_in_words, rejection_in_words, rejection_remedy
+from . import failures
 from .pdu import (
     ABORT,
     ASSOCIATE_AC,
@@ -46,7 +46,6 @@ from .pdu import (
     release_request,
     status_of_response,
 )
-from .tls import client_certificate_demanded, failure_of_handshake
 from .transport import Connection, Deadline, Stopwatch, speaks_tls
 
 # The A-ASSOCIATE-AC for 128 presentation contexts is well below this, and so is any DIMSE response.
@@ -197,24 +196,23 @@ class Association:
             self._send(request.encoded, deadline)
             kind, pdu = self._read_pdu(deadline)
         except TimeoutError as error:
-            raise DicomError(
-                "association_timeout",
-                f"{self.peer} accepted the connection, but did not answer A-ASSOCIATE-RQ "
-                f"within {deadline.seconds:g} s. It may be overloaded, or no DICOM service.",
-            ) from error
+            raise failures.association_timeout(self.peer, deadline.seconds) from error
         except _PeerClosedError as error:
-            raise self._failure_of_closed_request(error.unanswered) from error
+            why = self._why_request_not_answered() if error.unanswered else failures.request_cut_off(self.peer)
+            raise why from error
 
         if kind == ASSOCIATE_RJ:
-            raise self._failure_of_rejection(pdu)
+            raise failures.of_rejection(self.peer, pdu)
         if kind == ABORT:
-            raise self._failure_of_abort(pdu, "A-ASSOCIATE-RQ")
+            raise failures.of_abort(self.peer, pdu, "A-ASSOCIATE-RQ")
         if kind != ASSOCIATE_AC:
-            raise self._not_dicom(f"answered A-ASSOCIATE-RQ with a PDU of type {kind:02X}")
+            raise failures.not_dicom(self.peer, f"answered A-ASSOCIATE-RQ with a PDU of type {kind:02X}")
         try:
             return read_acceptance(pdu, request.proposals)
         except MALFORMED as error:
-            raise self._not_dicom(f"answered with an A-ASSOCIATE-AC that cannot be decoded ({error!r})") from error
+            raise failures.not_dicom(
+                self.peer, f"answered with an A-ASSOCIATE-AC that cannot be decoded ({error!r})"
+            ) from error
 
     def _exchange(self, context_id: int, command: Command, data_set: BinaryIO | None) -> int:
         """Send one DIMSE request and return the status of its response."""
@@ -228,18 +226,9 @@ class Association:
                     self._send(pdu, Deadline(self.peer.timeouts.dimse))
             return self._read_status(command.elements, operation)
         except TimeoutError as error:
-            # Of a C-STORE, the file may be the cause as well: what else is sent tells.
-            guess = " It may be overloaded, or its database may be." if data_set is None else ""
-            raise DicomError(
-                "dimse_timeout",
-                f"{self.peer} accepted the association, but did not answer {operation} "
-                f"within {self.peer.timeouts.dimse:g} s.{guess}",
-            ) from error
+            raise failures.dimse_timeout(self.peer, operation) from error
         except _PeerClosedError as error:
-            raise DicomError(
-                "connection_closed",
-                f"{self.peer} closed the connection in the midst of a {operation}. Its log, or a proxy's, says why.",
-            ) from error
+            raise failures.operation_cut_off(self.peer, operation) from error
 
     def _read_status(self, request: Mapping[str, Any], operation: str) -> int:
         """Wait for the response to ``request`` and return its status (PS3.7 §9.3.1.2, §9.3.5.2)."""
@@ -248,23 +237,20 @@ class Association:
         while True:
             kind, pdu = self._read_pdu(deadline)
             if kind == ABORT:
-                raise self._failure_of_abort(pdu, operation)
+                raise failures.of_abort(self.peer, pdu, operation)
             if kind == RELEASE_RQ:
-                raise DicomError(
-                    "association_aborted",
-                    f"{self.peer} asked to release the association instead of answering {operation}.",
-                )
+                raise failures.release_instead(self.peer, operation)
             if kind != P_DATA:
-                raise self._not_dicom(f"answered {operation} with a PDU of type {kind:02X}")
+                raise failures.not_dicom(self.peer, f"answered {operation} with a PDU of type {kind:02X}")
             try:
                 if collect_command(pdu, encoded):
                     return status_of_response(bytes(encoded), request)
             except MALFORMED as error:
-                raise self._not_dicom(
-                    f"answered {operation} with a message that cannot be decoded ({error!r})"
+                raise failures.not_dicom(
+                    self.peer, f"answered {operation} with a message that cannot be decoded ({error!r})"
                 ) from error
             if len(encoded) > LARGEST_ANSWER:
-                raise self._not_dicom(f"answered {operation} with a command set without end")
+                raise failures.not_dicom(self.peer, f"answered {operation} with a command set without end")
 
     def _send(self, data: bytes, deadline: Deadline) -> None:
         """Send all of ``data``. Raises ``TimeoutError``, ``_PeerClosedError`` and ``DicomError``."""
@@ -287,7 +273,9 @@ class Association:
             return said
         except OSError:
             return _PeerClosedError(unanswered=True)
-        return self._failure_of_abort(pdu, "what we sent") if kind == ABORT else _PeerClosedError(unanswered=False)
+        return (
+            failures.of_abort(self.peer, pdu, "what we sent") if kind == ABORT else _PeerClosedError(unanswered=False)
+        )
 
     def _read_pdu(self, deadline: Deadline) -> tuple[int, bytes]:
         """Read one PDU whole, its header included, and return it behind its type.
@@ -297,11 +285,13 @@ class Association:
         header = self._read(6, deadline, unanswered=True)
         kind, length = struct.unpack(">BxL", header)
         if kind == _TLS_ALERT and self.peer.tls is None:
-            raise self._tls_expected()
+            raise failures.tls_expected(self.peer)
         if kind not in PDU_TYPES:
-            raise self._not_dicom(f"answered with {self._excerpt(header)!r}")
+            raise failures.not_dicom(self.peer, f"answered with {self._excerpt(header)!r}")
         if length > max(LARGEST_ANSWER, self.peer.maximum_pdu):
-            raise self._not_dicom(f"announced a PDU of {length} bytes, which no answer of a DICOM peer has")
+            raise failures.not_dicom(
+                self.peer, f"announced a PDU of {length} bytes, which no answer of a DICOM peer has"
+            )
         return kind, header + self._read(length, deadline, unanswered=False)
 
     def _read(self, length: int, deadline: Deadline, unanswered: bool) -> bytes:
@@ -316,9 +306,7 @@ class Association:
             except ssl.SSLEOFError as error:
                 raise _PeerClosedError(unanswered and not data) from error
             except ssl.SSLError as error:
-                session = self._connection.tls
-                requested = session is not None and session.client_certificate_requested
-                raise failure_of_handshake(self.peer, error, requested) from error
+                raise failures.of_tls(self.peer, error, self._certificate_requested()) from error
             except OSError as error:
                 raise _PeerClosedError(unanswered and not data) from error
             if not received:
@@ -341,53 +329,12 @@ class Association:
             beginning += self._socket.recv(60)
         return beginning.splitlines()[0].decode("ascii", "backslashreplace") if beginning.strip() else ""
 
-    def _failure_of_closed_request(self, unanswered: bool) -> DicomError:
+    def _why_request_not_answered(self) -> DicomError:
         """Say why a peer closes the connection rather than answer A-ASSOCIATE-RQ, as far as can be known."""
-        peer, session = self.peer, self._connection.tls
-        if not unanswered:
-            return DicomError(
-                "connection_closed", f"{peer} closed the connection in the midst of its answer to A-ASSOCIATE-RQ."
-            )
-        if peer.tls is None and speaks_tls(peer):
-            return self._tls_expected()
-        if peer.tls is None or session is None or not session.client_certificate_requested:
-            return DicomError(
-                "connection_closed",
-                f"{peer} closed the connection without an answer to A-ASSOCIATE-RQ. "
-                "The DICOM service behind it is down, or it does not want us; its log says which.",
-            )
-        if not peer.tls.client_certificate:
-            return client_certificate_demanded(peer)
-        return DicomError(
-            "connection_closed",
-            f"{peer} asked for our certificate, then closed the connection without an answer to A-ASSOCIATE-RQ. "
-            f"It does not accept {peer.tls.client_certificate} (another authority, expired or revoked), "
-            "or the DICOM service behind it is down; its log says which.",
-        )
+        if self.peer.tls is None and speaks_tls(self.peer):
+            return failures.tls_expected(self.peer)
+        return failures.request_not_answered(self.peer, self._certificate_requested())
 
-    def _failure_of_rejection(self, pdu: bytes) -> DicomError:
-        if len(pdu) < 10:
-            return self._not_dicom("answered with an A-ASSOCIATE-RJ that is too short")
-        result, source, reason = pdu[7], pdu[8], pdu[9]
-        words = rejection_in_words(result, source, reason)
-        return DicomError(
-            "association_rejected",
-            f"{self.peer} {words['result']} the association asked for by {self.peer.calling_aet.strip()}: "
-            f"{words['reason']}, says {words['source']} (PS3.8 §9.3.4). {rejection_remedy(source, reason)}",
-            {"rejection": words},
-        )
-
-    def _failure_of_abort(self, pdu: bytes, operation: str) -> DicomError:
-        if len(pdu) < 10:
-            return self._not_dicom("sent an A-ABORT that is too short")
-        return DicomError(
-            "association_aborted",
-            f"{self.peer} answered {operation} with A-ABORT, by {abort_in_words(pdu[8], pdu[9])} (PS3.8 §9.3.8). "
-            "Its log says why.",
-        )
-
-    def _tls_expected(self) -> DicomError:
-        return DicomError("tls_expected", f"{self.peer} expects TLS, and we spoke in the clear. Set tls: true.")
-
-    def _not_dicom(self, what: str) -> DicomError:
-        return DicomError("not_dicom", f"{self.peer} {what}. It is no DICOM service, or a broken one: check the port.")
+    def _certificate_requested(self) -> bool:
+        session = self._connection.tls
+        return session is not None and session.client_certificate_requested

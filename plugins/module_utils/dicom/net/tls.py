@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS as a DICOM client speaks it (PS3.15 Annex B): contexts, certificates, and what its errors mean."""
+"""TLS as a DICOM client speaks it (PS3.15 Annex B): contexts and certificates."""
 
 from __future__ import annotations
 
@@ -16,49 +16,8 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
-from ..failure import DicomError, FailureName
-from ..peer import Peer, TlsOptions
-
-# OpenSSL's x509_vfy.h
-_CERTIFICATE_FAILURE: dict[int, FailureName] = {
-    9: "certificate_not_yet_valid",
-    10: "certificate_expired",
-    23: "certificate_revoked",
-    62: "certificate_wrong_name",
-    64: "certificate_wrong_name",
-}
-_CERTIFICATE_REMEDY: dict[str, str] = {
-    "certificate_unknown": "Give the authority that issued it as ca_file.",
-    "certificate_not_yet_valid": "Compare the clocks of both machines.",
-    "certificate_expired": "Have the peer's certificate renewed, and the peer load it; compare the clocks if it was.",
-    "certificate_revoked": "Do not trust this peer until it has a new certificate.",
-    "certificate_wrong_name": "Use a host name that the certificate has, give it as server_name, or reissue it.",
-}
-_TOO_WEAK = "Have it reissued with an RSA key of 2048 bits or above, or an elliptic curve, and signed with SHA-256"
-# Where the code says more than the failure does.
-_REMEDY_OF_CODE: dict[int, str] = {
-    2: "ca_file has an intermediate authority, but not the one above it: put the root into ca_file, too.",
-    3: "Renew crl_file: no revocation list of that authority is in crl_file.",
-    12: "Renew crl_file: crl_file is out of date.",
-    26: "Have it reissued for servers (extended key usage serverAuth).",
-    66: f"{_TOO_WEAK}.",
-    67: f"An authority above it has too weak a key. {_TOO_WEAK}, the authority first.",
-    68: f"Its signature, or that of an authority above it, is too weak. {_TOO_WEAK}.",
-}
-
-# Alerts that speak of our certificate, as OpenSSL calls them (RFC 8446 §6.2)
-_ALERTS_ON_OUR_CERTIFICATE = {
-    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not know the authority that issued it",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer calls it bad",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer does not support its kind",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer holds it for revoked",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer holds it for expired",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not accept it",
-    "TLSV1_ALERT_ACCESS_DENIED": "the peer denies it access",
-    "TLSV1_ALERT_DECRYPT_ERROR": "the peer could not verify its signature",
-}
-_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-_VERSION_REASONS = frozenset({"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"})
+from ..peer import TlsOptions
+from .failures import TOO_WEAK
 
 
 @dataclass(frozen=True)
@@ -193,57 +152,6 @@ def file_problem(path: str) -> str | None:
         return f"cannot read {path}: {error.strerror}"
 
 
-def failure_of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError) -> DicomError:
-    """Say why we do not accept the peer's certificate."""
-    failure = _CERTIFICATE_FAILURE.get(error.verify_code, "certificate_unknown")
-    remedy = _REMEDY_OF_CODE.get(error.verify_code, _CERTIFICATE_REMEDY[failure])
-    said = error.verify_message.rstrip(".")
-    return DicomError(failure, f"The certificate of {peer} is not accepted: {said}. {remedy}")
-
-
-def failure_of_handshake(peer: Peer, error: ssl.SSLError, client_certificate_requested: bool) -> DicomError:
-    """Say what a TLS error means that is not about the peer's certificate, in the handshake or at a later read."""
-    if peer.tls is None:
-        raise AssertionError(f"{peer} is spoken to in the clear")
-    reason = error.reason or ""
-    # Where a TLS 1.2 server misses the client certificate, it sends handshake_failure (RFC 5246 §7.4.6).
-    if reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED" or (
-        client_certificate_requested and not peer.tls.client_certificate and "_ALERT_" in reason
-    ):
-        return client_certificate_demanded(peer)
-    if peer.tls.client_certificate and reason in _ALERTS_ON_OUR_CERTIFICATE:
-        return DicomError(
-            "client_certificate_refused",
-            f"{peer} refuses our certificate {peer.tls.client_certificate}: {_ALERTS_ON_OUR_CERTIFICATE[reason]} "
-            f"(alert {reason}). Use one that the peer's authority has issued, and that is neither expired nor revoked.",
-        )
-    if reason in _NOT_TLS:
-        return DicomError(
-            "tls_not_spoken",
-            f"{peer} does not speak TLS on this port: its answer to our ClientHello is something else. "
-            "Set tls: false, or use the port where it speaks TLS.",
-        )
-    if reason in _VERSION_REASONS:
-        return DicomError(
-            "tls_failed",
-            f"{peer} and we have no TLS version in common: we ask for {peer.tls.minimum_version} or above ({reason}). "
-            "Have the peer speak a current version (PS3.15 §B.9 asks for 1.2 and 1.3).",
-        )
-    return DicomError(
-        "tls_failed",
-        f"The TLS handshake with {peer} failed: {reason or error}. Compare versions and ciphers of both sides.",
-    )
-
-
-def client_certificate_demanded(peer: Peer) -> DicomError:
-    """Say that the peer does without us unless we show a certificate."""
-    return DicomError(
-        "client_certificate_demanded",
-        f"{peer} demands a client certificate, and we have none to show. "
-        "Give one that its authority has issued as client_certificate and client_key.",
-    )
-
-
 def certificate_shown(socket: ssl.SSLSocket) -> Certificate | None:
     """Return the certificate that the peer has shown, verified or not."""
     return _certificate(socket.getpeercert(binary_form=True))
@@ -282,7 +190,7 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, options:
             raise TlsOptionsError(f"client_key: {key} is not the key of {certificate}") from error
         if reason.endswith(("_TOO_SMALL", "_TOO_WEAK")):
             raise TlsOptionsError(
-                f"client_certificate: OpenSSL does not take {certificate}, which is too weak ({reason}). {_TOO_WEAK}"
+                f"client_certificate: OpenSSL does not take {certificate}, which is too weak ({reason}). {TOO_WEAK}"
             ) from error
         problem = _key_problem(key, options.client_key_passphrase)
         raise TlsOptionsError(problem or f"client_certificate: {certificate} is no PEM certificate") from error

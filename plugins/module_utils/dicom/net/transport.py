@@ -15,6 +15,7 @@ from typing import cast
 
 from ..failure import DicomError
 from ..peer import Peer
+from . import failures
 from .tls import (
     Certificate,
     TlsOptionsError,
@@ -22,8 +23,6 @@ from .tls import (
     WatchedSocket,
     certificate_shown,
     client_context,
-    failure_of_handshake,
-    failure_of_peer_certificate,
     unverified_context,
 )
 
@@ -78,14 +77,14 @@ def open_tcp(peer: Peer) -> Connection:
     stopwatch = Stopwatch()
     deadline = Deadline(peer.timeouts.connect)
     addresses = resolve(peer)
-    failure = DicomError("name_not_resolved", f"The name {peer.host} has no address. Mend the name.")
+    failure = failures.name_without_address(peer)
     for position, (family, address) in enumerate(addresses):
         try:
             # An address that never answers leaves the others their share of the time.
             tcp = _connect(family, address, deadline.remaining() / (len(addresses) - position))
             return Connection(tcp, stopwatch.elapsed_ms())
         except OSError as error:
-            failure = _failure_of_tcp(peer, str(address[0]), error)
+            failure = failures.of_tcp(peer, str(address[0]), error)
     raise failure
 
 
@@ -99,18 +98,11 @@ def resolve(peer: Peer) -> list[Address]:
     lookup = _lookup(peer.host, peer.port)
     done, _unused = futures.wait([lookup], peer.timeouts.connect)
     if not done:
-        raise DicomError(
-            "resolver_timeout",
-            f"The resolver here did not answer for the name {peer.host} within {peer.timeouts.connect:g} s. "
-            "Look at its name servers (/etc/resolv.conf), or give an IP address.",
-        )
+        raise failures.resolver_timeout(peer)
     try:
         return lookup.result()
     except (OSError, UnicodeError) as error:
-        raise DicomError(
-            "name_not_resolved",
-            f"The name {peer.host} does not resolve ({error}). Mend the name, or the resolver here.",
-        ) from error
+        raise failures.name_not_resolved(peer, error) from error
 
 
 def start_tls(connection: Connection, peer: Peer, context: ssl.SSLContext | None = None) -> Connection:
@@ -124,7 +116,7 @@ def start_tls(connection: Connection, peer: Peer, context: ssl.SSLContext | None
         context = context or client_context(peer.tls)
     except TlsOptionsError as error:
         connection.socket.close()
-        raise DicomError("file_not_read", f"To speak TLS with {peer}: {error}.") from error
+        raise failures.tls_files_not_read(peer, error) from error
     stopwatch = Stopwatch()
     connection.socket.settimeout(peer.timeouts.tls)
     tls: WatchedSocket | None = None
@@ -143,7 +135,10 @@ def start_tls(connection: Connection, peer: Peer, context: ssl.SSLContext | None
         if tls is not None:
             requested = tls.client_certificate_requested
             tls.close()
-        raise _failure_of_tls(peer, error, requested) from error
+        failure = failures.of_handshake(peer, error, requested)
+        if isinstance(error, ssl.SSLCertVerificationError) and (shown := look_at_certificate(peer)):
+            failure.details["peer_certificate"] = shown.to_result()
+        raise failure from error
 
     cipher = tls.cipher()
     session = TlsSession(
@@ -153,30 +148,6 @@ def start_tls(connection: Connection, peer: Peer, context: ssl.SSLContext | None
         certificate_der=tls.getpeercert(binary_form=True),
     )
     return replace(connection, socket=tls, tls_ms=stopwatch.elapsed_ms(), tls=session)
-
-
-def _failure_of_tls(peer: Peer, error: OSError, client_certificate_requested: bool) -> DicomError:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        failure = failure_of_peer_certificate(peer, error)
-        shown = look_at_certificate(peer)
-        if shown:
-            failure.details["peer_certificate"] = shown.to_result()
-        return failure
-    if isinstance(error, (ssl.SSLEOFError, ConnectionError)):
-        return DicomError(
-            "tls_failed",
-            f"{peer} closed the connection during the TLS handshake. It may not speak TLS on this port, "
-            "or want another version or cipher; its log says which.",
-        )
-    if isinstance(error, ssl.SSLError):
-        return failure_of_handshake(peer, error, client_certificate_requested)
-    if isinstance(error, TimeoutError):
-        return DicomError(
-            "tls_timeout",
-            f"{peer} accepted the connection, but did not finish the TLS handshake within {peer.timeouts.tls:g} s. "
-            "It may not speak TLS on this port, or be overloaded.",
-        )
-    return DicomError("tls_failed", f"The connection to {peer} broke in the TLS handshake: {error}.")
 
 
 def look_at_certificate(peer: Peer) -> Certificate | None:
@@ -246,24 +217,3 @@ def _connect(family: int, address: tuple, timeout: float) -> socket.socket:
         tcp.close()
         raise
     return tcp
-
-
-def _failure_of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
-    where = str(peer) if address == peer.host else f"{peer} (address {address})"
-    if isinstance(error, ConnectionRefusedError):
-        return DicomError(
-            "connection_refused",
-            f"{where} refuses the connection: nothing listens on that port. Start the service, or mend the port.",
-        )
-    if isinstance(error, ConnectionResetError):
-        return DicomError(
-            "connection_closed",
-            f"{where} reset the connection as soon as it was asked for. Its log, or a proxy's, says why.",
-        )
-    if isinstance(error, TimeoutError):
-        return DicomError(
-            "connect_timeout",
-            f"{where} does not answer within {peer.timeouts.connect:g} s. "
-            "A firewall drops the packets, or the machine is off.",
-        )
-    return DicomError("host_unreachable", f"{where} cannot be reached: {error.strerror or error}. Mend the network.")
