@@ -6,5 +6,6 @@
 ``tls``          contexts and certificates
 ``transport``    name, TCP, TLS
 ``pdu``          what goes over the wire, to bytes and from bytes
+``stream``       a connection as PDUs go over it
 ``association``  A-ASSOCIATE, C-ECHO, C-STORE, A-RELEASE
 """

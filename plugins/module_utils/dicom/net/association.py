@@ -2,17 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An association as its requestor: A-ASSOCIATE, C-ECHO, C-STORE, A-RELEASE (PS3.8 §9.3, PS3.7 §9.3).
 
-pynetdicom codes the association's PDUs; the talking is done here, in the caller's thread. pynetdicom's own reader
-waits without end for the rest of a PDU and believes any length that one announces, which a peer that is not what it
-should be can use to hang us or to fill our memory. Here every wait has a deadline, and every PDU an upper limit.
+pynetdicom codes the association's PDUs; the talking is done here, in the caller's thread, over a ``stream``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -29,7 +24,6 @@ from .pdu import (
     MALFORMED,
     NO_DATA_SET,
     P_DATA,
-    PDU_TYPES,
     RELEASE_RQ,
     VERIFICATION,
     WITH_DATA_SET,
@@ -46,20 +40,8 @@ from .pdu import (
     release_request,
     status_of_response,
 )
+from .stream import LARGEST_ANSWER, PduStream, PeerClosedError
 from .transport import Connection, Deadline, Stopwatch, speaks_tls
-
-# The A-ASSOCIATE-AC for 128 presentation contexts is well below this, and so is any DIMSE response.
-LARGEST_ANSWER = 262144
-
-_TLS_ALERT = 0x15
-
-
-class _PeerClosedError(Exception):
-    """The peer has ended the connection. ``unanswered``: before the first byte of the answer that we wait for."""
-
-    def __init__(self, unanswered: bool) -> None:
-        super().__init__()
-        self.unanswered = unanswered
 
 
 @dataclass(frozen=True)
@@ -112,8 +94,7 @@ class Association:
         self.peer = peer
         self.acceptance = Acceptance({}, (), PeerInformation())
         self.establishment_ms = 0.0
-        self._connection = connection
-        self._socket = connection.socket
+        self._stream = PduStream(connection, peer)
         self._message_id = 0
 
     @classmethod
@@ -173,31 +154,31 @@ class Association:
 
     def release(self) -> None:
         """End the association in order (PS3.8 §9.3.6), and close. A peer that does not answer changes nothing."""
-        with contextlib.suppress(DicomError, _PeerClosedError, OSError):
+        with contextlib.suppress(DicomError, PeerClosedError, OSError):
             deadline = Deadline(self.peer.timeouts.association)
-            self._send(release_request(), deadline)
-            while self._read_pdu(deadline)[0] == P_DATA:
+            self._stream.send(release_request(), deadline)
+            while self._stream.read(deadline)[0] == P_DATA:
                 pass
         self.close()
 
     def abort(self) -> None:
         """End the association at once (A-ABORT by the service-user, PS3.8 §9.3.8), and close."""
-        with contextlib.suppress(DicomError, _PeerClosedError, OSError):
-            self._send(abort_by_user(), Deadline(1))
+        with contextlib.suppress(DicomError, PeerClosedError, OSError):
+            self._stream.send(abort_by_user(), Deadline(1))
         self.close()
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self._stream.close()
 
     def _establish(self, request: AssociationRequest) -> Acceptance:
         deadline = Deadline(self.peer.timeouts.association)
         try:
-            self._send(request.encoded, deadline)
-            kind, pdu = self._read_pdu(deadline)
+            self._stream.send(request.encoded, deadline)
+            kind, pdu = self._stream.read(deadline)
         except TimeoutError as error:
             raise failures.association_timeout(self.peer, deadline.seconds) from error
-        except _PeerClosedError as error:
+        except PeerClosedError as error:
             why = self._why_request_not_answered() if error.unanswered else failures.request_cut_off(self.peer)
             raise why from error
 
@@ -220,14 +201,14 @@ class Association:
         limit = self.acceptance.information.maximum_pdu
         try:
             for pdu in command_fragments(context_id, command.encoded, limit):
-                self._send(pdu, Deadline(self.peer.timeouts.dimse))
+                self._stream.send(pdu, Deadline(self.peer.timeouts.dimse))
             if data_set is not None:
                 for pdu in data_set_fragments(context_id, data_set, limit):
-                    self._send(pdu, Deadline(self.peer.timeouts.dimse))
+                    self._stream.send(pdu, Deadline(self.peer.timeouts.dimse))
             return self._read_status(command.elements, operation)
         except TimeoutError as error:
             raise failures.dimse_timeout(self.peer, operation) from error
-        except _PeerClosedError as error:
+        except PeerClosedError as error:
             raise failures.operation_cut_off(self.peer, operation) from error
 
     def _read_status(self, request: Mapping[str, Any], operation: str) -> int:
@@ -235,7 +216,7 @@ class Association:
         deadline = Deadline(self.peer.timeouts.dimse)
         encoded = bytearray()
         while True:
-            kind, pdu = self._read_pdu(deadline)
+            kind, pdu = self._stream.read(deadline)
             if kind == ABORT:
                 raise failures.of_abort(self.peer, pdu, operation)
             if kind == RELEASE_RQ:
@@ -252,89 +233,8 @@ class Association:
             if len(encoded) > LARGEST_ANSWER:
                 raise failures.not_dicom(self.peer, f"answered {operation} with a command set without end")
 
-    def _send(self, data: bytes, deadline: Deadline) -> None:
-        """Send all of ``data``. Raises ``TimeoutError``, ``_PeerClosedError`` and ``DicomError``."""
-        left = memoryview(data)
-        try:
-            # Not sendall, whose time-out begins again with each part that TLS sends.
-            while left:
-                self._socket.settimeout(deadline.remaining())
-                left = left[self._socket.send(left) :]
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise self._why_closed() from error
-
-    def _why_closed(self) -> Exception:
-        """Return what a peer that takes no more data has said last: an alert, an A-ABORT, or nothing."""
-        try:
-            kind, pdu = self._read_pdu(Deadline(1))
-        except (DicomError, _PeerClosedError) as said:
-            return said
-        except OSError:
-            return _PeerClosedError(unanswered=True)
-        return (
-            failures.of_abort(self.peer, pdu, "what we sent") if kind == ABORT else _PeerClosedError(unanswered=False)
-        )
-
-    def _read_pdu(self, deadline: Deadline) -> tuple[int, bytes]:
-        """Read one PDU whole, its header included, and return it behind its type.
-
-        Raises ``TimeoutError``, ``_PeerClosedError``, and ``DicomError`` for what is no PDU.
-        """
-        header = self._read(6, deadline, unanswered=True)
-        kind, length = struct.unpack(">BxL", header)
-        if kind == _TLS_ALERT and self.peer.tls is None:
-            raise failures.tls_expected(self.peer)
-        if kind not in PDU_TYPES:
-            raise failures.not_dicom(self.peer, f"answered with {self._excerpt(header)!r}")
-        if length > max(LARGEST_ANSWER, self.peer.maximum_pdu):
-            raise failures.not_dicom(
-                self.peer, f"announced a PDU of {length} bytes, which no answer of a DICOM peer has"
-            )
-        return kind, header + self._read(length, deadline, unanswered=False)
-
-    def _read(self, length: int, deadline: Deadline, unanswered: bool) -> bytes:
-        data = bytearray()
-        while len(data) < length:
-            self._socket.settimeout(deadline.remaining())
-            try:
-                self._acknowledge_at_once()
-                received = self._socket.recv(length - len(data))
-            except TimeoutError:
-                raise
-            except ssl.SSLEOFError as error:
-                raise _PeerClosedError(unanswered and not data) from error
-            except ssl.SSLError as error:
-                raise failures.of_tls(self.peer, error, self._certificate_requested()) from error
-            except OSError as error:
-                raise _PeerClosedError(unanswered and not data) from error
-            if not received:
-                raise _PeerClosedError(unanswered and not data)
-            data += received
-        return bytes(data)
-
-    def _acknowledge_at_once(self) -> None:
-        """Have the kernel not delay its next ACK, for which a peer with Nagle's algorithm, as dcmtk, waits 40 ms.
-
-        Linux has this, and only until the next time.
-        """
-        if hasattr(socket, "TCP_QUICKACK"):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-    def _excerpt(self, beginning: bytes) -> str:
-        """Return the first line of an answer that is not DICOM, as far as it is there already."""
-        with contextlib.suppress(OSError):
-            self._socket.settimeout(0.2)
-            beginning += self._socket.recv(60)
-        return beginning.splitlines()[0].decode("ascii", "backslashreplace") if beginning.strip() else ""
-
     def _why_request_not_answered(self) -> DicomError:
         """Say why a peer closes the connection rather than answer A-ASSOCIATE-RQ, as far as can be known."""
         if self.peer.tls is None and speaks_tls(self.peer):
             return failures.tls_expected(self.peer)
-        return failures.request_not_answered(self.peer, self._certificate_requested())
-
-    def _certificate_requested(self) -> bool:
-        session = self._connection.tls
-        return session is not None and session.client_certificate_requested
+        return failures.request_not_answered(self.peer, self._stream.certificate_requested)
