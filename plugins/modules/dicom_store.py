@@ -352,7 +352,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Collection, collect, shown
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import shown
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import (
     Acknowledged,
     Journal,
@@ -360,6 +360,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal
     rehearse_journal,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import Collection, collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.progress import (
     Progress,
     ProgressError,

@@ -133,7 +133,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import (
     ARCHIVE_ARGUMENTS,
     DicomWebError,

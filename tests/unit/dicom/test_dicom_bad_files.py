@@ -15,8 +15,9 @@ import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance, collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage

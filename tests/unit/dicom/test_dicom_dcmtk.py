@@ -18,7 +18,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from stand_ins import peer_at as hasty_peer_at
 

@@ -13,10 +13,11 @@ import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import one_store
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance, collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import c_store
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance, read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.groups import proposals_for
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal, JournalError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import associations_problem, send
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
@@ -285,7 +286,7 @@ def test_a_file_that_changes_while_it_is_sent_is_not_stored(archive, instances, 
     with path.open("ab") as file:  # a private element that makes it large enough to be read in many parts
         file.write(struct.pack("<HH2s2xL", 0x7FE1, 0x1001, b"OB", 8_000_000) + bytes(8_000_000))
     some = [instances[0], read_instance(path), *instances[2:5]]
-    opened = one_store.open_unchanged
+    opened = c_store.open_unchanged
 
     def open_and_change(instance):
         file = opened(instance)
@@ -293,7 +294,7 @@ def test_a_file_that_changes_while_it_is_sent_is_not_stored(archive, instances, 
             os.truncate(path, length)
         return file
 
-    monkeypatch.setattr(one_store, "open_unchanged", open_and_change)
+    monkeypatch.setattr(c_store, "open_unchanged", open_and_change)
     scp = archive()
     recorded = []
     sending = send(patient_peer(scp.port), some, record=lambda instance, status: recorded.append(instance))

@@ -25,9 +25,10 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import groups
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import progress as writing
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.groups import proposals_for
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.words import status_accepts, status_in_words
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store

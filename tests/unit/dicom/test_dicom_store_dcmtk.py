@@ -21,8 +21,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect, read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
 from stand_ins import peer_at

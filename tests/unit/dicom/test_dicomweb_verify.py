@@ -22,7 +22,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     samples,
     write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive, archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
 from stand_ins import DAY, server_context

@@ -1,21 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DICOM files: which there are, and what each of them is (PS3.10 §7)."""
+"""A DICOM file: what it holds (PS3.10 §7), and its data set, to be sent as it is."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import io
 import os
 import re
-import stat
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -24,6 +20,7 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from pynetdicom.dsutils import split_dataset
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -98,68 +95,6 @@ class Instance:
         return self.data_set_offset + self.data_set_bytes
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A file that was met in a folder or by a pattern, and that is no DICOM instance, or a ``suspect`` one."""
-
-    path: Path
-    reason: str
-    suspect: bool = False
-
-    def to_result(self) -> dict[str, str | bool]:
-        """Return it as a module's result."""
-        return {"path": shown(self.path), "reason": self.reason, "suspect": self.suspect}
-
-
-@dataclass(frozen=True)
-class Collection:
-    """What was found under some paths. ``problems`` are paths that were named and cannot be used."""
-
-    instances: tuple[Instance, ...]
-    skipped: tuple[Skipped, ...]
-    problems: tuple[str, ...]
-
-
-def collect(paths: Iterable[str]) -> Collection:
-    """Find the instances in files, folders (all the way down) and patterns (``**`` crosses folders).
-
-    A file that is named must be a DICOM instance; one that a folder or a pattern brings in may be something else.
-    A folder that cannot be read is a problem: nobody knows what is left behind there. Links to files are followed;
-    those to folders, and those that lead nowhere, are passed over, and suspect.
-    """
-    instances: dict[str, Instance] = {}
-    skipped: dict[str, Skipped] = {}
-    problems: list[str] = []
-    for path in paths:
-        try:
-            named = Path(path).is_file()
-            entries = [_Entry(path)] if named else _entries_under(path)
-        except OSError as error:
-            problems.append(f"{shown(error.filename or path)}: cannot be read: {error.strerror or error}")
-            continue
-        except ValueError as error:
-            problems.append(f"{shown(path)}: is no path: {error}")
-            continue
-        if not entries:
-            problems.append(f"{shown(path)}: no such file or folder, and no file matches it as a pattern")
-        for entry in entries:
-            file = Path(entry.path)
-            key = str(file)
-            if key in instances or (key in skipped and not named):
-                continue
-            if entry.not_followed:
-                skipped[key] = Skipped(file, entry.not_followed, suspect=True)
-                continue
-            try:
-                instances[key] = read_instance(file)
-            except DicomFileError as error:
-                if named:
-                    problems.append(f"{shown(file)}: {error}")
-                else:
-                    skipped[key] = Skipped(file, str(error), error.suspect)
-    return Collection(tuple(instances.values()), tuple(skipped.values()), tuple(problems))
-
-
 def read_instance(path: Path) -> Instance:
     """Read what a file holds, no further than its identifiers. Raises ``DicomFileError``."""
     try:
@@ -168,7 +103,7 @@ def read_instance(path: Path) -> Instance:
             if file.read(132)[128:] != b"DICM":
                 raise DicomFileError("is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)")
             file.seek(0)
-            head = read_partial(file, stop_when=_is_past_identifiers)
+            head = read_head(file)
         meta, offset = split_dataset(path)
         found = {keyword: str(head.get(keyword) or "") for keyword in _IDENTIFIERS}
         found["TransferSyntaxUID"] = str(meta.get("TransferSyntaxUID") or "")
@@ -198,6 +133,11 @@ def read_instance(path: Path) -> Instance:
         data_set_bytes=status.st_size - offset,
         modified_ns=status.st_mtime_ns,
     )
+
+
+def read_head(file: BinaryIO) -> Dataset:
+    """Read a DICOM file up to the last of the identifiers. Raises ``OSError`` and one of ``MALFORMED``."""
+    return read_partial(file, stop_when=_is_past_identifiers)
 
 
 def _is_past_identifiers(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -240,82 +180,3 @@ def open_unchanged(instance: Instance) -> BinaryIO:
     Opening and reading raise ``OSError``, also if it is not what it was when its header was read.
     """
     return _UnchangedFile(instance)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A file that was met, or a link that is not followed, and why not."""
-
-    path: str
-    not_followed: str = ""
-
-
-_EVERYTHING = ("**",)
-
-
-def _entries_under(path: str) -> list[_Entry]:
-    """Return the files of a folder, or those that match a pattern, in the order of their paths. Raises ``OSError``."""
-    if Path(path).is_dir():
-        return list(_walk(path, [_EVERYTHING]))
-    parts = Path(path).parts
-    fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    folder = Path(*parts[:fixed])
-    if fixed == len(parts) or not folder.is_dir():
-        return []
-    return list(_walk(str(folder), [parts[fixed:]]))
-
-
-def _walk(folder: str, patterns: list[tuple[str, ...]]) -> Iterator[_Entry]:
-    """Yield all files under a folder that match one of ``patterns``, each of them the parts of a relative path.
-
-    Only folders that a pattern leads into are looked at. Links to files are followed, others are said to be links.
-    """
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        below = list(dict.fromkeys(rest for pattern in patterns for rest in _below(pattern, entry.name)))
-        wanted = any(_is_file_of(pattern, entry.name) for pattern in patterns)
-        if entry.is_dir(follow_symlinks=False):
-            if below:
-                yield from _walk(entry.path, below)
-        elif entry.is_symlink():
-            yield from _linked(entry.path, wanted, bool(below))
-        elif wanted and entry.is_file():
-            yield _Entry(entry.path)
-
-
-def _linked(path: str, wanted: bool, leads_on: bool) -> Iterator[_Entry]:
-    """Yield what a link is: a file, or something that would be left behind without a word."""
-    try:
-        mode = Path(path).stat().st_mode
-    except OSError as error:
-        if wanted:
-            reason = f"is a link that leads nowhere ({error.strerror}): mend it, or remove it"
-            yield _Entry(path, reason)
-        return
-    if stat.S_ISDIR(mode):
-        if leads_on:
-            target = shown(os.path.realpath(path))
-            yield _Entry(
-                path, f"is a link to a folder, which is not followed: name {target} in paths, if it is not there"
-            )
-    elif wanted and stat.S_ISREG(mode):
-        yield _Entry(path)
-
-
-def _below(pattern: tuple[str, ...], folder: str) -> Iterator[tuple[str, ...]]:
-    """Yield what is left of a pattern inside a folder of that name: nothing, one rest, or several behind ``**``."""
-    first, rest = pattern[0], pattern[1:]
-    if first == "**":
-        yield pattern
-        if rest:
-            yield from _below(rest, folder)
-    elif rest and fnmatchcase(folder, first):
-        yield rest
-
-
-def _is_file_of(pattern: tuple[str, ...], file: str) -> bool:
-    first, rest = pattern[0], pattern[1:]
-    if first == "**":
-        return not rest or _is_file_of(rest, file)
-    return not rest and fnmatchcase(file, first)

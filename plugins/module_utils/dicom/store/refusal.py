@@ -9,29 +9,20 @@ others were stored afterwards.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-with contextlib.suppress(ImportError):  # the module says what is missing
-    from pydicom.filereader import read_partial
-
-from .files import MALFORMED
+from .files import MALFORMED, read_head
 from .outcome import Outcome, in_words
 
-if TYPE_CHECKING:
-    from pydicom.tag import BaseTag
-
 REQUIRED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-_LAST_REQUIRED = 0x0020000E  # elements come in the order of their tags (PS3.5 §7.1)
 
 
 def missing_required(path: Path) -> tuple[str, ...] | None:
     """Return which of the tags that archives file an instance under its file lacks; ``None`` if it cannot be read."""
     try:
         with path.open("rb") as file:
-            head = read_partial(file, stop_when=_is_past_required)
+            head = read_head(file)
         return tuple(keyword for keyword in REQUIRED if not str(head.get(keyword) or "").strip())
     except OSError:
         return None
@@ -83,7 +74,3 @@ def _of_tags(missing: tuple[str, ...] | None) -> str:
     if missing == ("PatientID",):
         return "The file lacks PatientID, which Orthanc can do without, and others such as dcm4chee cannot. "
     return f"The file lacks {', '.join(missing)}, without which no archive can file it. "
-
-
-def _is_past_required(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag > _LAST_REQUIRED

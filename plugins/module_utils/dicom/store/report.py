@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from ...atomic_file import write_atomically
-from .files import Skipped, shown
+from .files import shown
 from .outcome import Outcome, Sending
 from .own_file import OwnFileError, see_that_it_is_ours
+from .paths import Skipped
 from .report_page import MARK, page
 
 MODE = 0o600  # paths and UIDs are data of patients

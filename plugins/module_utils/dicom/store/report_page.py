@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
-from .files import Skipped, shown
+from .files import shown
 from .outcome import Outcome, Sending
+from .paths import Skipped
 
 MARK = b'<meta name="generator" content="cellcs.orthweb.dicom_store">'
 NAMED_FILES = 200  # of each reason

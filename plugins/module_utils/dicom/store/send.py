@@ -15,20 +15,18 @@ from ..net.association import Association, AssociationRequest
 from ..net.transport import connect
 from ..peer import Peer
 from .blame import Aside, Blame
+from .c_store import FileError, failure_to_answer, store_one
 from .files import Instance
 from .groups import Group, grouped, proposal_for
-from .journal import Acknowledged, JournalError
-from .one_store import FileError, failure_to_answer, store_one
+from .journal import Acknowledged
+from .ledger import Ledger, Observer, Record, RecordAside
 from .outcome import Outcome, Sending, StoreFailure, outcome_of_journal
-from .refusal import Refusals
 
 MOST_ASSOCIATIONS = 16
 
 # How often a peer that broke off in the midst is asked for another association, if its retries are fewer: one that a
 # file has made crash is back in a few seconds.
 COMEBACK_RETRIES = 3
-
-Observer = Callable[[Outcome], None]
 
 
 def associations_problem(associations: int) -> str | None:
@@ -51,9 +49,9 @@ def send(
     instances: Sequence[Instance],
     associations: int = 1,
     acknowledged: Acknowledged | None = None,
-    record: Callable[[Instance, int], None] | None = None,
+    record: Record | None = None,
     observe: Observer | None = None,
-    record_aside: Callable[[Instance], None] | None = None,
+    record_aside: RecordAside | None = None,
 ) -> Sending:
     """Send ``instances``, without those that are ``acknowledged``, over ``associations`` side by side.
 
@@ -66,36 +64,23 @@ def send(
     outcome but those of ``acknowledged``, by one thread at a time. Never raises for what the peer does: the outcomes
     say it.
     """
-    sender = _Sender(peer, instances, record, observe, record_aside)
+    ledger = Ledger(record, observe, record_aside)
+    sender = _Sender(peer, instances, ledger)
     sender.run(associations, acknowledged or Acknowledged())
-    return Sending(peer, sender.outcomes(), sender.seconds, sender.established, sender.journal_problem)
+    return Sending(peer, ledger.outcomes(), ledger.seconds, sender.established, ledger.journal_problem)
 
 
 class _Sender:
     """What all associations share: instances that wait, what became of the others, and what went wrong."""
 
-    def __init__(
-        self,
-        peer: Peer,
-        instances: Sequence[Instance],
-        record: Callable[[Instance, int], None] | None,
-        observe: Observer | None,
-        record_aside: Callable[[Instance], None] | None,
-    ) -> None:
+    def __init__(self, peer: Peer, instances: Sequence[Instance], ledger: Ledger) -> None:
         self.established = 0
-        self.journal_problem: str | None = None
-        self.seconds = 0.0  # until the last of them was settled
-        self._start_time = time.monotonic()
         self._ended = threading.Event()  # nothing is left to be sent, or nothing must be
         self._peer = peer
         self._instances = instances
-        self._record = record
-        self._record_aside = record_aside
-        self._observe = observe
-        self._outcomes: dict[int, Outcome] = {}
+        self._ledger = ledger
         self._groups: list[Group] = []
         self._blame = Blame(peer)
-        self._refusals = Refusals()
         self._given_up: list[DicomError] = []  # by those that no association came about for
         self._stopped: DicomError | None = None  # the peer is at fault
         self._lock = threading.Lock()
@@ -106,7 +91,7 @@ class _Sender:
         waiting = []
         for position, instance in enumerate(self._instances):
             if outcome := _recorded(instance, acknowledged):
-                self._outcomes[position] = outcome
+                self._ledger.carry_over(position, outcome)
                 self._blame.stored(instance)
             elif runs := acknowledged.times_set_aside(instance):
                 self._blame.aside[position] = Aside(runs_before=runs)
@@ -117,12 +102,6 @@ class _Sender:
             self._start(min(associations, len(waiting)))
         self._try_those_aside()
         self._settle_the_rest()
-
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """Return what became of each, in the order of the instances."""
-        return tuple(
-            self._refusals.explain(position, self._outcomes[position]) for position in range(len(self._instances))
-        )
 
     def _start(self, associations: int) -> None:
         """Have one association opened behind the other, as long as the peer takes them, and wait for the end of all.
@@ -201,7 +180,7 @@ class _Sender:
             return group.waiting.popleft() if group.waiting and not self._must_end() else None
 
     def _must_end(self) -> bool:
-        return bool(self.journal_problem or self._stopped)
+        return bool(self._ledger.journal_problem or self._stopped)
 
     def _set_aside(self, position: int, error: DicomError, began: float) -> None:
         """Keep an instance that an association broke on for later, and those of its series behind all others.
@@ -213,7 +192,7 @@ class _Sender:
             self._blame.broke(position, error, began, time.monotonic())
             for group in self._groups:
                 group.defer({each for each in group.waiting if self._instances[each].series_instance_uid == series})
-            self._see_whether_that_was_all()
+            self._see_whether_that_is_all()
 
     def _is_the_peer(self) -> bool:
         """Say whether nothing more is to be sent, because the peer answers for nothing any more."""
@@ -267,30 +246,19 @@ class _Sender:
         return self._answers_for_the_witness(self._blame.rounds_allowed)
 
     def _settle(self, position: int, outcome: Outcome) -> None:
-        if self._record and outcome.stored and outcome.status is not None:
-            self._note(self._record, outcome.instance, outcome.status)
+        self._ledger.record(outcome)
         with self._lock:
-            self._outcomes[position] = outcome
+            self._ledger.settle(position, outcome)
             self._blame.aside.pop(position, None)
-            self.seconds = time.monotonic() - self._start_time
             if outcome.status is not None:
                 self._blame.answered()
-                self._refusals.take_in(position, outcome)
             if outcome.stored:
                 self._blame.stored(outcome.instance)
-            self._see_whether_that_was_all()
-            if self._observe:
-                self._observe(outcome)
+            self._see_whether_that_is_all()
 
-    def _note(self, record: Callable[..., None], *what: object) -> None:
-        try:
-            record(*what)
-        except JournalError as error:
-            self.journal_problem = str(error)
-            self._ended.set()
-
-    def _see_whether_that_was_all(self) -> None:
-        if len(self._outcomes) + len(self._blame.aside) == len(self._instances):
+    def _see_whether_that_is_all(self) -> None:
+        """Wake those who wait for something to send, if nothing is left, or nothing must be sent any more."""
+        if self._ledger.journal_problem or len(self._ledger) + len(self._blame.aside) == len(self._instances):
             self._ended.set()
 
     def _settle_the_rest(self) -> None:
@@ -301,16 +269,16 @@ class _Sender:
             instance, at_fault = self._instances[position], aside.is_at_fault
             text = aside.verdict(self._stopped is not None, instance.data_set_bytes % 2 == 1)
             self._settle(position, Outcome(instance, None, text, aside.error.failure, set_aside=at_fault))
-            if self._record_aside and at_fault and not self.journal_problem:
-                self._note(self._record_aside, instance)
+            if at_fault:
+                self._ledger.record_aside(instance)
         failure, text = self._why_not_tried()
         for position in range(len(self._instances)):
-            if position not in self._outcomes:
+            if position not in self._ledger:
                 self._settle(position, Outcome(self._instances[position], None, text, failure, not_tried=True))
 
     def _why_not_tried(self) -> tuple[StoreFailure | None, str]:
-        if self.journal_problem:
-            return "journal_not_written", f"not sent. {self.journal_problem}"
+        if problem := self._ledger.journal_problem:
+            return "journal_not_written", f"not sent. {problem}"
         error = self._stopped or (self._given_up[-1] if self._given_up else None)
         return (error.failure, f"not sent. {error}") if error else (None, "")
 
