@@ -250,7 +250,7 @@ def test_a_peer_that_stops_answering_in_the_midst(archive, behaviour, instances,
             peer.otherwise = "hang"
         return peer(event)
 
-    sending = send(peer_of(archive(status=stop).port), instances, associations)
+    sending = send(peer_of(archive(status=stop, maximum_associations=100).port), instances, associations)
     assert 10 <= len(sending.stored) < 10 + associations
     assert uids(outcome.instance for outcome in sending.stored) == peer.answered
     assert sending.set_aside == ()
