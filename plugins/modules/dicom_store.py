@@ -338,13 +338,12 @@ summary:
     associations: 1
 """
 
-import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import tls_problems
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     PEER_ARGUMENTS,
@@ -373,14 +372,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send im
     send,
 )
 
-IMPORT_ERROR: str | None = None
-try:
-    import cryptography  # noqa: F401  # pylint: disable=unused-import
-    import pydicom  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
-
 
 def main() -> None:
     """Read the files, send them, and say what became of each."""
@@ -398,8 +389,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pynetdicom, pydicom and cryptography"), exception=IMPORT_ERROR)
+    if problem := library_problem("pynetdicom", "pydicom", "cryptography"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params

@@ -126,10 +126,9 @@ failed_searches:
       message: 1 of 1 StudyInstanceUID not found among 0
 """
 
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import (
     ARCHIVE_ARGUMENTS,
@@ -138,13 +137,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive i
     archive_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.search import search, sentence
-
-IMPORT_ERROR: str | None = None
-try:
-    import dicomweb_client  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
 
 
 def main() -> None:
@@ -157,8 +149,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("dicomweb-client and pynetdicom"), exception=IMPORT_ERROR)
+    if problem := library_problem("dicomweb-client", "pynetdicom"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params

@@ -129,10 +129,9 @@ instances:
       message: found, retrieved, and the same as the file
 """
 
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import silence_libraries
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import (
     ARCHIVE_ARGUMENTS,
@@ -142,13 +141,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive i
     sentence,
     verify,
 )
-
-IMPORT_ERROR: str | None = None
-try:
-    import dicomweb_client  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
 
 
 def main() -> None:
@@ -161,8 +153,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("dicomweb-client and pynetdicom"), exception=IMPORT_ERROR)
+    if problem := library_problem("dicomweb-client", "pynetdicom"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params
