@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,8 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     import pydicom
     from pydicom import dcmread
     from pydicom.uid import UID, generate_uid
+
+from ..atomic_file import write_atomically
 
 # Each is a part of pydicom's wheel, so that nothing is downloaded.
 SAMPLES = {
@@ -83,6 +84,10 @@ class SampleFile:
             "bytes": len(self.content),
         }
 
+    def write(self) -> None:
+        """Write it, whole or not at all. Raises ``OSError``."""
+        write_atomically(self.path, self.content)
+
 
 def sample_problems(
     study_instance_uid: str | None, patient_id: str, patient_name: str, copies: int, unusual: bool
@@ -134,16 +139,6 @@ def unusual_samples(folder: Path, patient_id: str, patient_name: str) -> Iterato
 def unusual_patient_id(patient_id: str, kind: str) -> str:
     """Return the ID that an unusual sample is filed under."""
     return f"{patient_id}-{kind.upper()}"
-
-
-def write_whole(sample: SampleFile) -> None:
-    """Write a sample, whole or not at all. Raises ``OSError``."""
-    part = sample.path.with_name(f".{sample.path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(sample.content)
-        part.replace(sample.path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _source(kind: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
@@ -29,19 +29,6 @@ TIMEOUTS = Timeouts(connect=10, tls=10, association=10, dimse=2)
 
 def peer_of(port: int, **changes: Any):
     return peer_at(port, timeouts=TIMEOUTS, **{"retry_delay": 0.05, **changes})
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """20 CT instances of one series."""
-    for sample in samples(tmp_path, new_study(None, "ID", "NAME"), ["ct"], copies=20):
-        write_whole(sample)
-    return tmp_path
-
-
-@pytest.fixture
-def instances(folder) -> tuple[Instance, ...]:
-    return collect([str(folder)]).instances
 
 
 @dataclass
@@ -178,7 +165,7 @@ def test_a_whole_series_of_bad_files_is_not_the_peer(archive, behaviour, folder)
     """They come first, before the peer has stored anything, and are more in a row than the peer is allowed."""
     (folder / "0-bad").mkdir()
     for sample in samples(folder / "0-bad", new_study(None, "ID2", "NAME"), ["ct"], copies=5):
-        write_whole(sample)
+        sample.write()
     instances = collect([str(folder)]).instances
     bad = uids(instances[:5])
     peer = behaviour(dict.fromkeys(bad, "abort"))

@@ -16,7 +16,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
@@ -57,7 +56,7 @@ def storescp(tmp_path) -> Iterator:
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sent")
     for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import report_page
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Outcome, Sending
@@ -30,7 +30,7 @@ def folder(tmp_path) -> Path:
     old = tmp_path / "old"
     old.mkdir()
     for sample in samples(old, new_study(None, "ID", "NAME"), ["ct"], copies=6):
-        write_whole(sample)
+        sample.write()
     (old / "ct-000003.dcm").rename(old / EVIL)
     (old / "README").write_text("no DICOM")
     (old / "torn.dcm").write_bytes((old / "ct-000001.dcm").read_bytes()[:340])

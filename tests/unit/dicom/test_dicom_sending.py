@@ -12,7 +12,6 @@ from pathlib import Path
 import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples, write_whole
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import c_store
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance, read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.groups import proposals_for
@@ -31,19 +30,6 @@ PATIENCE = 25  # seconds that a peer waits for what must come; below the time-ou
 
 def patient_peer(port: int, **changes):
     return peer_at(port, timeouts=WIDE, retry_delay=0.01, **changes)
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """A folder of 20 CT instances."""
-    for sample in samples(tmp_path, new_study(None, "ID", "NAME"), ["ct"], copies=20):
-        write_whole(sample)
-    return tmp_path
-
-
-@pytest.fixture
-def instances(folder) -> tuple[Instance, ...]:
-    return collect([str(folder)]).instances
 
 
 def data_set_of(instance: Instance) -> bytes:

@@ -21,7 +21,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     UNUSUAL,
     new_study,
     samples,
-    write_whole,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import groups
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import progress as writing
@@ -44,7 +43,7 @@ PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 def study(tmp_path):
     """A folder with one sample of each kind."""
     for sample in samples(tmp_path, new_study(None, "ID", "NAME"), [*SAMPLES], copies=2):
-        write_whole(sample)
+        sample.write()
     return tmp_path
 
 
@@ -641,7 +640,7 @@ def test_names_that_are_not_utf_8_are_escaped_wherever_they_go_out(run_module, a
 def test_check_mode_refuses_what_cannot_be_written(run_module, archive):
     with as_nobody() as folder:
         for sample in samples(folder, new_study(None, "ID", "NAME"), ["ct"], copies=1):
-            write_whole(sample)
+            sample.write()
         scp = archive()
         give_up_rights()
         for option in ("journal", "progress"):

@@ -19,7 +19,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
@@ -97,7 +96,7 @@ def sent(tmp_path) -> Path:
     folder = tmp_path / "sent"
     folder.mkdir()
     for sample in samples(folder, new_study(None, "ID", "DOE^JOHN"), [*SAMPLES], copies=40):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

@@ -20,7 +20,6 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive, archive_problems
@@ -116,7 +115,7 @@ def serve() -> Iterator:
 def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        write_whole(sample)
+        sample.write()
     return folder
 
 
