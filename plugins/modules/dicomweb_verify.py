@@ -132,42 +132,25 @@ instances:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import (
-    ARCHIVE_ARGUMENTS,
-    DicomWebError,
-    archive_from_options,
-    archive_problems,
-    sentence,
-    verify,
-)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import DicomWebError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.options import ARGUMENTS, asked_for
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.verify import sentence, verify
 
 
 def main() -> None:
     """Read the files, ask for each, and say what came back."""
-    module = AnsibleModule(
-        argument_spec={
-            **ARCHIVE_ARGUMENTS,
-            "paths": {"type": "list", "elements": "path", "required": True},
-            "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if problem := library_problem("dicomweb-client", "pynetdicom"):
         module.fail_json(**problem)
     silence_libraries()
 
     options = module.params
-    archive = archive_from_options(options)
-    found = collect(options["paths"])
-    problems = archive_problems(archive, options["ca_file"]) + [f"paths: {problem}" for problem in found.problems]
-    if not found.instances and not found.problems:
-        problems.append("paths: there is no DICOM file to verify")
+    archive, instances, problems = asked_for(options, "to verify")
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 
     try:
-        verifications = verify(archive, found.instances)
+        verifications = verify(archive, instances)
     except DicomWebError as error:
         module.fail_json(msg=str(error), failure=error.failure)
 

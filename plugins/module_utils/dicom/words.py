@@ -1,8 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The standard's numbers in words."""
+"""The standard's numbers in words, and the first few of many things."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+NAMED = 3  # of many things that are wrong, a sentence names this many
 
 # A-ASSOCIATE-RJ, PS3.8 §9.3.4
 _RESULT = {1: "rejected permanently", 2: "rejected for now"}
@@ -116,3 +123,9 @@ def status_in_words(status: int) -> str:
 def status_accepts(status: int) -> bool:
     """Say whether a DIMSE status is success or a warning, so that the peer has done what it was asked to."""
     return status in (0x0000, 0x0001, 0x0107, 0x0116) or 0xB000 <= status <= 0xBFFF
+
+
+def first_few(things: Sequence[T], say: Callable[[T], str] = str) -> str:
+    """Name the first few of ``things``, as ``say`` says each, and how many more there are."""
+    more = len(things) - NAMED
+    return "; ".join(say(each) for each in things[:NAMED]) + (f"; and {more} more" if more > 0 else "")

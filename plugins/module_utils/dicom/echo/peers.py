@@ -16,14 +16,13 @@ from typing import Any
 from ..failure import DicomError
 from ..net.tls import TlsContexts, tls_problems
 from ..peer import Peer, entry_options, peer_from_options, peer_problems
+from ..words import NAMED
 from .probe import Report, check
 
 LARGEST_PARALLEL = 256
 
 # Two connections at most, and what the resolver opens.
 FILES_A_CHECK = 4
-
-NAMED_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class Reports:
         count, failed = len(self.reports), self.failed
         if not failed:
             return f"{count} of {count} peers are alive."
-        told = [f"{len(failed)} of {count} peers are not alive.", *(each.sentence for each in failed[:NAMED_FAILURES])]
-        rest = Counter(str(each.failure.failure) for each in failed[NAMED_FAILURES:] if each.failure)
+        told = [f"{len(failed)} of {count} peers are not alive.", *(each.sentence for each in failed[:NAMED])]
+        rest = Counter(str(each.failure.failure) for each in failed[NAMED:] if each.failure)
         if rest:
             names = ", ".join(f"{name} ({times})" for name, times in rest.most_common())
             told.append(f"And {rest.total()} more: {names}.")

@@ -11,10 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from ..failure import FailureName
 from ..peer import Peer
-from ..words import status_accepts, status_in_words
+from ..words import first_few, status_accepts, status_in_words
 from .files import Instance, shown
-
-NAMED_FAILURES = 3
 
 StoreFailure: TypeAlias = FailureName | Literal["journal_not_written"]
 
@@ -117,16 +115,12 @@ class Sending:
         journal = f" It had stored {already} already, as the journal says." if already else ""
         if not failed:
             return f"{self.peer} stored {count - already} of {count} instances.{journal}"
-        named = "; ".join(
-            f"{shown(outcome.instance.path)}: {outcome.status_text}" for outcome in failed[:NAMED_FAILURES]
-        )
-        more = len(failed) - NAMED_FAILURES
+        named = first_few(failed, lambda outcome: f"{shown(outcome.instance.path)}: {outcome.status_text}")
         kinds = ((len(self.set_aside), "set aside"), (len(self.not_tried), "not sent"))
         of_which = ", ".join(f"{number} of them {word}" for number, word in kinds if number)
         return (
             f"{self.peer} did not store {len(failed)} of {count} instances"
             f"{f', {of_which}' if of_which else ''}.{journal} {named}"
-            f"{f'; and {more} more' if more > 0 else ''}"
         )
 
     def summary(self) -> dict[str, Any]:

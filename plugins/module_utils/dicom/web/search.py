@@ -23,13 +23,13 @@ with contextlib.suppress(ImportError):  # the module says what is missing
     from pydicom.dataset import Dataset
 
 from ..store.files import Instance
-from .archive import Archive, StepError, VerifyFailure, asking, session_with
+from ..words import first_few
+from .archive import Archive, StepError, WebFailure, asking, session_with
 
 if TYPE_CHECKING:
     from pydicom.valuerep import PersonName
 
 Level = Literal["study", "series", "instance"]
-NAMED_FAILURES = 3
 
 _UID_OF: dict[Level, str] = {
     "study": "StudyInstanceUID",
@@ -80,7 +80,7 @@ class Outcome:
     """How one search came out."""
 
     search: Search
-    failure: VerifyFailure | None = None
+    failure: WebFailure | None = None
     problem: str | None = None
 
     def to_result(self) -> dict[str, Any]:
@@ -106,12 +106,8 @@ def sentence(archive: Archive, outcomes: list[Outcome]) -> str:
     failed = [outcome for outcome in outcomes if outcome.failure]
     if not failed:
         return f"{archive.url} answers all {len(outcomes)} searches as it should."
-    named = "; ".join(f"{each.search.about} ({each.search.query}): {each.problem}" for each in failed[:NAMED_FAILURES])
-    more = len(failed) - NAMED_FAILURES
-    return (
-        f"{archive.url} does not answer {len(failed)} of {len(outcomes)} searches as it should. {named}"
-        f"{f'; and {more} more' if more > 0 else ''}"
-    )
+    named = first_few(failed, lambda each: f"{each.search.about} ({each.search.query}): {each.problem}")
+    return f"{archive.url} does not answer {len(failed)} of {len(outcomes)} searches as it should. {named}"
 
 
 def searches(images: Iterable[Dataset]) -> Iterator[Search]:
