@@ -34,18 +34,7 @@ options:
     default: any
 extends_documentation_fragment:
   - cellcs.orthweb.dicom_web
-requirements:
-  - python >= 3.11
-  - dicomweb-client >= 0.60
-  - pynetdicom >= 3.0
-  - pydicom >= 3.0
-attributes:
-  check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
-    support: full
-  diff_mode:
-    description: Has nothing to show.
-    support: none
+  - cellcs.orthweb.reads_only
 notes:
   - "What can fail, as RV(failure) names it. The archive as a whole, which ends the run:
     V(unreachable) (its name does not resolve, it refuses, or the connection breaks),

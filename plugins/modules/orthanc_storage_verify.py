@@ -52,13 +52,8 @@ options:
     description: The folder of the images (C(StorageDirectory)) in the container.
     type: str
     default: /var/lib/orthanc/storage
-attributes:
-  check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
-    support: full
-  diff_mode:
-    description: Has nothing to show.
-    support: none
+extends_documentation_fragment:
+  - cellcs.orthweb.reads_only
 seealso:
   - module: cellcs.orthweb.dicomweb_verify
 """
