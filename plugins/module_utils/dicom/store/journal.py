@@ -157,7 +157,7 @@ class Journal:
                 raise self._failure from error
 
     def close(self) -> None:
-        """Force it to disk, and give it free. Where the disk fails, what it loses is sent again."""
+        """Force it to disk and release it. Where the disk fails, what it loses is sent again."""
         with suppress(OSError):
             os.fsync(self._descriptor)
         os.close(self._descriptor)

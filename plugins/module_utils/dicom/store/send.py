@@ -57,7 +57,7 @@ def send(
 
     Each association takes the next instance when it has the answer for its last one. An instance that one breaks on
     is set aside, and the rest goes on over a new one. When all others are through, it is sent again, alone, if it may
-    not have been at fault (see ``dicom_blame``), or the peer has ``retries``. Sending ends when it is the peer.
+    not have been at fault (see ``blame``), or the peer has ``retries``. Sending ends when it is the peer.
 
     ``record`` is called for each that the peer acknowledges, before the next one is sent, and ``record_aside`` at the
     end for each that it cannot take; sending ends if they raise ``JournalError``. ``observe`` is called for each
