@@ -243,15 +243,15 @@ class Row:
 
 def recorded_answers(scp: int) -> list[bytes]:
     """Return what storescp answers to our association request, C-ECHO and release request."""
-    from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_pdu
-    from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer
+    from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net import pdu
+    from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Peer
 
-    command = {"AffectedSOPClassUID": dicom_pdu.VERIFICATION, "CommandField": dicom_pdu.C_ECHO_RQ}
-    command |= {"MessageID": 1, "CommandDataSetType": dicom_pdu.NO_DATA_SET}
+    command = {"AffectedSOPClassUID": pdu.VERIFICATION, "CommandField": pdu.C_ECHO_RQ}
+    command |= {"MessageID": 1, "CommandDataSetType": pdu.NO_DATA_SET}
     questions = [
-        dicom_pdu.associate_request(Peer(HERE, scp, "STORESCP"), [dicom_pdu.verification_proposal()]),
-        b"".join(dicom_pdu.command_fragments(1, dicom_pdu.command_set(command), 0)),
-        dicom_pdu.release_request(),
+        pdu.associate_request(Peer(HERE, scp, "STORESCP"), [pdu.verification_proposal()]),
+        b"".join(pdu.command_fragments(1, pdu.command_set(command), 0)),
+        pdu.release_request(),
     ]
     answers = []
     with socket.create_connection((HERE, scp)) as connection:

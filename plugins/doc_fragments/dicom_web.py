@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of every module that asks an archive over DICOMweb."""
+"""The options of every module that asks an archive over DICOMweb, and the libraries that it needs."""
 
 from __future__ import annotations
 
@@ -35,4 +35,9 @@ options:
     description: How long the archive may take to connect, and to go on answering.
     type: float
     default: 30.0
+requirements:
+  - python >= 3.11
+  - dicomweb-client >= 0.60
+  - pynetdicom >= 3.0
+  - pydicom >= 3.0
 """

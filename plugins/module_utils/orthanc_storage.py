@@ -18,7 +18,6 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_NAMED = 3
 
 
 class StorageError(Exception):
@@ -102,12 +101,6 @@ def place(archive: Archive) -> str:
     if archive.storage == "database":
         return "PostgreSQL's storagearea"
     return f"{archive.container}:{archive.directory}"
-
-
-def in_words(problems: Sequence[str]) -> str:
-    """Name the first few."""
-    more = len(problems) - _NAMED
-    return "; ".join(problems[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def file_of(directory: str, uuid: str) -> str:

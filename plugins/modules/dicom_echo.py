@@ -349,32 +349,23 @@ dimse_status:
   sample: '0122'
 """
 
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.peers import (
+    LARGEST_PARALLEL,
+    check_all,
+    declared_peers,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import TlsContexts, tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     ENTRY_ARGUMENTS,
     PEER_ARGUMENTS,
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peers import (
-    LARGEST_PARALLEL,
-    check_all,
-    declared_peers,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsContexts, tls_problems
 
 MOST_ECHOES = 10_000
-
-IMPORT_ERROR: str | None = None
-try:
-    import cryptography  # noqa: F401  # pylint: disable=unused-import
-    import pydicom  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
 
 
 def main() -> None:
@@ -394,8 +385,8 @@ def main() -> None:
         required_by={"host": "called_aet"},
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pynetdicom, pydicom and cryptography"), exception=IMPORT_ERROR)
+    if problem := library_problem("pynetdicom", "pydicom", "cryptography"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params

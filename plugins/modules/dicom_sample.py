@@ -135,25 +135,17 @@ files:
 """
 
 import itertools
-import traceback
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     sample_problems,
     samples,
     unusual_samples,
-    write_whole,
 )
-
-IMPORT_ERROR: str | None = None
-try:
-    import pydicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
 
 
 def main() -> None:
@@ -170,8 +162,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pydicom"), exception=IMPORT_ERROR)
+    if problem := library_problem("pydicom"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params
@@ -190,7 +182,7 @@ def main() -> None:
         unusual = unusual_samples(folder, study.patient_id, study.patient_name) if options["unusual"] else ()
         for sample in itertools.chain(usual, unusual):
             if not module.check_mode:
-                write_whole(sample)
+                sample.write()
             files.append(sample.to_result())
     except OSError as error:
         module.fail_json(msg=f"Cannot write sample files to {folder}: {error}. Use a folder that may be written to.")

@@ -338,43 +338,39 @@ summary:
     associations: 1
 """
 
-import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Collection, collect, shown
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import (
-    Acknowledged,
-    Journal,
-    JournalError,
-    rehearse_journal,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     PEER_ARGUMENTS,
     Peer,
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_report import ReportError, Reports
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_send_progress import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import shown
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import (
+    Acknowledged,
+    Journal,
+    JournalError,
+    rehearse_journal,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import Collection, collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.progress import (
     Progress,
     ProgressError,
     see_that_it_can_be_used,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import announce, associations_problem, send
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Sending
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
-
-IMPORT_ERROR: str | None = None
-try:
-    import cryptography  # noqa: F401  # pylint: disable=unused-import
-    import pydicom  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.report import ReportError, Reports
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import (
+    announce,
+    associations_problem,
+    send,
+)
 
 
 def main() -> None:
@@ -393,8 +389,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("pynetdicom, pydicom and cryptography"), exception=IMPORT_ERROR)
+    if problem := library_problem("pynetdicom", "pydicom", "cryptography"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params

@@ -41,18 +41,7 @@ options:
     default: any
 extends_documentation_fragment:
   - cellcs.orthweb.dicom_web
-requirements:
-  - python >= 3.11
-  - dicomweb-client >= 0.60
-  - pynetdicom >= 3.0
-  - pydicom >= 3.0
-attributes:
-  check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
-    support: full
-  diff_mode:
-    description: Has nothing to show.
-    support: none
+  - cellcs.orthweb.reads_only
 notes:
   - The queries are a part of the result, and with them the patients' names in the files. Use it with samples.
   - "What can fail, as RV(failure) names it. The archive as a whole, which ends the run:
@@ -126,52 +115,28 @@ failed_searches:
       message: 1 of 1 StudyInstanceUID not found among 0
 """
 
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_quiet import silence_libraries
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import (
-    ARCHIVE_ARGUMENTS,
-    DicomWebError,
-    archive_from_options,
-    archive_problems,
-)
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web_search import search, sentence
-
-IMPORT_ERROR: str | None = None
-try:
-    import dicomweb_client  # noqa: F401  # pylint: disable=unused-import
-    import pynetdicom  # noqa: F401  # pylint: disable=unused-import
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.libraries import library_problem, silence_libraries
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import DicomWebError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.options import ARGUMENTS, asked_for
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.search import search, sentence
 
 
 def main() -> None:
     """Read the files, search for what is in them, and say what was found."""
-    module = AnsibleModule(
-        argument_spec={
-            **ARCHIVE_ARGUMENTS,
-            "paths": {"type": "list", "elements": "path", "required": True},
-            "fail_on": {"type": "str", "choices": ["any", "never"], "default": "any"},
-        },
-        supports_check_mode=True,
-    )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("dicomweb-client and pynetdicom"), exception=IMPORT_ERROR)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    if problem := library_problem("dicomweb-client", "pynetdicom"):
+        module.fail_json(**problem)
     silence_libraries()
 
     options = module.params
-    archive = archive_from_options(options)
-    found = collect(options["paths"])
-    problems = archive_problems(archive, options["ca_file"]) + [f"paths: {problem}" for problem in found.problems]
-    if not found.instances and not found.problems:
-        problems.append("paths: there is no DICOM file to search for")
+    archive, instances, problems = asked_for(options, "to search for")
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 
     try:
-        outcomes = search(archive, found.instances)
+        outcomes = search(archive, instances)
     except DicomWebError as error:
         module.fail_json(msg=str(error), failure=error.failure)
 

@@ -52,13 +52,8 @@ options:
     description: The folder of the images (C(StorageDirectory)) in the container.
     type: str
     default: /var/lib/orthanc/storage
-attributes:
-  check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
-    support: full
-  diff_mode:
-    description: Has nothing to show.
-    support: none
+extends_documentation_fragment:
+  - cellcs.orthweb.reads_only
 seealso:
   - module: cellcs.orthweb.dicomweb_verify
 """
@@ -102,10 +97,10 @@ attachments:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.words import first_few
 from ansible_collections.cellcs.orthweb.plugins.module_utils.orthanc_storage import (
     Archive,
     StorageError,
-    in_words,
     indexed,
     kept,
     option_problems,
@@ -134,7 +129,7 @@ def main() -> None:
     instances = options["instances"]
     problems = option_problems(instances, options["attachments"])
     if problems:
-        module.fail_json(msg=f"These options cannot be used: {in_words(problems)}", problems=problems)
+        module.fail_json(msg=f"These options cannot be used: {first_few(problems)}", problems=problems)
 
     archive = Archive(
         run=module.run_command,
@@ -159,7 +154,7 @@ def main() -> None:
         said = f"All {len(instances)} instances have their entry in the index, and their bytes in {where}."
     result = {"changed": False, "problems": problems, "attachments": [each.uuid for each in attachments]}
     if problems:
-        module.fail_json(msg=f"Index and storage area are not as they should be: {in_words(problems)}.", **result)
+        module.fail_json(msg=f"Index and storage area are not as they should be: {first_few(problems)}.", **result)
     module.exit_json(msg=said, **result)
 
 

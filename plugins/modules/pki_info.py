@@ -51,13 +51,8 @@ options:
     description: Files longer than this are not read.
     type: int
     default: 1048576
-attributes:
-  check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
-    support: full
-  diff_mode:
-    description: Has nothing to show.
-    support: none
+extends_documentation_fragment:
+  - cellcs.orthweb.reads_only
 notes:
   - "The values of RV(unreadable[].reason), of a file as a whole: V(ignore:no_permission); V(ignore:link_loop),
     V(ignore:link_dangling), V(ignore:link_to_folder) (with O(recurse)); V(ignore:not_a_file), a FIFO, socket or device;

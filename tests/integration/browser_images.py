@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy
 import requests
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import Study as FiledUnder
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import Study as FiledUnder
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
@@ -77,7 +76,7 @@ def study_of(stack: Stack, name: str, send: Callable[[Stack, Path, Study], None]
 def one_of_each(stack: Stack, folder: Path, study: Study) -> None:
     """A series of each kind, sent with storescu."""
     for sample in samples(folder, study.filed_under, [*SAMPLES], 1):
-        write_whole(sample)
+        sample.write()
         image = dcmread(sample.path)
         study.series[sample.kind] = image.SeriesInstanceUID
         study.sent[image.SOPInstanceUID] = image

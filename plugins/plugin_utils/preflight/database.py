@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import host_name_problem
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
 
 KEYS = ("host", "port", "name", "user", "password", "ca_certificate", "admin_user", "admin_password")

@@ -9,10 +9,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 from stand_ins import STORED_CLASSES, STORED_SYNTAXES, Archive, Authority, Ran
@@ -26,6 +30,19 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("other-pki"), "other-ca")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """20 CT instances of one series."""
+    for sample in samples(tmp_path, new_study(None, "ID", "NAME"), ["ct"], copies=20):
+        sample.write()
+    return tmp_path
+
+
+@pytest.fixture
+def instances(folder: Path) -> tuple[Instance, ...]:
+    return collect([str(folder)]).instances
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, Timeouts, TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Peer, Timeouts, TlsOptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa

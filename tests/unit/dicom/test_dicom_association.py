@@ -8,11 +8,14 @@ import ssl
 from typing import Any, NoReturn
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_association import Association, AssociationRequest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import DicomError
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import verification_proposal
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import TlsSession
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_transport import Connection
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.failure import DicomError
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.association import (
+    Association,
+    AssociationRequest,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import verification_proposal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import TlsSession
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.transport import Connection
 from stand_ins import peer_at
 
 ABORT = bytes.fromhex("07000000000400000206")

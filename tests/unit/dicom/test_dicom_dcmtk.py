@@ -10,16 +10,15 @@ from collections.abc import Iterator
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from stand_ins import peer_at as hasty_peer_at
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
@@ -57,7 +56,7 @@ def storescp(tmp_path) -> Iterator:
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sent")
     for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

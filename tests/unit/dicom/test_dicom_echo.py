@@ -14,15 +14,19 @@ from typing import get_args
 import pytest
 import yaml
 from ansible_collections.cellcs.orthweb.plugins.doc_fragments.dicom_peer import ModuleDocFragment
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.failure import FailureName
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import (
+    Certificate,
+    client_context,
+    tls_problems,
+)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     PEER_ARGUMENTS,
     Timeouts,
     TlsOptions,
     peer_from_options,
     peer_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import Certificate, client_context, tls_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

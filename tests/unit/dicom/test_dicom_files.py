@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import (
     MALFORMED,
     DicomFileError,
     open_unchanged,

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import (
     Journal,
     JournalError,
     read_journal,

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_names import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import (
     ae_title_problem,
     at,
     host_name_problem,

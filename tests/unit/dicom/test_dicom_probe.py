@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_transport
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net import transport
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import (
     C_ECHO_RQ,
     NO_DATA_SET,
     VERIFICATION,
@@ -25,9 +26,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     command_set,
     verification_proposal,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Peer, Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import tls_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Peer, Timeouts, TlsOptions
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
@@ -142,7 +142,7 @@ def test_a_connection_that_is_reset_at_once_is_closed_by_the_peer(monkeypatch):
     def reset(*_unused):
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
-    monkeypatch.setattr(dicom_transport, "_connect", reset)
+    monkeypatch.setattr(transport, "_connect", reset)
     assert failure_of(peer_at(1)) == "connection_closed"
 
 

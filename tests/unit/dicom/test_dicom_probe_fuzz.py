@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_failure import FailureName
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe import check
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.failure import FailureName
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import (
     MALFORMED,
     VERIFICATION,
     associate_request,
@@ -27,9 +28,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import (
     status_of_response,
     verification_proposal,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_probe import check
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_tls import Certificate, TlsSession
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import Certificate, TlsSession
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pynetdicom import AE

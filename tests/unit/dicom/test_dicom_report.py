@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_report_page
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import Instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_report import COLUMNS, table
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import new_study, samples, write_whole
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sent import Outcome, Sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import report_page
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Outcome, Sending
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.report import COLUMNS, table
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
 from stand_ins import peer_at
 
@@ -30,7 +30,7 @@ def folder(tmp_path) -> Path:
     old = tmp_path / "old"
     old.mkdir()
     for sample in samples(old, new_study(None, "ID", "NAME"), ["ct"], copies=6):
-        write_whole(sample)
+        sample.write()
     (old / "ct-000003.dcm").rename(old / EVIL)
     (old / "README").write_text("no DICOM")
     (old / "torn.dcm").write_bytes((old / "ct-000001.dcm").read_bytes()[:340])
@@ -227,10 +227,10 @@ def test_a_spreadsheet_runs_no_name():
 
 
 def test_thousands_of_a_kind_are_counted(monkeypatch):
-    monkeypatch.setattr(dicom_report_page, "NAMED_FILES", 3)
+    monkeypatch.setattr(report_page, "NAMED_FILES", 3)
     outcomes = tuple(outcome_of(f"/old/{number}.dcm", "connection_refused") for number in range(1234))
     sending = Sending(peer_at(1), outcomes)
-    page = Page(dicom_report_page.page(sending, (), dicom_report_page.datetime(2026, 11, 28, 18, 0)))
+    page = Page(report_page.page(sending, (), report_page.datetime(2026, 11, 28, 18, 0)))
     assert "1,234 not sent" in page.text
     assert "/old/2.dcm" in page.text
     assert "/old/3.dcm" not in page.text

@@ -14,21 +14,22 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils import dicom_groups, dicom_send_progress
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect, read_instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_groups import proposals_for
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_pdu import data_set_fragments
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import data_set_fragments
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     UNUSUAL,
     new_study,
     samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_words import status_accepts, status_in_words
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import groups
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import progress as writing
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.groups import proposals_for
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.words import status_accepts, status_in_words
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store
 from pydicom.uid import UID
 from pynetdicom.sop_class import CTImageStorage
@@ -42,7 +43,7 @@ PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 def study(tmp_path):
     """A folder with one sample of each kind."""
     for sample in samples(tmp_path, new_study(None, "ID", "NAME"), [*SAMPLES], copies=2):
-        write_whole(sample)
+        sample.write()
     return tmp_path
 
 
@@ -336,7 +337,7 @@ def test_one_context_for_each_sop_class_and_transfer_syntax(study):
 
 
 def test_more_contexts_than_an_association_can_have(archive, study, monkeypatch):
-    monkeypatch.setattr(dicom_groups, "CONTEXTS_AN_ASSOCIATION", 2)
+    monkeypatch.setattr(groups, "CONTEXTS_AN_ASSOCIATION", 2)
     scp = archive()
     assert len(send(patient_peer(scp.port), collect([str(study)]).instances).stored) == len(scp.stored) == 6
 
@@ -548,7 +549,7 @@ def test_journal_and_progress_are_two_files(run_module, archive, study, tmp_path
 
 def test_progress_can_be_watched(run_module, archive, study, tmp_path_factory, monkeypatch):
     """The peer answers for the last instance only when the file says that all others are stored."""
-    monkeypatch.setattr(dicom_send_progress, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(writing, "INTERVAL_SECONDS", 0.02)
     progress = tmp_path_factory.mktemp("state") / "progress.json"
     seen = []
 
@@ -639,7 +640,7 @@ def test_names_that_are_not_utf_8_are_escaped_wherever_they_go_out(run_module, a
 def test_check_mode_refuses_what_cannot_be_written(run_module, archive):
     with as_nobody() as folder:
         for sample in samples(folder, new_study(None, "ID", "NAME"), ["ct"], copies=1):
-            write_whole(sample)
+            sample.write()
         scp = archive()
         give_up_rights()
         for option in ("journal", "progress"):

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect, read_instance
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_journal import Journal
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_peer import Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_sending import send
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
 from stand_ins import peer_at
 
@@ -96,7 +96,7 @@ def sent(tmp_path) -> Path:
     folder = tmp_path / "sent"
     folder.mkdir()
     for sample in samples(folder, new_study(None, "ID", "DOE^JOHN"), [*SAMPLES], copies=40):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

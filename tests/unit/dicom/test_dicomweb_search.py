@@ -13,14 +13,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
     unusual_samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web_search import Search, searches
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.search import Search, searches
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_search
 from pydicom import Dataset, dcmread
 
@@ -117,9 +116,9 @@ def server(images: list[Dataset]) -> Iterator[Server]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("search")
     for sample in samples(folder, new_study(None, "ID-1", "Müller Abnahme^Jörg"), [*SAMPLES], 2):
-        write_whole(sample)
+        sample.write()
     for sample in unusual_samples(folder, "ID-1", "Müller Abnahme^Jörg"):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

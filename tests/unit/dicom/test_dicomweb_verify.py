@@ -16,14 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pydicom
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_files import collect
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_samples import (
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
     samples,
-    write_whole,
 )
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom_web import Archive, archive_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.options import archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
 from stand_ins import DAY, server_context
 
@@ -116,7 +116,7 @@ def serve() -> Iterator:
 def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        write_whole(sample)
+        sample.write()
     return folder
 
 

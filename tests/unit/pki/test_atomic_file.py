@@ -21,6 +21,15 @@ def test_mode_is_exact_whatever_the_umask(tmp_path):
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
 
 
+def test_without_a_mode_it_is_that_of_any_new_file(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"x")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
 def test_until_it_has_its_mode_it_is_empty_and_nobody_elses(tmp_path, monkeypatch):
     before = []
     set_mode = os.fchmod

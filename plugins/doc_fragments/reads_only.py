@@ -1,0 +1,19 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module that changes nothing says of check mode and diff mode."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """``extends_documentation_fragment: cellcs.orthweb.reads_only``"""
+
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    description: Can run in check mode, where it reads just the same, for it changes nothing.
+    support: full
+  diff_mode:
+    description: Has nothing to show.
+    support: none
+"""

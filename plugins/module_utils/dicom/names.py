@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be called what: AE titles, host names, ports.
+
+Each function returns ``None`` when the value is right, else half a sentence that says what is wrong with it and that
+fits behind the option's name: ``called_aet: 'ORTHANC\\n' has a control character (PS3.5 §6.2)``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+AE_TITLE_LENGTH = 16
+HOST_NAME_LENGTH = 253
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+
+
+def ae_title_problem(value: str) -> str | None:
+    """Say what keeps ``value`` from being an application entity title (value representation AE, PS3.5 §6.2)."""
+    if not value:
+        return "is empty: an AE title has 1 to 16 characters (PS3.5 §6.2)"
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        return f"{value!r} has a control character (PS3.5 §6.2)"
+    if not value.isascii():
+        return f"{value!r} has a character outside the default repertoire, ASCII (PS3.5 §6.2)"
+    if "\\" in value:
+        return f"{value!r} has a backslash, which separates values in DICOM (PS3.5 §6.2)"
+    if not value.strip():
+        return f"{value!r} has spaces only (PS3.5 §6.2)"
+    if len(value) > AE_TITLE_LENGTH:
+        return f"{value!r} has {len(value)} characters: an AE title has at most {AE_TITLE_LENGTH} (PS3.5 §6.2)"
+    return None
+
+
+def host_name_problem(value: str) -> str | None:
+    """Say what keeps ``value`` from being a DNS name (RFC 1123 §2.1, internationalised ones too) or an IP address.
+
+    Underscores are let through, since container networks name their hosts with them.
+    """
+    if not value.strip():
+        return "is empty: give a host name or an IP address"
+    if "://" in value or "/" in value:
+        return f"{value!r} is an URL: give the host name alone"
+    if _is_ip_address(value):
+        return None
+    if value.startswith("[") or re.fullmatch(r"[^:]+:\d+", value):
+        return f"{value!r} has brackets or a port: give the host name or address alone, and the port by itself"
+    if re.fullmatch(r"[\d.]+", value) or ":" in value:
+        return f"{value!r} looks like an IP address, but is none"
+
+    try:
+        ascii_name = value.removesuffix(".").encode("idna").decode("ascii")
+    except UnicodeError:
+        return (
+            f"{value!r} is no DNS name (RFC 1123 §2.1): it has an empty or a too long label, or a forbidden character"
+        )
+    if len(ascii_name) > HOST_NAME_LENGTH:
+        return f"{value!r} has {len(ascii_name)} characters: a DNS name has at most {HOST_NAME_LENGTH}"
+    for label in ascii_name.split("."):
+        if not _LABEL.fullmatch(label):
+            return f"{value!r} is no DNS name (RFC 1123 §2.1): its label {label!r} is not letters, digits and hyphens"
+    return None
+
+
+def port_problem(value: int) -> str | None:
+    """Say what keeps ``value`` from being a TCP port."""
+    return None if 1 <= value <= 65535 else f"{value} is no TCP port: it is 1 to 65535"
+
+
+def at(host: str, port: int) -> str:
+    """Write a peer's address as people write it: ``archive:11112``, ``[2001:db8::5]:11112``."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_ip_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
