@@ -18,7 +18,7 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
-.PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -73,6 +73,9 @@ rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(COVERAGE) $(PYTEST_ARGS)
+
+test-unit: venv-test ## Run the unit tests, which need neither root nor Docker
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine" $(PYTEST_ARGS)
 
 test-long: venv-test ## Run the tests that take minutes each: other versions, storages and images, updates, compose
 	$(PLAYBOOK) tests/prepare.yml

@@ -43,8 +43,9 @@ class Groups(LoadScopeScheduling):
         return group(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
-    return Groups(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups | None:
+    """Unless each test may run beside each other, as those of tests/unit (make test-unit)."""
+    return Groups(config, log) if config.getoption("dist") != "worksteal" else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +15,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from ansible.module_utils import _internal, basic
 from ansible.module_utils.common import warnings
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that needs programs which are not here says so: it is skipped, but not where all must be seen green."""
+    needed = [program for mark in item.iter_markers("needs") for program in mark.args]
+    missing = [program for program in needed if not shutil.which(program)]
+    if missing:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say(f"not on this machine: {', '.join(missing)} (tests/prepare.yml installs it)")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from stand_ins import peer_at as hasty_peer_at
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"
+pytestmark = pytest.mark.needs(STORESCP)
 
 
 def peer_at(port, tls=None):

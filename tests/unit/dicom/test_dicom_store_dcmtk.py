@@ -29,6 +29,7 @@ from stand_ins import peer_at
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"
+pytestmark = pytest.mark.needs(STORESCP)
 WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
 
 

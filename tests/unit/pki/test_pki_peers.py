@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 from pki_witnesses import nss_database, run_pki, said_by
 
+pytestmark = [pytest.mark.engine, pytest.mark.needs("certutil", "curl", "docker", "openssl", "tstclnt")]
+
 PASSPHRASE = "handed over 1"
 WAIT_SECONDS = 60
 ANSWERS = ("welcome ", "FAILED:", "NONE\n")  # the last line of what our nginx says

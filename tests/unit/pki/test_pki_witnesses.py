@@ -33,6 +33,8 @@ from pki_witnesses import (
     split_pem,
 )
 
+pytestmark = pytest.mark.needs("certtool", "certutil", "crlutil", "keytool", "openssl", "vfychain")
+
 KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 NAMES = ["pacs.example.org", "192.0.2.10", "2001:db8::1", "*.wild.example.org", "röntgen.example"]
 EXPECTED_NAMES = ["pacs.example.org", "192.0.2.10", "2001:db8::1", "a.wild.example.org", "xn--rntgen-wxa.example"]
