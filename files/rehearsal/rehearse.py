@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes the whole way on a simulated AWS: plan, deploy, verify, again, break, mend, teardown, nothing left.
+"""Goes the whole way on a simulated AWS: plan, deploy, verify, again, break, fix, teardown, nothing left.
 
 make rehearse ARGS='-e @my-variables.yml'      # whatever is given goes to every ansible-playbook
 """
@@ -96,7 +96,7 @@ class Journey:
         missed = [what for what in (f"{self.rehearsal.stack}-imaging", "nginx") if what not in found]
         if missed:
             raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
-        self.play("deploy mends it", "deploy")
+        self.play("deploy fixes it", "deploy")
         self.play("plan: nothing to do any more", "plan", "--check", "--diff")
         self.play("teardown", "teardown", "--extra-vars", confirmed)
         self.step("nothing is left", self.nothing_left)

@@ -9,4 +9,4 @@ venv=$(realpath "${VENV:-$root/.venv}")
 # is ignored. So git must not look beyond .venv.
 GIT_CEILING_DIRECTORIES=${venv%/*} ANSIBLE_COLLECTIONS_PATH=$venv/collections PATH=$venv/bin:$PATH \
     antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent "$root"
-echo "antsibull-docs: nothing to mend"
+echo "antsibull-docs: nothing to fix"

@@ -18,4 +18,4 @@ if [ ${#scripts[@]} -eq 0 ]; then
     exit 1
 fi
 "$venv/bin/shellcheck" "${scripts[@]}"
-echo "shellcheck: ${#scripts[@]} scripts, nothing to mend"
+echo "shellcheck: ${#scripts[@]} scripts, nothing to fix"

@@ -61,4 +61,4 @@ if [ ${#failed[@]} -gt 0 ]; then
     echo "ansible-test sanity found something with ansible-core ${failed[*]}: see above." >&2
     exit 1
 fi
-echo "ansible-test sanity: nothing to mend with ansible-core $(tr ' ' ',' <<<"$cores")"
+echo "ansible-test sanity: nothing to fix with ansible-core $(tr ' ' ',' <<<"$cores")"

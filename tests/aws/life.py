@@ -94,7 +94,7 @@ class Lifecycle:
         return self.step(self.provision("--check", "--diff"))
 
     @once
-    def mended(self) -> Step:
+    def fixed(self) -> Step:
         """With a tag more from now on, by which nothing may be taken for something new."""
         assert self.drifted
         run = self.provision(orthweb_tags=MORE_TAGS)
@@ -103,7 +103,7 @@ class Lifecycle:
     @once
     def calm(self) -> Step:
         """A plan with nothing in it."""
-        assert self.mended
+        assert self.fixed
         return self.step(self.provision("--check", "--diff", orthweb_tags=MORE_TAGS))
 
     @once

@@ -35,7 +35,7 @@ CHANGED = {
 
 
 def change_by_hand(account: Account) -> None:
-    """What a lifecycle does not change by hand, and a deployment mends."""
+    """What a lifecycle does not change by hand, and a deployment fixes."""
     ec2, iam, kms, rds = (account.client(service) for service in ("ec2", "iam", "kms", "rds"))
     ours = [{"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]
     groups = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=ours)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stack is made, left alone when nothing is to be done, and mended when somebody changed it by hand."""
+"""A stack is made, left alone when nothing is to be done, and fixed when somebody changed it by hand."""
 
 from __future__ import annotations
 
@@ -257,8 +257,8 @@ class TestDrift:
         assert lifecycle.drifted.run.writes == []
 
     def test_is_mended(self, lifecycle: Lifecycle) -> None:
-        lifecycle.mended.run.ok()
-        before, after = lifecycle.again, lifecycle.mended
+        lifecycle.fixed.run.ok()
+        before, after = lifecycle.again, lifecycle.fixed
         ids_are_new = {"instances", "volumes", "addresses", "flow_logs", "vpc_endpoints"}
 
         def comparable(things: set[Thing]) -> Counter[tuple[str, ...]]:
@@ -278,7 +278,7 @@ class TestDrift:
         ],
     )
     def test_everything_is_as_it_was_made(self, lifecycle: Lifecycle, check: Any) -> None:
-        check(TestCreate(), lifecycle.mended)
+        check(TestCreate(), lifecycle.fixed)
 
     def test_plan_is_empty_then(self, lifecycle: Lifecycle) -> None:
         lifecycle.calm.run.ok()

@@ -602,7 +602,7 @@ def test_tls(stack: Stack, version: str, spoken: bool) -> None:
 def test_an_orthanc_that_our_ca_does_not_know_gets_no_request(
     stack: Stack, ask: Callable[..., requests.Response], tmp_path: Path
 ) -> None:
-    """Who got into the Docker network could stand there in its place. What we do by hand is mended by the next run."""
+    """Who got into the Docker network could stand there in its place. What we do by hand is fixed by the next run."""
     trusted = Path("/etc/orthweb") / stack.name / "nginx" / "orthanc-ca.crt"
     stranger = [
         "openssl",

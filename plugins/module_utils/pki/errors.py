@@ -38,7 +38,7 @@ class FolderError(PkiError):
 
 class FileUnreadableError(PkiError):
     failure = "file_unreadable"
-    advice = "Run as the user who owns the folder, or mend the file's permissions; nothing was changed."
+    advice = "Run as the user who owns the folder, or fix the file's permissions; nothing was changed."
 
 
 class LockedError(PkiError):

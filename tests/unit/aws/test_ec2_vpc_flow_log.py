@@ -91,8 +91,8 @@ def test_tags_are_changed_in_place(vpc: Vpc) -> None:
 def test_a_name_that_was_changed_by_hand_is_put_back(vpc: Vpc) -> None:
     first = vpc.run()["flow_log_ids"]
     vpc.ec2.create_tags(Resources=first, Tags=[{"Key": "Name", "Value": "other"}])
-    mended = vpc.run()
-    assert (mended["changed"], mended["flow_log_ids"], len(vpc.ours())) == (True, first, 1)
+    fixed = vpc.run()
+    assert (fixed["changed"], fixed["flow_log_ids"], len(vpc.ours())) == (True, first, 1)
 
 
 def test_of_several_one_stays(vpc: Vpc) -> None:

@@ -68,7 +68,7 @@ RESCUED = """
     - block:
         - ansible.builtin.fail: {msg: broken}
       rescue:
-        - ansible.builtin.debug: {msg: mended}
+        - ansible.builtin.debug: {msg: fixed}
 """
 UNREACHABLE = """
 - hosts: all

@@ -54,9 +54,9 @@ def test_what_somebody_changed_is_mended(tmp_path: Path, capsys: pytest.CaptureF
             key.unlink()
         case "folder":
             folder.chmod(0o777)
-    mended = run(capsys, folder)
-    assert mended["changed"]
-    assert mended["written"] == ([] if spoil == "folder" else ["server.pem"])
+    fixed = run(capsys, folder)
+    assert fixed["changed"]
+    assert fixed["written"] == ([] if spoil == "folder" else ["server.pem"])
     assert not run(capsys, folder)["changed"]
 
 

@@ -59,13 +59,13 @@ _VERSION_REASONS = frozenset({"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTO
 
 
 def name_without_address(peer: Peer) -> DicomError:
-    return DicomError("name_not_resolved", f"The name {peer.host} has no address. Mend the name.")
+    return DicomError("name_not_resolved", f"The name {peer.host} has no address. Fix the name.")
 
 
 def name_not_resolved(peer: Peer, error: Exception) -> DicomError:
     return DicomError(
         "name_not_resolved",
-        f"The name {peer.host} does not resolve ({error}). Mend the name, or the resolver here.",
+        f"The name {peer.host} does not resolve ({error}). Fix the name, or the resolver here.",
     )
 
 
@@ -83,7 +83,7 @@ def of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
     if isinstance(error, ConnectionRefusedError):
         return DicomError(
             "connection_refused",
-            f"{where} refuses the connection: nothing listens on that port. Start the service, or mend the port.",
+            f"{where} refuses the connection: nothing listens on that port. Start the service, or fix the port.",
         )
     if isinstance(error, ConnectionResetError):
         return DicomError(
@@ -96,7 +96,7 @@ def of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
             f"{where} does not answer within {peer.timeouts.connect:g} s. "
             "A firewall drops the packets, or the machine is off.",
         )
-    return DicomError("host_unreachable", f"{where} cannot be reached: {error.strerror or error}. Mend the network.")
+    return DicomError("host_unreachable", f"{where} cannot be reached: {error.strerror or error}. Fix the network.")
 
 
 # TLS

@@ -190,7 +190,7 @@ def rehearse_journal(path: Path, peer: Peer) -> Acknowledged:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-            raise JournalError(f"{path}: its folder cannot be written. Mend that, or give another file.") from None
+            raise JournalError(f"{path}: its folder cannot be written. Fix that, or give another file.") from None
     except OSError as error:
         raise _cannot(path, "opened for writing", error) from error
     else:
@@ -294,4 +294,4 @@ def _foreign(path: Path) -> JournalError:
 
 
 def _cannot(path: Path, what: str, error: OSError) -> JournalError:
-    return JournalError(f"{path}: cannot be {what}: {error.strerror or error}. Mend that, or give another file.")
+    return JournalError(f"{path}: cannot be {what}: {error.strerror or error}. Fix that, or give another file.")

@@ -125,7 +125,7 @@ def _linked(path: str, wanted: bool, leads_on: bool) -> Iterator[_Entry]:
         mode = Path(path).stat().st_mode
     except OSError as error:
         if wanted:
-            reason = f"is a link that leads nowhere ({error.strerror}): mend it, or remove it"
+            reason = f"is a link that leads nowhere ({error.strerror}): fix it, or remove it"
             yield _Entry(path, reason)
         return
     if stat.S_ISDIR(mode):

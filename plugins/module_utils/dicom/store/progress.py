@@ -104,7 +104,7 @@ class Progress:
             write_atomically(self._path, text.encode() + b"\n", mode=MODE)
         except OSError as error:
             self.problem = (
-                f"{self._path}: cannot be written: {error.strerror or error}. Mend that, or give another file."
+                f"{self._path}: cannot be written: {error.strerror or error}. Fix that, or give another file."
             )
 
 

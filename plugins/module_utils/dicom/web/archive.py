@@ -108,7 +108,7 @@ def _failure_of_status(archive: Archive, service: str, response: requests.Respon
     if response.status_code == 401:
         who = f"the user {archive.username}" if archive.username else "requests without a user"
         return DicomWebError(
-            "not_authenticated", f"{archive.url} does not let {who} in ({status}). Mend username and password."
+            "not_authenticated", f"{archive.url} does not let {who} in ({status}). Fix username and password."
         )
     if response.status_code == 403:
         return DicomWebError(
