@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from stack import Stack, docker
+
+pytestmark = pytest.mark.long
 
 
 def tags(stack: Stack) -> dict[str, str]:

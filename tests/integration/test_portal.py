@@ -21,6 +21,8 @@ import pytest
 import requests
 from stack import Run, Stack, container_id, docker, wait_until_healthy
 
+pytestmark = pytest.mark.long
+
 REQUESTS, CLIENTS = 300, 8
 
 

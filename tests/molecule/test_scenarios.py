@@ -11,10 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
+# tests/aws and tests/rehearsal go through the whole life of what these roles make; tests/package deploys a whole stack.
+LONG = {"default", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_preflight"}
 SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - LEFT_OUT)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in SCENARIOS]
+)
 def test_scenario(scenario: str) -> None:
     binaries = ROOT / ".venv" / "bin"
     done = subprocess.run(
