@@ -31,7 +31,7 @@ def clients(stack: Stack) -> dict[str, requests.Session]:
         ("nobody", "/archive/", 401, "A name and a password are needed here"),
         ("rita", "/archive/modalities.json", 403, "The account rita has the role reader, which may not do this."),
         ("admin", "/archive/nothing", 404, "There is nothing at this address."),
-        ("admin", "/dicom-web/studies?%3Ci%3E=1", 400, "This address takes no argument"),
+        ("admin", "/orthanc/studies?%3Ci%3E=1", 400, "This address takes no argument"),
     ],
 )
 def test_an_error_is_a_page_for_people_and_a_sentence_for_programs(
