@@ -102,7 +102,9 @@ def enter(network: str) -> None:
     prefix = address["Subnet"].partition("/")[2]
     where = [f"{address['Gateway']}/{prefix}", "dev", f"br-{inspected['Id'][:12]}"]
     run(["ip", "address", "replace", *where])
-    atexit.register(run, ["ip", "address", "delete", *where])
+    # It is gone already where the network is.
+    leave = ["ip", "address", "delete", *where]
+    atexit.register(subprocess.run, leave, stderr=subprocess.DEVNULL, check=False)
 
 
 @dataclass(frozen=True)
