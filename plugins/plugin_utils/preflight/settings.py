@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import nearest
 
 # Every variable of the site; those of a role begin with the role's name.
 SETTINGS = (
@@ -46,6 +47,5 @@ def setting_problems(names: Iterable[str]) -> Iterator[str]:
     :param names: of all variables that begin with ``orthweb_``
     """
     for name in sorted(set(names) - set(SETTINGS)):
-        guess = get_close_matches(name, SETTINGS, n=1)
-        hint = f"did you mean {guess[0]}?" if guess else "docs/index.md leads to the pages that have them."
+        hint = nearest(name, SETTINGS) or "docs/index.md leads to the pages that have them."
         yield f"{name} is no setting of this archive: {hint}"

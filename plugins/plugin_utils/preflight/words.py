@@ -13,13 +13,18 @@ def listed(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(others)} {last} {final}" if others else final
 
 
+def nearest(name: str, known: Collection[str]) -> str:
+    """``did you mean port?``, or empty if nothing that is known is near."""
+    found = get_close_matches(name, known, n=1)
+    return f"did you mean {found[0]}?" if found else ""
+
+
 def unknown_keys(given: Iterable[object], known: Collection[str]) -> str:
     """``does not know prot (did you mean port?); it has name and port.``, or empty if all are known."""
     unknown = sorted({str(key) for key in given} - set(known))
     if not unknown:
         return ""
-    guesses = {key: get_close_matches(key, known, n=1) for key in unknown}
-    named = [f"{key} (did you mean {guesses[key][0]}?)" if guesses[key] else key for key in unknown]
+    named = [f"{key} ({question})" if (question := nearest(key, known)) else key for key in unknown]
     return f"does not know {', '.join(named)}; it has {listed(known)}."
 
 

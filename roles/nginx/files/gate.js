@@ -182,7 +182,8 @@ async function isLetIn(r, account) {
 // As a header has it.
 function accept(found) {
     try {
-        return decodeURIComponent(found.accept || '')
+        const text = decodeURIComponent(found.accept || '')
+        return /^[\x20-\x7e]*$/.test(text) ? text : ''
     } catch (error) { // an octet that is no UTF-8
         return ''
     }
@@ -215,7 +216,7 @@ async function admit(r) {
     }
     r.headersOut['X-Query'] = found.query
     r.headersOut['X-Warning'] = found.warning || ''
-    r.headersOut['X-Accept'] = /^[\x20-\x7e]*$/.test(accept(found)) ? accept(found) : ''
+    r.headersOut['X-Accept'] = accept(found)
     r.return(204)
 }
 
