@@ -83,14 +83,14 @@ test-long: venv-test ## Run the tests that take minutes each: other versions, st
 
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
 	$(VENV)/bin/python benchmarks/c_store_tls.py
-	$(VENV)/bin/python benchmarks/front_door_wado.py
-	$(VENV)/bin/python benchmarks/front_door_relay.py
-	$(VENV)/bin/python benchmarks/front_door_viewer.py
-	$(VENV)/bin/python benchmarks/front_door_handshakes.py
+	$(VENV)/bin/python benchmarks/portal_wado.py
+	$(VENV)/bin/python benchmarks/portal_relay.py
+	$(VENV)/bin/python benchmarks/portal_viewer.py
+	$(VENV)/bin/python benchmarks/portal_handshakes.py
 	$(VENV)/bin/python benchmarks/deploy.py
 
 # A second stack, with its images in files, on ports of its own; it stays (make teardown ORTHWEB_STACK=files).
-FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_https_port=444 -e orthweb_portal_port=8043
+FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_portal_port=444 -e orthweb_orthanc_port=8043
 
 benchmark-ingest: venv-test ## Measure how fast images are stored: in the database, in files, and by a bare Orthanc
 	$(MAKE) --no-print-directory deploy

@@ -31,8 +31,8 @@ class FreshCopy:
 
     def deploy(self, log: Path) -> None:
         """Run `make deploy` and write its output to ``log``, with the time it took as the shell would say it."""
-        dicom_port, https_port, orthanc_port = free_ports(3)
-        ports = {"dicom": dicom_port, "https": https_port, "portal": orthanc_port}
+        dicom_port, portal_port, orthanc_port = free_ports(3)
+        ports = {"dicom": dicom_port, "portal": portal_port, "orthanc": orthanc_port}
         arguments = " ".join(f"-e orthweb_{name}_port={port}" for name, port in ports.items())
         start = time.perf_counter()
         with log.open("w", encoding="utf-8") as output:

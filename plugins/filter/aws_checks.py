@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role aws_preflight refuses, what it says after a failure, and what it finds after a teardown."""
+"""What the role aws_survey refuses, what it says after a failure, and what it finds after a teardown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def aws_problems(given: dict[str, Any]) -> list[str]:
     """
     Sentences, each for one thing that is wrong and in one line; empty if nothing is.
 
-    :param given: what a person gave and what AWS answered, by subject, as the role aws_preflight puts it together
+    :param given: what a person gave and what AWS answered, by subject, as the role aws_survey puts it together
     """
     said = [" ".join(problem.split()) for problem in _problems(given)]
     return [problem for problem in said if problem]

@@ -201,7 +201,7 @@ class TestDatabaseThatIsBeingMade:
             "aws_database_kms_key": account.client("kms").create_key()["KeyMetadata"]["Arn"],
             "aws_database_secrets": {"master": {"password": "long-enough"}},
         }
-        roles = {"aws_preflight": "look.yml", "aws_database": "completion.yml"}
+        roles = {"aws_survey": "look.yml", "aws_database": "completion.yml"}
         tasks = [
             {"ansible.builtin.include_role": {"name": f"cellcs.orthweb.{role}", "tasks_from": file}}
             for role, file in roles.items()

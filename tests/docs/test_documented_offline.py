@@ -12,7 +12,7 @@ from stack import Stack
 def test_an_environment_without_an_index(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    desk = Desk(Stack("orthweb-documented", state, dicom_port=22113, https_port=22444, orthanc_port=22044), tmp_path)
+    desk = Desk(Stack("orthweb-documented", state, dicom_port=22113, portal_port=22444, orthanc_port=22044), tmp_path)
     desk.run("docs/offline.md", "Where there is a network", only="pip download").ok()
     assert list((desk.checkout / "wheels").glob("ansible_core-*.whl"))
 

@@ -66,8 +66,8 @@ class Desk:
             r"\b(localhost:| |port: )11112\b": rf"\g<1>{dicom}",
             r'("called_aet": "ORTHANC",)': rf'\1 "port": {dicom},',
             r"\blocalhost:8042\b": f"localhost:{orthanc}",
-            r"\blocalhost:443\b": f"localhost:{stack.https_port}",
-            r"https://localhost/": f"https://localhost:{stack.https_port}/",
+            r"\blocalhost:443\b": f"localhost:{stack.portal_port}",
+            r"https://localhost/": f"https://localhost:{stack.portal_port}/",
             r"\bsudo ": "",  # the tests are root
         }
 
@@ -75,8 +75,8 @@ class Desk:
         """Where README says that settings belong."""
         own = {
             "orthweb_dicom_port": self.stack.dicom_port,
-            "orthweb_https_port": self.stack.https_port,
-            "orthweb_portal_port": self.stack.orthanc_port,
+            "orthweb_portal_port": self.stack.portal_port,
+            "orthweb_orthanc_port": self.stack.orthanc_port,
         }
         file = self.checkout / "inventory" / "local" / "host_vars" / "localhost.yml"
         file.parent.mkdir(exist_ok=True)

@@ -48,7 +48,7 @@ class Stack:
     name: str
     state_root: Path
     dicom_port: int
-    https_port: int
+    portal_port: int
     orthanc_port: int
     variables: dict[str, object] = field(default_factory=dict)
     looks_at_images: bool = False  # for their age and for updates, which takes seconds of each run
@@ -59,8 +59,8 @@ class Stack:
         own = {
             "orthweb_stack": self.name,
             "orthweb_dicom_port": self.dicom_port,
-            "orthweb_https_port": self.https_port,
-            "orthweb_portal_port": self.orthanc_port,
+            "orthweb_portal_port": self.portal_port,
+            "orthweb_orthanc_port": self.orthanc_port,
         }
         extra = json.dumps({**own, **self.variables, **variables})
         skipped = [] if self.looks_at_images else ["--skip-tags=images"]
@@ -153,7 +153,7 @@ class Stack:
 
     @property
     def portal(self) -> str:
-        return f"https://localhost:{self.https_port}"
+        return f"https://localhost:{self.portal_port}"
 
     @property
     def orthanc(self) -> str:

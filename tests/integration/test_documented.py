@@ -79,7 +79,7 @@ def test_how_old_the_packages_are(desk: Desk) -> None:
 
 def test_take_it_away(tmp_path: Path) -> None:
     """What a stack keeps here, of a stack that has nothing else. The whole of it is taken away when all tests end."""
-    stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, https_port=22444, orthanc_port=22044)
+    stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, portal_port=22444, orthanc_port=22044)
     stack.folder.mkdir(parents=True)
     desk = Desk(stack, tmp_path)
     refused = desk.run("README.md", "Take it away", only=r"make teardown$")

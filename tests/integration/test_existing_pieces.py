@@ -20,7 +20,7 @@ HOSTS = ["pacs1.clinic.example", "pacs2.clinic.example"]
 @pytest.fixture
 def unborn(tmp_path: Path) -> Stack:
     """A stack that was never deployed."""
-    return Stack("orthweb-refused", tmp_path, dicom_port=24712, https_port=24713, orthanc_port=18082)
+    return Stack("orthweb-refused", tmp_path, dicom_port=24712, portal_port=24713, orthanc_port=18082)
 
 
 def said_by(run: Run) -> str:
@@ -109,8 +109,8 @@ def preflight(folder: Path, *inventory: str, **variables: object) -> Run:
         "ansible_python_interpreter": sys.executable,
         "ansible_become_method": "sudo",
         "orthweb_dicom_port": 24712,
-        "orthweb_https_port": 24713,
-        "orthweb_portal_port": 18082,
+        "orthweb_portal_port": 24713,
+        "orthweb_orthanc_port": 18082,
         **variables,
     }
     done = subprocess.run(

@@ -86,14 +86,14 @@ def others_are_answered(stack: Stack) -> Iterator[None]:
 
 @pytest.mark.parametrize("path", ["/orthanc/instances", "/dicom-web/studies", "/orthanc/tools/find"])
 def test_a_request_that_announces_more_than_it_sends(archive: Stack, path: str) -> None:
-    host = f"POST {path} HTTP/1.1\r\nHost: localhost:{archive.https_port}\r\n"
+    host = f"POST {path} HTTP/1.1\r\nHost: localhost:{archive.portal_port}\r\n"
     login = b64encode(":".join(archive.login).encode()).decode()
     kind = 'multipart/related; type="application/dicom"; boundary=x' if "dicom-web" in path else "application/dicom"
     head = f"{host}Authorization: Basic {login}\r\nContent-Type: {kind}\r\nContent-Length: 3000000000\r\n\r\n"
     context = ssl.create_default_context(cafile=archive.ca)
     with others_are_answered(archive), ExitStack() as open_ones:
         for _each in range(20):
-            plain = socket.create_connection(("localhost", archive.https_port), timeout=30)
+            plain = socket.create_connection(("localhost", archive.portal_port), timeout=30)
             one = open_ones.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
             one.sendall(head.encode() + b"x" * 1024)
         time.sleep(5)  # they are all there, and say no more

@@ -19,7 +19,9 @@ BASE_ROOT = Path("/var/tmp/orthweb-base-image")
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with images of its own, so that they have to be built."""
-    stack = Stack("orthweb-cut", tmp_path_factory.mktemp("cut"), dicom_port=24112, https_port=24443, orthanc_port=24042)
+    stack = Stack(
+        "orthweb-cut", tmp_path_factory.mktemp("cut"), dicom_port=24112, portal_port=24443, orthanc_port=24042
+    )
     stack.variables["container_images_refresh"] = f"cut off, test {time.time()}"
     yield stack
     stack.teardown(orthweb_confirm_teardown=stack.name, orthweb_remove_images=True).ok()

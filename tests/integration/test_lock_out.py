@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-The lock-out against somebody who has many addresses and many names. The tests ask the gate at its socket, as nginx
+The lock-out against somebody who has many addresses and many names. The tests ask admission at its socket, as nginx
 does, so that they can come from any address.
 """
 
@@ -19,14 +19,14 @@ AT_A_TIME = 150
 MANY = 8000
 
 
-class Gate:
+class Admission:
     def __init__(self, stack: Stack) -> None:
         master = docker("inspect", "--format", "{{.State.Pid}}", stack.container("nginx"))
-        self.socket = f"/proc/{master}/root/run/nginx/gate.sock"
+        self.socket = f"/proc/{master}/root/run/nginx/admission.sock"
 
     async def _asked(self, room: asyncio.Semaphore, address: str, login: tuple[str, str]) -> str:
         told = {
-            "Host": "gate",
+            "Host": "admission",
             "X-Address": address,
             "X-Method": "GET",
             "X-Path": "/archive/me",
@@ -58,32 +58,32 @@ class Gate:
 
 
 @pytest.fixture
-def gate(stack: Stack) -> Gate:
-    return Gate(stack)
+def admission(stack: Stack) -> Admission:
+    return Admission(stack)
 
 
-def test_a_locked_account_stays_locked_whatever_others_try(stack: Stack, gate: Gate) -> None:
+def test_a_locked_account_stays_locked_whatever_others_try(stack: Stack, admission: Admission) -> None:
     """Each of them has a name and an address that nobody has used before. A locked address stays locked as well."""
-    assert gate.ask((f"198.51.100.{n}", ("lars", "guess")) for n in range(10)) == ["401"] * 10
-    assert gate.one("198.51.100.11", ("lars", "guess")) == "403 locked"
-    assert gate.ask(("198.51.100.200", (f"somebody{n}", "guess")) for n in range(10)) == ["401"] * 10
+    assert admission.ask((f"198.51.100.{n}", ("lars", "guess")) for n in range(10)) == ["401"] * 10
+    assert admission.one("198.51.100.11", ("lars", "guess")) == "403 locked"
+    assert admission.ask(("198.51.100.200", (f"somebody{n}", "guess")) for n in range(10)) == ["401"] * 10
     flood = ((f"10.{n // 65536}.{n // 256 % 256}.{n % 256}", (f"nobody{n}", "guess")) for n in range(MANY))
-    assert Counter(gate.ask(flood)) == {"401": MANY}
-    assert gate.one("198.51.100.12", ("lars", "guess")) == "403 locked"
-    assert gate.one("198.51.100.13", stack.login_of("lars")) == "403 locked", "with the right password"
-    assert gate.one("198.51.100.200", ("somebody", "guess")) == "403 locked", "an address"
-    assert gate.one("198.51.100.14", stack.login_of("lena")) == "204", "another account"
+    assert Counter(admission.ask(flood)) == {"401": MANY}
+    assert admission.one("198.51.100.12", ("lars", "guess")) == "403 locked"
+    assert admission.one("198.51.100.13", stack.login_of("lars")) == "403 locked", "with the right password"
+    assert admission.one("198.51.100.200", ("somebody", "guess")) == "403 locked", "an address"
+    assert admission.one("198.51.100.14", stack.login_of("lena")) == "204", "another account"
 
 
-def test_a_name_that_nobody_has_is_not_counted(gate: Gate) -> None:
+def test_a_name_that_nobody_has_is_not_counted(admission: Admission) -> None:
     """It takes no room; what such a client does is counted by its address."""
-    assert gate.ask((f"203.0.113.{n}", ("no-such-account", "guess")) for n in range(30)) == ["401"] * 30
-    assert [gate.one("203.0.113.100", ("no-such-account", "guess")) for _guess in range(11)] == ["401"] * 10 + [
+    assert admission.ask((f"203.0.113.{n}", ("no-such-account", "guess")) for n in range(30)) == ["401"] * 30
+    assert [admission.one("203.0.113.100", ("no-such-account", "guess")) for _guess in range(11)] == ["401"] * 10 + [
         "403 locked"
     ]
 
 
-def test_an_ipv6_client_is_its_network(gate: Gate) -> None:
+def test_an_ipv6_client_is_its_network(admission: Admission) -> None:
     """Who has one address has 2^64 of them."""
     addresses = [
         "2001:db8::1",
@@ -92,7 +92,7 @@ def test_an_ipv6_client_is_its_network(gate: Gate) -> None:
         "2001:db8:0:0:ffff:ffff:ffff:ffff",
         "2001:db8::a:0:0:1",
     ]
-    assert gate.ask((address, (f"nobody{n}", "guess")) for n, address in enumerate(addresses * 2)) == ["401"] * 10
-    assert gate.one("2001:db8::77", ("nobody", "guess")) == "403 locked"
-    assert gate.one("2001:db8:0:1::1", ("nobody", "guess")) == "401"
-    assert gate.one("::2001:db8:0:0:1", ("nobody", "guess")) == "401"
+    assert admission.ask((address, (f"nobody{n}", "guess")) for n, address in enumerate(addresses * 2)) == ["401"] * 10
+    assert admission.one("2001:db8::77", ("nobody", "guess")) == "403 locked"
+    assert admission.one("2001:db8:0:1::1", ("nobody", "guess")) == "401"
+    assert admission.one("::2001:db8:0:0:1", ("nobody", "guess")) == "401"

@@ -172,17 +172,17 @@ def test_nothing_else_is_reached(archive: Stack, known: Display) -> None:
     forbidden = [
         f"{known.where.address}:{DECLARED}",  # straight, past nginx
         f"{known.where.address}:{OTHER}",  # another port of a declared modality
-        f"{known.where.archive}:{archive.https_port}",  # the host, by another address
-        f"{address(archive, 'nginx', archive.name)}:{archive.https_port}",  # nginx's side to the world
+        f"{known.where.archive}:{archive.portal_port}",  # the host, by another address
+        f"{address(archive, 'nginx', archive.name)}:{archive.portal_port}",  # nginx's side to the world
         "198.51.100.1:443",  # a public address
-        *(f"{gateway}:{archive.https_port}" for gateway in of_bridges[:6]),  # the host, where it listens for all
+        *(f"{gateway}:{archive.portal_port}" for gateway in of_bridges[:6]),  # the host, where it listens for all
     ]
     results = tried(archive, *reachable, *forbidden)
     assert [target for target in reachable if results[target] != "reached"] == [], results
     assert [target for target in forbidden if results[target] == "reached"] == [], results
     # That they can be reached at all, from a container that may.
     nginx = docker("inspect", "--format", "{{.State.Pid}}", archive.container("nginx"))
-    for host, port in ((known.where.address, OTHER), (known.where.archive, archive.https_port)):
+    for host, port in ((known.where.address, OTHER), (known.where.archive, archive.portal_port)):
         command = ["nsenter", "--net", "--target", nginx, sys.executable, "-c", TRY]
         done = subprocess.run(command, input=f"{host}:{port}", capture_output=True, text=True, check=True, timeout=20)
         assert done.stdout == "reached\n"

@@ -14,7 +14,7 @@ from stack import Stack, docker
 @pytest.fixture
 def unborn(tmp_path: Path) -> Stack:
     """A stack that was never deployed."""
-    return Stack("orthweb-refused", tmp_path, dicom_port=23112, https_port=23443, orthanc_port=23042)
+    return Stack("orthweb-refused", tmp_path, dicom_port=23112, portal_port=23443, orthanc_port=23042)
 
 
 def untouched(stack: Stack) -> bool:
@@ -25,7 +25,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         run = unborn.deploy(
             orthweb_dicom_port=taken.getsockname()[1],
-            orthweb_portal_port=70000,
+            orthweb_orthanc_port=70000,
             orthweb_server_name="no name/",
             orthweb_aet="WITH\\BACKSLASH",
             orthweb_modalities=[
@@ -52,7 +52,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             "Too little memory",
             f"Port {taken.getsockname()[1]} (orthweb_dicom_port) is taken by ",
             f"(process {os.getpid()})",
-            "orthweb_portal_port is 70000",
+            "orthweb_orthanc_port is 70000",
             "orthweb_sever_name is no setting of this archive: did you mean orthweb_server_name?",
             "'no name/'",
             "has a backslash",
@@ -85,7 +85,7 @@ def test_a_certificate_folder_of_another_stack(stack: Stack, unborn: Stack) -> N
 
 
 def test_a_controller_without_the_folder_of_a_stack_that_runs(stack: Stack, tmp_path: Path) -> None:
-    stranger = Stack(stack.name, tmp_path, stack.dicom_port, stack.https_port, stack.orthanc_port)
+    stranger = Stack(stack.name, tmp_path, stack.dicom_port, stack.portal_port, stack.orthanc_port)
     run = stranger.deploy()
     assert run.code != 0
     assert "The archive that runs on localhost was deployed with another CA" in " ".join(run.output.split())

@@ -36,7 +36,7 @@ def sslyze(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("door", ["portal", "dicom"])
 def test_what_an_auditor_finds(stack: Stack, sslyze: Path, tmp_path: Path, door: str) -> None:
-    port = {"portal": stack.https_port, "dicom": stack.dicom_port}[door]
+    port = {"portal": stack.portal_port, "dicom": stack.dicom_port}[door]
     client = ["--cert", f"{stack.pki}/client-workstation.crt", "--key", f"{stack.pki}/client-workstation.key"]
     said = subprocess.run(
         [sslyze, "--certinfo_ca_file", stack.ca, "--json_out", tmp_path / "found.json", *client, f"localhost:{port}"],

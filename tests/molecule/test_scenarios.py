@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # tests/aws and tests/rehearsal go through the whole life of what these roles make; tests/package deploys a whole stack.
-LONG = {"default", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_preflight"}
+LONG = {"default", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey"}
 SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - LEFT_OUT)
 
 

@@ -79,8 +79,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     settings = {
         "orthweb_stack": STACK,
         "orthweb_dicom_port": 24600,
-        "orthweb_https_port": 24601,
-        "orthweb_portal_port": 24602,
+        "orthweb_portal_port": 24601,
+        "orthweb_orthanc_port": 24602,
         "orthweb_state_root": str(person.state),
     }
     own = person.folder / "inventory" / "host_vars" / "localhost.yml"

@@ -15,11 +15,11 @@ def zone_problems(wanted: Sequence[str], *, found: Sequence[str], used: Sequence
     """
     for zone in dict.fromkeys(wanted):
         if zone not in found:
-            yield f"aws_preflight_zones has {zone}; {region} has {', '.join(sorted(found))}."
+            yield f"aws_survey_zones has {zone}; {region} has {', '.join(sorted(found))}."
     if len(used) < 2:
         yield (
-            f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_preflight_zone_count, "
-            "aws_preflight_zones)."
+            f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_survey_zone_count, "
+            "aws_survey_zones)."
         )
 
 
@@ -29,8 +29,8 @@ def image_problems(images: Sequence[object], *, names: str, owner: str, region: 
     """
     if not images:
         yield (
-            f"There is no image {names} of the account {owner} in {region} (aws_preflight_image_names, "
-            "aws_preflight_image_owner)."
+            f"There is no image {names} of the account {owner} in {region} (aws_survey_image_names, "
+            "aws_survey_image_owner)."
         )
 
 

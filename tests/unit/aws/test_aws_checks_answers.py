@@ -20,16 +20,16 @@ def test_zones_that_are_right(wanted: list[str], used: list[str]) -> None:
 def test_zones_that_the_region_lacks() -> None:
     wanted = ["us-east-1z", "us-east-1a", "us-east-1y", "us-east-1z"]
     assert list(answers.zone_problems(wanted, found=FOUND, used=wanted, region=REGION)) == [
-        "aws_preflight_zones has us-east-1z; us-east-1 has us-east-1a, us-east-1b.",
-        "aws_preflight_zones has us-east-1y; us-east-1 has us-east-1a, us-east-1b.",
+        "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a, us-east-1b.",
+        "aws_survey_zones has us-east-1y; us-east-1 has us-east-1a, us-east-1b.",
     ]
 
 
 @pytest.mark.parametrize("used", [[], ["us-east-1a"]])
 def test_fewer_than_two_zones(used: list[str]) -> None:
     assert list(answers.zone_problems([], found=FOUND, used=used, region=REGION)) == [
-        f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_preflight_zone_count, "
-        "aws_preflight_zones)."
+        f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_survey_zone_count, "
+        "aws_survey_zones)."
     ]
 
 
@@ -37,8 +37,8 @@ def test_image() -> None:
     wanted = {"names": "debian-13-amd64-*", "owner": "136693071363", "region": REGION}
     assert list(answers.image_problems([{"image_id": "ami-1"}], **wanted)) == []
     assert list(answers.image_problems([], **wanted)) == [
-        "There is no image debian-13-amd64-* of the account 136693071363 in us-east-1 (aws_preflight_image_names, "
-        "aws_preflight_image_owner)."
+        "There is no image debian-13-amd64-* of the account 136693071363 in us-east-1 (aws_survey_image_names, "
+        "aws_survey_image_owner)."
     ]
 
 

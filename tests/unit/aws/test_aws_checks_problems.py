@@ -74,7 +74,7 @@ OF_SETTINGS = [
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
 ]
 OF_ANSWERS = [
-    "aws_preflight_zones has us-east-1z",
+    "aws_survey_zones has us-east-1z",
     "RDS wants subnets in two zones",
     "There is no image debian-* of the account 1 in us-east-1",
     'The name "theirs" is taken',

@@ -20,7 +20,7 @@ aws_account:
   vars:
     orthweb_stack: orthweb
     orthweb_modalities: []
-    aws_preflight_account: {zones: [a, b]}
+    aws_survey_account: {zones: [a, b]}
 imaging:
   hosts:
     imaging-1: {ansible_host: 127.0.0.1, ansible_port: 9}

@@ -59,7 +59,7 @@ def test_the_workflow_runs_it_too() -> None:
 def test_the_first_command_runs_what_the_second_tests(tmp_path: Path) -> None:
     [command] = [line for line in dry_run(two_commands()[0]).splitlines() if "ansible-playbook" in line]
     inventory, playbook = shlex.split(command)[-2:]
-    tested = Stack("none", tmp_path, dicom_port=0, https_port=0, orthanc_port=0).command("deploy")
+    tested = Stack("none", tmp_path, dicom_port=0, portal_port=0, orthanc_port=0).command("deploy")
     assert ROOT / playbook == Path(tested[1])
     # The tests give no inventory: they take the one of ansible.cfg.
     assert re.search(rf"^inventory = {re.escape(inventory)}$", (ROOT / "ansible.cfg").read_text(), flags=re.MULTILINE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
 
-PORTS = {"orthweb_dicom_port": 11112, "orthweb_https_port": "443"}
+PORTS = {"orthweb_dicom_port": 11112, "orthweb_portal_port": "443"}
 OWN = ["clinic-nginx", "clinic-orthanc"]
 
 
@@ -25,28 +25,28 @@ def test_free_ports_and_our_own_are_fine() -> None:
 
 @pytest.mark.parametrize("port", [0, 65536, -1, "", "https", "44\u0663"])
 def test_what_is_no_port_is_said(port: object) -> None:
-    assert problems({"orthweb_portal_port": port}) == [
-        f"orthweb_portal_port is {port}: a port is a number from 1 to 65535."
+    assert problems({"orthweb_orthanc_port": port}) == [
+        f"orthweb_orthanc_port is {port}: a port is a number from 1 to 65535."
     ]
 
 
 def test_two_of_the_same_are_said_once() -> None:
-    assert problems({"orthweb_portal_port": 443}) == [
-        "orthweb_https_port and orthweb_portal_port are both 443: give them different ports."
+    assert problems({"orthweb_orthanc_port": 443}) == [
+        "orthweb_orthanc_port and orthweb_portal_port are both 443: give them different ports."
     ]
 
 
 def test_a_container_that_has_it_is_named() -> None:
     assert problems(containers=("proxy 0.0.0.0:443->443/tcp",)) == [
-        "Port 443 (orthweb_https_port) is taken by the container proxy: stop it, or choose another port."
+        "Port 443 (orthweb_portal_port) is taken by the container proxy: stop it, or choose another port."
     ]
 
 
 def test_a_process_that_has_it_is_named_once() -> None:
     both = (listener(443), listener(443, address="::"), listener(443, "", 0))
     assert problems(listeners=both) == [
-        "Port 443 (orthweb_https_port) is taken by httpd (process 7) on 0.0.0.0: stop it, or choose another port.",
-        "Port 443 (orthweb_https_port) is taken by a process of another user on 0.0.0.0: stop it, or choose another "
+        "Port 443 (orthweb_portal_port) is taken by httpd (process 7) on 0.0.0.0: stop it, or choose another port.",
+        "Port 443 (orthweb_portal_port) is taken by a process of another user on 0.0.0.0: stop it, or choose another "
         "port.",
     ]
 

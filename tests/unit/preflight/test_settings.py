@@ -26,7 +26,10 @@ def test_what_is_known_is_fine() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("orthweb_portal_prot", "orthweb_portal_prot is no setting of this archive: did you mean orthweb_portal_port?"),
+        (
+            "orthweb_portal_prot",
+            "orthweb_portal_prot is no setting of this archive: did you mean orthweb_portal_port?",
+        ),
         ("orthweb_modality", "orthweb_modality is no setting of this archive: did you mean orthweb_modalities?"),
         ("orthweb_xyzzyxyzzy", "orthweb_xyzzyxyzzy is no setting of this archive: docs/index.md leads"),
     ],

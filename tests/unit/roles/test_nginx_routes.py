@@ -22,7 +22,7 @@ UID, ID = "1.2.840.113619", "6e2c0ec2-5d99c8ca-c1c21cee-79a09605-68391d12"
 
 
 def taken(path: str, name: str) -> bool:
-    """By the first row for the path, as the gate reads the table."""
+    """By the first row for the path, as admission reads the table."""
     row = next(row for row in READING if re.fullmatch(row["path"], path))
     return any(re.fullmatch(pattern, name) for pattern in [*row["arguments"], *row.get("attributes", [])])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the front door costs beside what any hop costs here: an nginx in the same network that only passes TCP on.
+"""What the portal costs beside what any hop costs here: an nginx in the same network that only passes TCP on.
 
 C-STORE of 0.5 MB instances over the listener, over the relay and straight to Orthanc; and WADO-RS of one series in one
 request through the portal, through the relay and straight: the three in turn, with one client. The relay does no TLS,
@@ -19,7 +19,7 @@ from statistics import median
 from typing import TypeVar
 
 import c_store_tls
-import front_door_wado
+import portal_wado
 from common import BenchmarkError, Stack, add_stack_argument, docker_inspect, machine, run, say, table
 
 CONFIGURATION = """
@@ -34,7 +34,7 @@ stream {{
     server {{ listen 8042; proxy_pass {orthanc}:8042; }}
 }}
 """
-WAYS = ("front door", "relay", "straight")
+WAYS = ("portal", "relay", "straight")
 _Way = TypeVar("_Way")
 
 
@@ -93,12 +93,12 @@ def c_store(stack: Stack, address: str, associations: int, chosen: argparse.Name
 
 def wado(stack: Stack, address: str, chosen: argparse.Namespace) -> list[str]:
     """Fetch a series through the portal, through the relay and straight, and return the table's line."""
-    portal, straight = front_door_wado.doors(stack)
+    portal, straight = portal_wado.doors(stack)
     what = "WADO-RS, a series"
-    with front_door_wado.stored_series(stack, chosen.slices) as (study, frames):
+    with portal_wado.stored_series(stack, chosen.slices) as (study, frames):
 
-        def play(door: front_door_wado.Door) -> float:
-            return front_door_wado.fetch_series(door, study, frames, 1)[1]
+        def play(door: portal_wado.Door) -> float:
+            return portal_wado.fetch_series(door, study, frames, 1)[1]
 
         return row(what, compare(what, (portal, replace(straight, address=address), straight), play, chosen.rounds))
 
@@ -130,7 +130,7 @@ def main() -> int:
     print(f"C-STORE of {chosen.instances} instances, WADO-RS of {chosen.slices} slices; {machine()}")
     with tempfile.TemporaryDirectory(prefix="orthweb-benchmark-") as folder, relay(stack, Path(folder)) as address:
         lines = [*(c_store(stack, address, number, chosen) for number in (1, 8)), wado(stack, address, chosen)]
-    print(table(["what", "rounds", "relay / straight", "front door / straight", "front door / relay"], lines))
+    print(table(["what", "rounds", "relay / straight", "portal / straight", "portal / relay"], lines))
     print("Rates, medians (least-most): 1.00 is as fast.")
     return 0
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long OHIF takes, in headless Chromium, until it shows the first image of a CT series and until it has all of it.
 
-Each round is a browser that has cached nothing, opening the study's address: nginx, its gate, the viewer's files,
+Each round is a browser that has cached nothing, opening the study's address: nginx, its admission, the viewer's files,
 DICOMweb and Orthanc all take part. In turn the same frames are fetched through the portal by a client that only
 fetches, over as many connections as a browser opens: what OHIF takes longer is its own.
 """
@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 
 from common import BenchmarkError, Stack, add_stack_argument, machine, run, say, table
-from front_door_wado import doors, fetch_frames, stored_series
 from playwright.sync_api import Browser, Error, sync_playwright
+from portal_wado import doors, fetch_frames, stored_series
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

@@ -27,9 +27,9 @@ def bad(account: Account) -> Run:
         orthweb_connect_by="carrier pigeon",
         orthweb_instance_count=0,
         aws_network_cidr="172.16.0.0/14",
-        aws_preflight_zones=["us-east-1a", "us-east-1z"],
+        aws_survey_zones=["us-east-1a", "us-east-1z"],
         aws_network_public_subnet_ids=["subnet-1"],
-        aws_preflight_image_names="no-such-image-*",
+        aws_survey_image_names="no-such-image-*",
     )
     assert contents(account) == before
     return run.failed()
@@ -50,7 +50,7 @@ def bad(account: Account) -> Run:
         "orthweb_instance_count is 0: a number from 1 to 99.",
         "aws_network_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
         "aws_network_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
-        "aws_preflight_zones has us-east-1z; us-east-1 has us-east-1a",
+        "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
         "Subnets are given without aws_network_vpc_id",
     ],
@@ -83,7 +83,7 @@ def test_no_answer_is_one_clear_sentence_beside_what_was_given_wrong(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account, "seen_at", "http://127.0.0.1:26219")
-    settings = {"orthweb_portal_ranges": None, "orthweb_https_port": 8443, "orthanc_portal_published": False}
+    settings = {"orthweb_portal_ranges": None, "orthweb_portal_port": 8443, "orthanc_published": False}
     run = account.play("provision", **{**RANGES, **settings}).failed()
     assert NOTHING in run.message
     assert 'AWS did not answer "' in run.message
