@@ -27,7 +27,7 @@ venv: $(VENV)/.runtime $(COLLECTION) ## Make the environment
 venv-test: venv $(VENV)/.test
 
 $(VENV)/.runtime: requirements.txt
-	@files/scripts/make_venv.sh $(PYTHON) $(VENV)
+	@tools/make_venv.sh $(PYTHON) $(VENV)
 	@echo "Installing Ansible and the DICOM libraries into $(VENV) (about a minute) ..."
 	@$(VENV)/bin/pip install --quiet --requirement requirements.txt
 	@touch $@
@@ -67,8 +67,8 @@ save-images: venv ## Write the container images to a tarball, for hosts without 
 	$(PLAYBOOK) playbooks/save_images.yml $(ARGS)
 
 rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, with real hosts and databases behind it
-	$(VENV)/bin/ansible-playbook files/rehearsal/prepare.yml
-	$(SUDO) $(VENV)/bin/python files/rehearsal/rehearse.py $(ARGS)
+	$(VENV)/bin/ansible-playbook rehearsal/prepare.yml
+	$(SUDO) $(VENV)/bin/python -m rehearsal $(ARGS)
 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
@@ -82,12 +82,12 @@ test-long: venv-test ## Run the tests that take minutes each: other versions, st
 	$(SUDO) $(VENV)/bin/python -m pytest -m long $(PYTEST_ARGS)
 
 benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
-	$(VENV)/bin/python benchmarks/c_store_tls.py
-	$(VENV)/bin/python benchmarks/portal_wado.py
-	$(VENV)/bin/python benchmarks/portal_relay.py
-	$(VENV)/bin/python benchmarks/portal_viewer.py
-	$(VENV)/bin/python benchmarks/portal_handshakes.py
-	$(VENV)/bin/python benchmarks/deploy.py
+	$(VENV)/bin/python -m benchmarks.c_store_tls
+	$(VENV)/bin/python -m benchmarks.portal_wado
+	$(VENV)/bin/python -m benchmarks.portal_relay
+	$(VENV)/bin/python -m benchmarks.portal_viewer
+	$(VENV)/bin/python -m benchmarks.portal_handshakes
+	$(VENV)/bin/python -m benchmarks.deploy
 
 # A second stack, with its images in files, on ports of its own; it stays (make teardown ORTHWEB_STACK=files).
 FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_portal_port=444 -e orthweb_orthanc_port=8043
@@ -95,16 +95,16 @@ FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthw
 benchmark-ingest: venv-test ## Measure how fast images are stored: in the database, in files, and by a bare Orthanc
 	$(MAKE) --no-print-directory deploy
 	$(MAKE) --no-print-directory deploy ORTHWEB_STACK=files ARGS='$(FILES_STACK)'
-	$(VENV)/bin/python benchmarks/ingest.py
+	$(VENV)/bin/python -m benchmarks.ingest
 
 benchmark-modules: venv-test ## Measure the modules, which need no archive
-	$(VENV)/bin/python benchmarks/pki.py
-	$(VENV)/bin/python benchmarks/dicom_echo.py
-	$(VENV)/bin/python benchmarks/dicom_store.py
+	$(VENV)/bin/python -m benchmarks.pki
+	$(VENV)/bin/python -m benchmarks.dicom_echo
+	$(VENV)/bin/python -m benchmarks.dicom_store
 
 benchmark-aws: venv-test ## Measure provisioning on a simulated AWS, and what it waits for
-	$(VENV)/bin/python benchmarks/aws.py
-	$(VENV)/bin/python benchmarks/aws_overlap.py
+	$(VENV)/bin/python -m benchmarks.aws
+	$(VENV)/bin/python -m benchmarks.aws_overlap
 
 lint: venv-test ## Run the linters, two at a time (lint-python, lint-ansible, ...), and sanity
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going \
@@ -120,17 +120,17 @@ lint-ansible: venv-test
 	$(VENV)/bin/ansible-lint --offline
 
 lint-shell: venv-test
-	files/scripts/lint_shell.sh
+	tools/lint_shell.sh
 
 lint-docs: venv-test
 	$(VENV)/bin/antsibull-changelog lint
-	files/scripts/lint_docs.sh
+	tools/lint_docs.sh
 
 lint-package: venv-test
-	files/scripts/lint_package.sh
+	tools/lint_package.sh
 
 sanity: venv-test ## Run ansible-test sanity with each ansible-core that this Python can run
-	files/scripts/sanity_matrix.sh $(ARGS)
+	tools/sanity_matrix.sh $(ARGS)
 
 docs: venv-test ## Make a site of the guides, modules and roles, in .cache/docs/html
-	files/scripts/build_docs.sh
+	tools/build_docs.sh

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common import BenchmarkError
+from .common import BenchmarkError
 
 # Let the recap hold every task, not just the slowest.
 ALL_TASKS = {"PROFILE_TASKS_TASK_OUTPUT_LIMIT": "all"}

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from aws_boto3 import make_all, read_all
-from common import REPOSITORY, machine, say, table, verdict
 
-sys.path.insert(0, str(REPOSITORY / "files" / "rehearsal"))
 from rehearsal.controller import Rehearsal
+
+from .aws_boto3 import make_all, read_all
+from .common import REPOSITORY, machine, say, table, verdict
 
 AIM = 0.65
 SKIP = ("--skip-tags", "wait_for_hosts")

@@ -14,10 +14,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from common import REPOSITORY, machine, say, verdict
-
-sys.path.insert(0, str(REPOSITORY / "files" / "rehearsal"))
 from rehearsal.controller import Rehearsal, Run
+
+from .common import machine, say, verdict
 
 AIM = 1.15
 DATABASE_SECONDS, INSTANCE_SECONDS = 480, 40

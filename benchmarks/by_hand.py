@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from common import BenchmarkError, Stack, docker_inspect, run
+from .common import BenchmarkError, Stack, docker_inspect, run
 
 HEALTHY_WITHIN_SECONDS = 180
 # In the order in which they need each other.

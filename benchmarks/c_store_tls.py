@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from common import (
+from .common import (
     BenchmarkError,
     Stack,
     add_stack_argument,
@@ -36,7 +36,7 @@ from common import (
     verdict,
     wait_for_quiet,
 )
-from ct_instances import Study, write_study
+from .ct_instances import Study, write_study
 
 AIM = 0.95
 PATIENCE = 12  # with --quiet: pairs that are tried for each one that counts

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from ansible_log import ALL_TASKS, DeployLog, Task, read_log
-from by_hand import SERVICES, ScratchCopy
-from common import BenchmarkError, Stack, machine, run, say, table, verdict
-from fresh_copy import fresh_copy
+from .ansible_log import ALL_TASKS, DeployLog, Task, read_log
+from .by_hand import SERVICES, ScratchCopy
+from .common import BenchmarkError, Stack, machine, run, say, table, verdict
+from .fresh_copy import fresh_copy
 
 WARM_AIM_SECONDS = 40
 COLD_AIM_SHARE = 0.8

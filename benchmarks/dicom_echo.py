@@ -34,7 +34,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common import REPOSITORY, BenchmarkError, machine, run, say, table, verdict, wait_for_quiet
+from ansible.plugins.loader import init_plugin_loader
+
+from .common import REPOSITORY, BenchmarkError, machine, run, say, table, verdict, wait_for_quiet
 
 COLLECTIONS = REPOSITORY / ".venv" / "collections"
 MODULE = "ansible_collections.cellcs.orthweb.plugins.modules.dicom_echo"
@@ -383,7 +385,7 @@ def main() -> None:
     for program in (ECHOSCU, STORESCP, "openssl"):
         if not shutil.which(program):
             raise BenchmarkError(f"{program} is not installed: apt install dcmtk openssl.")
-    sys.path.insert(0, str(COLLECTIONS))
+    init_plugin_loader([str(COLLECTIONS)])
     with tempfile.TemporaryDirectory(prefix="dicom-echo-") as scratch:
         folder = Path(scratch)
         pki = Pki.made_in(folder)

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from common import REPOSITORY, BenchmarkError, machine, run, say, table
-from ct_instances import Study, write_study
+from .common import REPOSITORY, BenchmarkError, machine, run, say, table
+from .ct_instances import Study, write_study
 
 # Debian's: pynetdicom brings programs of the same names into the virtual environment.
 STORESCU, STORESCP = "/usr/bin/storescu", "/usr/bin/storescp"

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_log import ALL_TASKS
-from common import REPOSITORY, BenchmarkError, docker_inspect, run, say
+from .ansible_log import ALL_TASKS
+from .common import REPOSITORY, BenchmarkError, docker_inspect, run, say
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from statistics import median
 from typing import Any
 
 import requests
-from by_hand import ScratchCopy
-from c_store_tls import Way, send
-from common import (
+
+from .by_hand import ScratchCopy
+from .c_store_tls import Way, send
+from .common import (
     REQUEST_TIMEOUT_SECONDS,
     BenchmarkError,
     Stack,
@@ -42,7 +43,7 @@ from common import (
     table,
     verdict,
 )
-from ct_instances import Study, write_study
+from .ct_instances import Study, write_study
 
 AIM = 0.6  # of the bare Orthanc, for files
 DATABASE, FILES, BARE = "database", "files", "bare"

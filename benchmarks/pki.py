@@ -23,7 +23,8 @@ from statistics import median
 from typing import Any
 
 import yaml
-from common import REPOSITORY, BenchmarkError, machine, run, say, table, verdict
+
+from .common import REPOSITORY, BenchmarkError, machine, run, say, table, verdict
 
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 PLAYBOOK = REPOSITORY / ".venv" / "bin" / "ansible-playbook"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from statistics import median
 from urllib.parse import urlsplit
 
-from common import BenchmarkError, Stack, add_stack_argument, container_cpu_seconds, machine, run, say, table
+from .common import BenchmarkError, Stack, add_stack_argument, container_cpu_seconds, machine, run, say, table
 
 TIMEOUT_SECONDS = 30
 CLIENTS = 3

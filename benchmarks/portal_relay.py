@@ -18,9 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-import c_store_tls
-import portal_wado
-from common import BenchmarkError, Stack, add_stack_argument, docker_inspect, machine, run, say, table
+from . import c_store_tls, portal_wado
+from .common import BenchmarkError, Stack, add_stack_argument, docker_inspect, machine, run, say, table
 
 CONFIGURATION = """
 include /etc/nginx/modules-enabled/*.conf;

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from common import BenchmarkError, Stack, add_stack_argument, machine, run, say, table
 from playwright.sync_api import Browser, Error, sync_playwright
-from portal_wado import doors, fetch_frames, stored_series
+
+from .common import BenchmarkError, Stack, add_stack_argument, machine, run, say, table
+from .portal_wado import doors, fetch_frames, stored_series
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

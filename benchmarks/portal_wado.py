@@ -24,8 +24,8 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from c_store_tls import SERVICES, check, delete, find, send, ways
-from common import (
+from .c_store_tls import SERVICES, check, delete, find, send, ways
+from .common import (
     BenchmarkError,
     Stack,
     add_stack_argument,
@@ -36,7 +36,7 @@ from common import (
     table,
     verdict,
 )
-from ct_instances import Study, write_study
+from .ct_instances import Study, write_study
 
 AIM = 0.95
 CHUNK_BYTES = 1 << 18

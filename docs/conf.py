@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sphinx's settings for the site. files/scripts/build_docs.sh lays out its sources: README, the guides, the reference.
+"""Sphinx's settings for the site. tools/build_docs.sh lays out its sources: README, the guides, the reference.
 
 The guides are written for the forge, where they are read as they are. What the site needs beyond that is added here.
 """

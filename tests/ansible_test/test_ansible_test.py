@@ -16,7 +16,7 @@ TARGETS = sorted(name for name in FOLDERS if not name.startswith("setup_"))
 
 
 def ansible_test(*arguments: str) -> str:
-    script = ROOT / "files/scripts/ansible_test.sh"
+    script = ROOT / "tools/ansible_test.sh"
     done = subprocess.run(
         [str(script), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -61,7 +61,7 @@ PUBLISHED = {
     "files/aws_prices.yml",
     "files/iam-policy.json",
     "files/images",
-    "files/scripts/iam_policy.py",
+    "tools/iam_policy.py",
     "inventory/aws",
     "inventory/local",
     "inventory/onprem.example",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "files" / "rehearsal"))
 
 from rehearsal import controller
 

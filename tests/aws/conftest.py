@@ -13,7 +13,7 @@ from life import Lifecycle
 
 @pytest.fixture(scope="session")
 def open_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAccount]:
-    """``open_account("name", *options of serve.py)`` starts a server of its own with an empty account."""
+    """``open_account("name", *options of rehearsal.serve)`` starts a server of its own with an empty account."""
     with ExitStack() as servers:
 
         def opened(name: str, *options: str) -> Account:

@@ -14,9 +14,7 @@ from account import ROOT, Account, OpenAccount
 from disturb import WORLD
 from life import RANGES, Lifecycle, Step
 
-sys.path.insert(0, str(ROOT / "files/scripts"))
-
-import iam_policy
+from tools import iam_policy
 
 # What a lifecycle does not have: the settings that call what nothing else does, and a change of what can be changed.
 VARIANT = {
@@ -164,5 +162,5 @@ def test_a_call_that_no_table_has_is_an_error() -> None:
 
 
 def script(*arguments: str | Path) -> str:
-    command = [sys.executable, str(ROOT / "files/scripts/iam_policy.py"), *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "tools/iam_policy.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

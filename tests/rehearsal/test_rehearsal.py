@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "files" / "rehearsal"))
 from rehearsal.controller import Rehearsal
-from rehearse import Journey, SurpriseError
+from rehearsal.journey import Journey, SurpriseError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "files" / "rehearsal"))
 from rehearsal.ports import PORTS, TakenError, is_taken, refuse_taken
 
 
@@ -31,8 +30,8 @@ def test_who_listens_on_all_addresses_is_in_the_way() -> None:
 @pytest.mark.skipif(is_taken(PORTS[2]), reason="somebody has the port")
 def test_the_rehearsal_says_it_and_starts_nothing() -> None:
     with socket.create_server(("", PORTS[2])):
-        command = [sys.executable, str(ROOT / "files/rehearsal/rehearse.py")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        command = [sys.executable, "-m", "rehearsal"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert f"has {PORTS[2]} (no container) on all addresses of this machine. Nothing was started." in done.stdout
     assert "Starting" not in done.stdout

@@ -21,7 +21,7 @@ SHORTEST = 12  # letters without the …: less would be found by chance
 def code() -> Iterator[Path]:
     """Where messages come from: documentation and argument_specs say nothing to anybody."""
     folders = [folder for name in ROLE_FOLDERS for folder in ROOT.glob(f"roles/*/{name}")]
-    for folder in [*folders, *(ROOT / name for name in ("playbooks", "plugins", "files/scripts", "files/images"))]:
+    for folder in [*folders, *(ROOT / name for name in ("playbooks", "plugins", "tools", "files/images"))]:
         yield from (file for file in folder.rglob("*") if file.suffix in (".yml", ".py", ".j2", ".js", ".sh"))
     yield ROOT / "Makefile"
 

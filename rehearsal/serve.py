@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starts a rehearsal's API and what stands behind it; ends, and takes all of it away, on SIGTERM or Ctrl-C.
 
-python serve.py --port 5566 --folder DIR [--log FILE] [--registry] [--no-stand-ins] ...
+python -m rehearsal.serve --port 5566 --folder DIR [--log FILE] [--registry] [--no-stand-ins] ...
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from rehearsal.api import server
-from rehearsal.api.rds_life import answers
-from rehearsal.settings import settings
-from rehearsal.stand_ins import databases, hosts
-from rehearsal.stand_ins.authority import Authority
-from rehearsal.stand_ins.docker import DockerError, Site, docker, image, newest
-from rehearsal.stand_ins.reconciler import Reconciler
-from rehearsal.stand_ins.registry import Registry
+from .api import server
+from .api.rds_life import answers
+from .settings import settings
+from .stand_ins import databases, hosts
+from .stand_ins.authority import Authority
+from .stand_ins.docker import DockerError, Site, docker, image, newest
+from .stand_ins.reconciler import Reconciler
+from .stand_ins.registry import Registry
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m rehearsal.serve",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--port", type=int, default=5566, help="of the API, on 127.0.0.1; the registry takes the next one"
     )

@@ -11,7 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFINITIONS = Path(__file__).parents[2] / "images"
+DEFINITIONS = Path(__file__).parents[1] / "images"
 
 
 class DockerError(RuntimeError):

@@ -3,7 +3,7 @@
 # lint_shell.sh: shellcheck on each shell script of this checkout, also on those that are not added to git yet. A script is
 # what begins like one, whatever its name. Templates are none before Ansible has filled them in.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 venv=${VENV:-$root/.venv}
 cd "$root"
 shebang='^#!.*[/ ](ba|da)?sh( |$)'

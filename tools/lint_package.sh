@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # lint_package.sh: builds the collection and hands it to Galaxy's own importer, without Galaxy. A warning counts as an error.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$(realpath "${VENV:-$root/.venv}")
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
 READS = re.compile(r"(Describe|Get|List|Head|Lookup|AssumeRole|GET |HEAD )")
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
@@ -71,10 +71,10 @@ class Rehearsal:
     # --- the simulated account
 
     def start(self, *options: str, seconds: float = 300) -> None:
-        serve = Path(__file__).resolve().parents[1] / "serve.py"
-        command = [sys.executable, str(serve), f"--port={self.port}", f"--folder={self.folder}", f"--log={self.log}"]
+        command = [sys.executable, "-m", "rehearsal.serve"]
+        command += [f"--port={self.port}", f"--folder={self.folder}", f"--log={self.log}", *options]
         with (self.folder / "server.log").open("w") as output:
-            self.server = subprocess.Popen([*command, *options], stdout=output, stderr=output, text=True)
+            self.server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True)
         end = time.monotonic() + seconds
         while "ready http" not in (said := (self.folder / "server.log").read_text()):
             if self.server.poll() is not None or time.monotonic() > end:

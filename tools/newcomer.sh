@@ -17,8 +17,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-root=$(cd "$(dirname "$0")/../.." && pwd)
-host=$root/files/rehearsal/images/host
+root=$(cd "$(dirname "$0")/.." && pwd)
+host=$root/rehearsal/images/host
 name=orthweb-newcomer-$$
 stage=$(mktemp -d)
 doing="make the container" times=()

@@ -1,22 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes the whole way on a simulated AWS: plan, deploy, verify, again, break, fix, teardown, nothing left.
-
-make rehearse ARGS='-e @my-variables.yml'      # whatever is given goes to every ansible-playbook
-"""
+"""The whole way on a simulated AWS: plan, deploy, verify, again, break, fix, teardown, nothing left."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from rehearsal.controller import Rehearsal, Run
-from rehearsal.leftovers import leftovers
-from rehearsal.ports import refuse_taken
+from .controller import Rehearsal, Run
+from .leftovers import leftovers
 
 
 class SurpriseError(Exception):
@@ -100,25 +93,3 @@ class Journey:
         self.play("plan: nothing to do any more", "plan", "--check", "--diff")
         self.play("teardown", "teardown", "--extra-vars", confirmed)
         self.step("nothing is left", self.nothing_left)
-
-
-def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="orthweb-rehearsal-") as folder:
-        rehearsal = Rehearsal(Path(folder), echo=True)
-        journey = Journey(rehearsal, sys.argv[1:])
-        try:
-            refuse_taken()
-            print("Starting the simulated account with its registry (about 30 seconds) ...", flush=True)
-            rehearsal.start("--registry", "--instance-seconds=4", "--database-seconds=48")
-            journey.go()
-            verdict = "The rehearsal went through."
-        except (SurpriseError, RuntimeError) as error:
-            verdict = f"The rehearsal stopped. {error}"
-        finally:
-            rehearsal.stop()
-    print("\n" + "\n".join([*journey.report, "", verdict]))
-    return 0 if verdict.startswith("The rehearsal went") else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@
 # meta/runtime.yml allows. That of requirements.txt runs in .venv, the newest release of each other one in a small
 # environment of its own, .venv/sanity/<release>, which is kept for the next time.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$(realpath "${VENV:-$root/.venv}")
 
 # pip names the releases that the Python it belongs to can run.
@@ -50,7 +50,7 @@ for core in $cores; do
     fi
     echo "ansible-core $core, $("$environment/bin/python" --version):"
     # The collections that ours builds on are those of .venv.
-    if ! COLLECTIONS_OF=$venv VENV=$environment "$root/files/scripts/ansible_test.sh" sanity "$@" 2>&1 | tee "$said"; then
+    if ! COLLECTIONS_OF=$venv VENV=$environment "$root/tools/ansible_test.sh" sanity "$@" 2>&1 | tee "$said"; then
         failed+=("$core")
     # A test that lacks its program is skipped with a warning. There is no PowerShell in the collection.
     elif grep '^WARNING: Required program' "$said" | grep --invert-match '"pwsh"'; then

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The least that a deployer needs, from the calls that rehearsals really made.
 
-  python iam_policy.py LOG... > policy     from logs of files/rehearsal/serve.py (--log)
+  python iam_policy.py LOG... > policy     from logs of rehearsal.serve (--log)
   python iam_policy.py --stack clinic      files/iam-policy.json, for one stack only
 
 tests/aws/test_iam_policy.py fails when the calls and files/iam-policy.json differ.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-POLICY = Path(__file__).resolve().parents[1] / "iam-policy.json"
+POLICY = Path(__file__).resolve().parents[1] / "files" / "iam-policy.json"
 
 # Allowed to everybody who has credentials.
 FREE = {"sts:GetCallerIdentity"}

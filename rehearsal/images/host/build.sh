@@ -9,6 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 base=$(docker image ls --filter "reference=orthweb/base:$suite-*" --format '{{.Repository}}:{{.Tag}}' | head -n 1)
 if [ -z "$base" ]; then
     base=orthweb/base:$suite-host
-    "$here/../../../images/base/build.sh" "$base" "$suite"
+    "$here/../../../files/images/base/build.sh" "$base" "$suite"
 fi
 DOCKER_BUILDKIT=0 docker build --quiet --build-arg BASE="$base" --tag "$image" "$here"

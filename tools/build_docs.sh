@@ -3,7 +3,7 @@
 # build_docs.sh: the site, in .cache/docs/html: the guides, and what antsibull-docs makes of modules, plugins and roles.
 # Needs no network. A warning is an error: links between pages that lead nowhere are found.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$(realpath "${VENV:-$root/.venv}")
 site=$root/.cache/docs
 mkdir -p "$site/source/reference"
