@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
-# tests/aws and tests/rehearsal go through the whole life of what these roles make; tests/package deploys a whole stack.
-LONG = {"default", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey"}
+# default breaks and looks at what nginx, orthanc, postgresql and acceptance do, in one stack; tests/aws goes through the life of an account.
+LONG = {"acceptance", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey", "nginx", "orthanc", "postgresql"}
 SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - LEFT_OUT)
 
 
