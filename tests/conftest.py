@@ -6,15 +6,15 @@ tests may run beside each other.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+
+pytest.register_assert_rewrite("support")
+
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-ROOT = Path(__file__).resolve().parents[1]
-COLLECTIONS = ROOT / ".venv" / "collections"
+from support.checkout import COLLECTIONS, ROOT
 
 _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 

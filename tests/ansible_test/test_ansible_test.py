@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 # setup_*: what targets depend on
 FOLDERS = [folder.name for folder in (ROOT / "tests/integration/targets").iterdir() if folder.is_dir()]
 TARGETS = sorted(name for name in FOLDERS if not name.startswith("setup_"))

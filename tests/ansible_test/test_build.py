@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 # What a checkout has that has been worked in.
 LOCAL = [
     ".cache/image",

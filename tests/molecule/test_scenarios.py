@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # tests/aws and tests/rehearsal go through the whole life of what these roles make; tests/package deploys a whole stack.
 LONG = {"default", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey"}

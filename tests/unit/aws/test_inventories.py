@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-INVENTORIES = Path(__file__).resolve().parents[3] / "inventory"
+from support.checkout import ROOT
+
+INVENTORIES = ROOT / "inventory"
 HOSTS = "imaging.aws_ec2.yml"
 
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ import yaml
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 from ansible_collections.cellcs.orthweb.plugins.filter.costs import INPUT, monthly_cost
 
-ROOT = Path(__file__).parents[3]
+from support.checkout import ROOT
+
 PRICES = yaml.safe_load((ROOT / "files" / "aws_prices.yml").read_text())
 SMALL = {
     "instance_type": "t3.medium",

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources import read
 
-ROOT = Path(__file__).parents[3]
+from support.checkout import COLLECTIONS
+
 FILES = """
 - hosts: all
   connection: local
@@ -115,7 +116,7 @@ def plan(tmp_path: Path) -> Callable[..., Ran]:
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks,cellcs.orthweb.plan",
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
             "ANSIBLE_HOME": str(tmp_path / "home"),

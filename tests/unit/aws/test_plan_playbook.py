@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from support.checkout import COLLECTIONS, ROOT
+
 INVENTORY = """
 aws_account:
   hosts:
@@ -33,7 +34,7 @@ def play(playbook: Path, tmp_path: Path, *arguments: str, callbacks: str = "cell
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(tmp_path / "empty.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_CALLBACKS_ENABLED": callbacks,
         "ANSIBLE_HOME": str(tmp_path / "home"),
         "ANSIBLE_NOCOLOR": "1",

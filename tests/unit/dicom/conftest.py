@@ -19,7 +19,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files i
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
-from stand_ins import STORED_CLASSES, STORED_SYNTAXES, Archive, Authority, Ran
+
+from support.peers import STORED_CLASSES, STORED_SYNTAXES, Archive, Authority, Ran
 
 
 @pytest.fixture(scope="session")

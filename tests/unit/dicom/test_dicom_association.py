@@ -16,7 +16,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.associati
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import verification_proposal
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.tls import TlsSession
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.transport import Connection
-from stand_ins import peer_at
+
+from support.peers import peer_at
 
 ABORT = bytes.fromhex("07000000000400000206")
 WITHOUT, AMIDST = "closed the connection without an answer", "closed the connection in the midst of its answer"

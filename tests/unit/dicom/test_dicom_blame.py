@@ -21,7 +21,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths i
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
-from stand_ins import STORED_SYNTAXES, peer_at
+
+from support.peers import STORED_SYNTAXES, peer_at
 
 # A time-out that a busy machine does not reach by itself, and a peer that hangs for longer.
 TIMEOUTS = Timeouts(connect=10, tls=10, association=10, dimse=2)

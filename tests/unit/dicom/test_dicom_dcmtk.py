@@ -19,7 +19,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
-from stand_ins import peer_at as hasty_peer_at
+
+from support.peers import peer_at as hasty_peer_at
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"

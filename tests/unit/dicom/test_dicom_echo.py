@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -31,9 +30,10 @@ from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from stand_ins import server_context
 
-COLLECTIONS = Path(__file__).resolve().parents[3] / ".venv" / "collections"
+from support.checkout import COLLECTIONS, ROOT
+from support.peers import server_context
+
 DEFAULTS = {name: spec.get("default") for name, spec in PEER_ARGUMENTS.items()}
 
 
@@ -50,7 +50,7 @@ def test_the_documented_options_are_the_options():
 
 
 def test_the_python_that_is_asked_for_is_that_of_the_collection():
-    config = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "tests" / "config.yml").read_text(encoding="utf-8"))
     requirements = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["requirements"]
     assert requirements[0].replace(" ", "") == f"python{config['modules']['python_requires']}"
 
@@ -61,7 +61,7 @@ def test_the_failures_that_are_named_are_documented():
 
 
 def test_the_failures_that_are_named_are_in_the_guide():
-    guide = (Path(__file__).resolve().parents[3] / "docs" / "check-a-peer.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "check-a-peer.md").read_text(encoding="utf-8")
     assert [name for name in get_args(FailureName) if f"| `{name}` |" not in guide] == []
 
 

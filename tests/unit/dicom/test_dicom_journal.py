@@ -19,7 +19,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal
     read_journal,
     rehearse_journal,
 )
-from stand_ins import peer_at
+
+from support.peers import peer_at
 
 PEER = peer_at(11112, host="Archive.example.")
 HEAD = (

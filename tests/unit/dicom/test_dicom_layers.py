@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[3] / "plugins" / "module_utils" / "dicom"
+from support.checkout import ROOT
+
+PACKAGE = ROOT / "plugins" / "module_utils" / "dicom"
 # From the ground up. What stands in no folder is the ground.
 LAYERS = ({"."}, {"net"}, {"echo", "store"}, {"web"})
 

@@ -33,7 +33,8 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage
-from stand_ins import peer_at
+
+from support.peers import peer_at
 
 RESPONSE = {
     "AffectedSOPClassUID": VERIFICATION,

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -27,11 +26,12 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import (
     entry_options,
 )
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_echo
-from stand_ins import peer_at, server_context
+
+from support.checkout import COLLECTIONS
+from support.peers import peer_at, server_context
 
 DEFAULTS = {name: spec.get("default") for name, spec in PEER_ARGUMENTS.items()}
 HERE = "127.0.0.1"
-COLLECTIONS = Path(__file__).resolve().parents[3] / ".venv" / "collections"
 
 
 def declared(entries, **defaults):

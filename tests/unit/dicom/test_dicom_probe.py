@@ -31,8 +31,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import P
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
-from stand_ins import DAY, SHORT, server_context
-from stand_ins import peer_at as hasty_peer_at
+
+from support.peers import DAY, SHORT, server_context
+from support.peers import peer_at as hasty_peer_at
 
 # For what has to come in time on a machine that has other things to do; what has to time out gets SHORT.
 PATIENT = Timeouts(20, 20, 20, 20)

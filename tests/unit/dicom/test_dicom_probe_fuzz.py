@@ -33,7 +33,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import T
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pynetdicom import AE
-from stand_ins import peer_at
+
+from support.peers import peer_at
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

@@ -19,7 +19,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files i
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Outcome, Sending
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.report import COLUMNS, table
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
-from stand_ins import peer_at
+
+from support.peers import peer_at
 
 EVIL = "a <img src=x onerror=alert(1)> & 'b'.dcm"
 

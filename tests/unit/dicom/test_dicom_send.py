@@ -22,7 +22,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import CTImageStorage
-from stand_ins import STORED_SYNTAXES, peer_at
+
+from support.peers import STORED_SYNTAXES, peer_at
 
 WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
 PATIENCE = 25  # seconds that a peer waits for what must come; below the time-outs of the sender

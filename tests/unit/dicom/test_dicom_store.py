@@ -33,7 +33,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.words import 
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_sample, dicom_store
 from pydicom.uid import UID
 from pynetdicom.sop_class import CTImageStorage
-from stand_ins import peer_at, server_context
+
+from support.peers import peer_at, server_context
 
 WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"

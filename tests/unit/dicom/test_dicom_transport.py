@@ -11,15 +11,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe import check
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts
-from stand_ins import peer_at
+
+from support.checkout import COLLECTIONS
+from support.peers import peer_at
 
 MODULE = "ansible_collections.cellcs.orthweb.plugins.modules.dicom_echo"
-COLLECTIONS = Path(__file__).resolve().parents[3] / ".venv" / "collections"
 
 # A name server that takes questions and never answers, in a network and with a resolv.conf of its own. The resolver of
 # glibc asks it 5 times for 30 s each.

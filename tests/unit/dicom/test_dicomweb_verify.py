@@ -25,7 +25,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths i
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.options import archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
-from stand_ins import DAY, server_context
+
+from support.peers import DAY, server_context
 
 
 @dataclass

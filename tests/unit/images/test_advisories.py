@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.images.advisories i
     upstream,
 )
 
-TABLE = yaml.safe_load((Path(__file__).resolve().parents[3] / "files" / "advisories.yml").read_text())
+from support.checkout import ROOT
+
+TABLE = yaml.safe_load((ROOT / "files" / "advisories.yml").read_text())
 NINE = {f"CVE-2026-{number}" for number in range(5437, 5446)}
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import ROOT
+
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 OTHERS = r"(?<![\w./])((?:amazon|ansible|community)\.(?!builtin|module_utils|plugins|utils|errors)[a-z_]+)\.[a-z_]+"
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from test_pki_intermediate import CA as TWO_TIERS
-from test_pki_intermediate import verify_chain, with_intermediate
-from test_pki_interrupted import Disk, cut_off_at_each_write, run_on
-from test_pki_refusals import refused
+
+from support.pki_runs import TWO_TIERS, Disk, cut_off_at_each_write, refused, run_on, verify_chain, with_intermediate
 
 CA = {"common_name": "Test CA", "organization": "Test Clinic", "passphrase": "sesame"}
 SECOND = {**CA, "generation": 2}

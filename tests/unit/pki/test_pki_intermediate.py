@@ -8,24 +8,9 @@ import shutil
 from datetime import datetime
 
 import pytest
-from test_pki_interrupted import cut_off_at_each_write
-from test_pki_refusals import refused
 
-CA = {
-    "common_name": "Test root",
-    "organization": "Test Clinic",
-    "passphrase": "root sesame",
-    "intermediate": {"common_name": "Test issuing CA", "passphrase": "issuing sesame"},
-}
-
-
-def with_intermediate(**changes):
-    return {**CA, "intermediate": {**CA["intermediate"], **changes}}
-
-
-def verify_chain(pki, name):
-    """As a peer does that trusts the root alone, and checks a CRL for every CA on the way, as nginx does."""
-    return pki.verify(name, "-crl_check_all", "-untrusted", str(pki.file(f"{name}.chain.crt")))
+from support.pki_runs import TWO_TIERS as CA
+from support.pki_runs import cut_off_at_each_write, refused, verify_chain, with_intermediate
 
 
 def test_issues_below_the_root(pki, server, client):

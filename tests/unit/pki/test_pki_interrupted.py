@@ -4,63 +4,7 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
-from pathlib import Path
-
-from ansible_collections.cellcs.orthweb.plugins.module_utils import atomic_file
-from ansible_collections.cellcs.orthweb.plugins.module_utils.pki import apply
-
-
-class Disk:
-    """``write_atomically`` on a disk that has room for ``room`` files."""
-
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self.writes = 0
-
-    def __call__(self, path: Path, data: bytes, *, mode: int, owner: tuple[int, int]) -> None:
-        if self.writes == self.room:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self.writes += 1
-        atomic_file.write_atomically(path, data, mode=mode, owner=owner)
-
-
-def run_on(disk, pki, monkeypatch, *entries, **outcome):
-    with monkeypatch.context() as patched:
-        patched.setattr(apply, "write_atomically", disk)
-        return pki.run(*entries, **outcome)
-
-
-def cut_off_at_each_write(pki, monkeypatch, *entries, **params):
-    """Run ``entries`` on copies of the folder, cut off at each write in turn; yield each copy, repaired."""
-    start = pki.path
-    pki.path = start.with_name("counted")
-    if start.exists():
-        shutil.copytree(start, pki.path)
-    counting = Disk(room=-1)
-    run_on(counting, pki, monkeypatch, *entries, **params)
-    assert counting.writes
-
-    for room in range(counting.writes):
-        pki.path = start.with_name(f"cut-off-{room}")
-        if start.exists():
-            shutil.copytree(start, pki.path)
-        cut_off = run_on(Disk(room), pki, monkeypatch, *entries, fails=True, **params)
-        assert cut_off["failure"] == "write_failed"
-        assert "No space left on device" in cut_off["msg"]
-        assert not list(pki.path.rglob(".tmp-*"))
-        ca_key = None
-        if not params.get("ca", {}).get("generation") and (room or start.exists()):
-            ca_key = pki.file("ca.key").read_bytes()
-
-        announced = pki.run(*entries, check=True, **params)
-        repaired = pki.run(*entries, **params)
-        assert repaired["changed"] is True
-        assert announced["diff"] == repaired["diff"]
-        assert pki.run(*entries, **params)["changed"] is False
-        assert ca_key in (None, pki.file("ca.key").read_bytes())
-        yield counting.writes
+from support.pki_runs import cut_off_at_each_write
 
 
 def test_first_run(pki, server, client, monkeypatch):

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import yaml
 from ansible_collections.cellcs.orthweb.plugins.modules import pki as module
+
+from support.checkout import COLLECTIONS
 
 
 def documented(options):
@@ -62,8 +64,7 @@ def test_no_secret_and_no_key_material_comes_out(pki, server, client):
 
 
 WITHOUT_CRYPTOGRAPHY = """
-import runpy, sys
-runpy.run_path(sys.argv[1])  # the collection loader
+import sys
 sys.modules["cryptography"] = None
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cellcs.orthweb.plugins.modules import pki
@@ -73,10 +74,9 @@ with patch_module_args({"path": "/nonexistent/pki", "ca": {"common_name": "CA"}}
 
 
 def test_missing_library_is_named():
-    loader = Path(__file__).parents[2] / "conftest.py"
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_CRYPTOGRAPHY, loader], capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    command = [sys.executable, "-c", WITHOUT_CRYPTOGRAPHY]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "cryptography >= 38" in json.loads(done.stdout)["msg"]
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pki_witnesses import nss_database, run_pki, said_by
+
+from support.pki_witnesses import nss_database, run_pki, said_by
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs("certutil", "curl", "docker", "openssl", "tstclnt")]
 

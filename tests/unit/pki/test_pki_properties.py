@@ -23,8 +23,9 @@ from typing import Any
 import idna
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pki_witnesses import Usage, run_pki, said_by, split_pem
-from pki_witnesses import verdicts_by_openssl as verdicts
+
+from support.pki_witnesses import Usage, run_pki, said_by, split_pem
+from support.pki_witnesses import verdicts_by_openssl as verdicts
 
 EXAMPLES = int(os.environ.get("PKI_EXAMPLES", "0"))
 ORGANIZATION = "Test Clinic"

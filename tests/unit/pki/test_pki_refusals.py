@@ -11,18 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from support.pki_runs import refused
+
 CA = {"common_name": "Test CA", "organization": "Test Clinic", "passphrase": "sesame"}
-
-
-def refused(pki, *entries, **params):
-    """The failure and the message of a run, and of a check, that left every file as it was."""
-    before = pki.contents()
-    checked = pki.run(*entries, check=True, fails=True, **params)
-    result = pki.run(*entries, fails=True, **params)
-    assert pki.contents() == before
-    assert (checked["failure"], checked["msg"]) == (result["failure"], result["msg"])
-    assert "sesame" not in result["msg"]
-    return result["failure"], result["msg"]
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pki_witnesses import (
+
+from support.pki_witnesses import (
     OK,
     Case,
     Certtool,

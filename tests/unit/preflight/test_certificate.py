@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.certificate import server_certificate_problems
-from authority import Authority
 from cryptography.hazmat.primitives import serialization
+
+from support.authority import Authority
 
 NAME = "pacs.clinic.example"
 

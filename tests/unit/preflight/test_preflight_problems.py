@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import yaml
 from ansible_collections.cellcs.orthweb.plugins.filter.preflight_problems import preflight_problems
 
-ROLE = Path(__file__).resolve().parents[3] / "roles/preflight/vars/main.yml"
+from support.checkout import ROOT
+
+ROLE = ROOT / "roles/preflight/vars/main.yml"
 GOOD = {
     "host": {
         "name": "one",

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import SETTINGS, setting_problems
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import ROOT
+
 NOT_SETTINGS = {"orthweb_admin"}  # a user of RDS
 
 

@@ -11,7 +11,8 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, Verification
-from stack import Stack
+
+from .stack import Stack
 
 CALLING_AET, CALLED_AET = "WORKSTATION", "ORTHANC"
 

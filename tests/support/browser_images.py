@@ -20,7 +20,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples impor
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
-from stack import STORESCU, Stack
+
+from .stack import STORESCU, Stack
 
 # What storescu is to propose.
 PROPOSED = {"ultrasound": "-xy", "jpeg2000": "-xv", "rle": "-xr"}

@@ -10,8 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from authority import Authority
-from stack import docker, wait_until_healthy
+from .authority import Authority
+from .stack import docker, wait_until_healthy
 
 CONFIG = """
 listen_addresses = '*'

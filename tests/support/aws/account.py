@@ -14,8 +14,6 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-
 from rehearsal import controller
 
 REGION = controller.REGION

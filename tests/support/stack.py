@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
+from .checkout import PLAYBOOK, ROOT
+
 ECHOSCU, STORESCU = "/usr/bin/echoscu", "/usr/bin/storescu"  # dcmtk's: pynetdicom has programs of the same names
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from documented import ROOT, chosen
-from stack import Run, Stack
+
+from .checkout import ROOT
+from .documented import chosen
+from .stack import Run, Stack
 
 # What a login shell has. Not the Python environment: pynetdicom has a storescu of its own there.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

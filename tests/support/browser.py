@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from places import Place
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
 from playwright.sync_api import TimeoutError as NotInTime
-from stack import Stack
+
+from .places import Place
+from .stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

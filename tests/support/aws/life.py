@@ -10,9 +10,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import disturb
-from account import Account, Run
-from listing import Thing, details, raw, things
+from . import disturb
+from .account import Account, Run
+from .listing import Thing, details, raw, things
 
 DICOM, PORTAL, CONTROLLER = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.10/32"
 RANGES = {

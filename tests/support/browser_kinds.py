@@ -8,7 +8,6 @@ from io import BytesIO
 
 import av
 import numpy
-from browser_images import rest
 from highdicom.seg import (
     SegmentAlgorithmTypeValues,
     Segmentation,
@@ -31,7 +30,9 @@ from pydicom.uid import (
     VideoEndoscopicImageStorage,
     generate_uid,
 )
-from stack import Stack
+
+from .browser_images import rest
+from .stack import Stack
 
 SIZE = 128
 SLICES = 5

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from .checkout import ROOT
+
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 SHELL = ("bash", "console", "sh", "shell")
 PLACEHOLDER = re.compile(r"<[a-zA-Z][\w ]*>")

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from account import Account
 from botocore.exceptions import ClientError
+
+from .account import Account
 
 TAG = "orthweb:stack"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from account import REGION, Account
+from .account import REGION, Account
 
 OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from account import Account
+from .account import Account
 
 ROUTES = "routes | Route tables, a public one out to the Internet and a private one without a way out"
 # What is changed by hand → the task of a plan that has to say so.

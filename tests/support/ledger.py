@@ -6,9 +6,10 @@ from __future__ import annotations
 import threading
 import time
 
-from images import associate, ct_image, fetch, is_stored
 from pydicom.uid import generate_uid
-from stack import Stack, docker, wait_until_healthy
+
+from .images import associate, ct_image, fetch, is_stored
+from .stack import Stack, docker, wait_until_healthy
 
 IMAGES = 150
 
