@@ -7,4 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".venv" / "collections"
+if not COLLECTIONS.exists():  # the copy that ansible-test runs on is in such a folder itself
+    COLLECTIONS = ROOT.parents[2]
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs of the module pki that are refused or cut off, and a CA in two tiers. ``pki`` is a fixture of tests/unit/pki."""
+"""Runs of the module pki that are refused or cut off, and a CA in two tiers. ``pki`` is the fixture of that name."""
 
 from __future__ import annotations
 
