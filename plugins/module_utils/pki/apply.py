@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 
 from ..atomic_file import remove_leftovers, write_atomically
 from . import facts
+from .apply_ownership import apply_attributes, make_folder
 from .authority import Authority, certificate_pem, certificates_pem, crl_pem, generate_key, key_pem, pkcs12_bundle
 from .current import Current
 from .decisions import Action, AuthorityPlan, CertificatePlan, ListPlan, Plan
 from .errors import WriteError
 from .layout import Layout, Tier
-from .ownership import CA_KEY_MODE, PUBLIC_MODE, Ownership, apply_attributes, make_folder
+from .ownership import CA_KEY_MODE, PUBLIC_MODE, Ownership
 from .spec import KeyType, PkiSpec
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

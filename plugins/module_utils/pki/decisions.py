@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .layout import Tier
 from .ownership import AttributeChange
 from .spec import AuthoritySpec, CertificateSpec
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .apply_ownership import make_folder
 from .errors import FolderError, LockedError
 from .layout import Layout
-from .ownership import Ownership, make_folder
+from .ownership import Ownership
 
 _POLL_SECONDS = 0.05
 

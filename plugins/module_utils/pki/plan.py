@@ -20,7 +20,7 @@ from .plan_certificates import Surroundings, live_serials, plan_certificate, rev
 from .plan_lists import plan_lists
 from .spec import PkiSpec
 from .standing import standing_after
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -16,7 +16,7 @@ from .errors import CaGenerationError, CaKeyTypeError
 from .ownership import CA_KEY_MODE
 from .spec import AuthoritySpec, PkiSpec
 from .standing import is_above
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -16,7 +16,7 @@ from .decisions import Action, AuthorityPlan, CertificatePlan, Reason
 from .files import Found
 from .layout import Tier
 from .spec import CertificateSpec, PkiSpec, State
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -17,7 +17,7 @@ from .current import Current
 from .decisions import Action, AuthorityPlan, CrlPlan, ListPlan, Reason
 from .layout import Tier
 from .standing import Standing, is_above
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -16,7 +16,7 @@ from .current import Current
 from .decisions import Action, AuthorityPlan, CertificatePlan, Plan, Reason, Reasons
 from .layout import Layout, Tier, serial_text
 from .spec import CertificateSpec, State
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

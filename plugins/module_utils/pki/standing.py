@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import facts
 from .current import Current
 from .layout import Tier
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

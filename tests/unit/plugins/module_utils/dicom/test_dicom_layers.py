@@ -3,29 +3,17 @@
 
 from __future__ import annotations
 
-import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from support.checkout import ROOT
+from support.imports import imports_of
 
 PACKAGE = ROOT / "plugins" / "module_utils" / "dicom"
 # From the ground up. What stands in no folder is the ground.
 LAYERS = ({"."}, {"net"}, {"echo", "store"}, {"web"})
-
-
-def imports_of(file: Path) -> set[Path]:
-    """The files of the package that ``file`` imports from, which it does by relative names."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            folder = file.parents[node.level - 1]
-            target = folder.joinpath(*(node.module or "").split("."))
-            names = [target / alias.name for alias in node.names] if target.is_dir() else [target]
-            found |= {name.with_suffix(".py") for name in names}
-    return {each for each in found if each.is_relative_to(PACKAGE)}
 
 
 def layer_of(file: Path) -> int:
@@ -38,15 +26,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_nothing_imports_from_above(file):
-    assert all(other.is_file() for other in imports_of(file))
-    assert [other for other in imports_of(file) if layer_of(other) > layer_of(file)] == []
+    assert all(other.is_file() for other in imports_of(file, PACKAGE))
+    assert [other for other in imports_of(file, PACKAGE) if layer_of(other) > layer_of(file)] == []
 
 
 def test_echo_and_store_do_without_each_other():
-    pairs = {(file.parent.name, other.parent.name) for file in FILES for other in imports_of(file)}
+    pairs = {(file.parent.name, other.parent.name) for file in FILES for other in imports_of(file, PACKAGE)}
     assert ("store", "net") in pairs
     assert not pairs & {("echo", "store"), ("store", "echo")}
 
 
 def test_there_is_no_circle():
-    assert set(TopologicalSorter({file: imports_of(file) for file in FILES}).static_order()) == set(FILES)
+    assert set(TopologicalSorter({file: imports_of(file, PACKAGE) for file in FILES}).static_order()) == set(FILES)

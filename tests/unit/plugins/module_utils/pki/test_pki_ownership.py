@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.ownership import Ownership, ownership_problems
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.ownership import Ownership
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.parse_ownership import ownership_problems
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 DECLARED = {"owner": "daemon", "group": "daemon", "mode": "0640", "directory_mode": "0750"}

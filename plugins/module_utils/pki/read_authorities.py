@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CAs in the folder: the ones in place, and the former ones whose certificates are still in use.
+"""Reading the CAs in the folder: the ones in place, and the former ones whose certificates are still in use.
 
 A CA cannot be made again. Whatever is wrong with its key or certificate is an error of its own, and raised here,
 before anything is planned.
@@ -13,7 +13,6 @@ import binascii
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,9 @@ from .errors import (
     ForeignCaError,
 )
 from .files import list_files, read_file
-from .layout import AuthorityFiles, Layout, Tier
+from .layout import AuthorityFiles, Layout
 from .spec import AuthoritySpec
+from .stored_authority import StoredAuthority
 
 with suppress(ImportError):  # the module says so, with missing_required_lib
     from cryptography import x509
@@ -40,47 +40,7 @@ with suppress(ImportError):  # the module says so, with missing_required_lib
     from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes as PublicKey
-
     from .authority import PrivateKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StoredAuthority:
-    """One generation of a CA. Before the first run there is neither key nor certificate.
-
-    A root whose key is kept offline has a certificate alone.
-    """
-
-    tier: Tier
-    generation: int
-    key: PrivateKey | None = field(repr=False, default=None)
-    key_path: Path
-    key_mode: int = 0
-    key_is_encrypted: bool = False
-    certificate: x509.Certificate | None = None
-
-    @property
-    def exists(self) -> bool:
-        return self.key is not None or self.certificate is not None
-
-    @property
-    def public_key(self) -> PublicKey | None:
-        if self.certificate is not None:
-            return self.certificate.public_key()
-        return None if self.key is None else self.key.public_key()
-
-    def issued(self, certificate: x509.Certificate) -> bool:
-        """Whether ``certificate`` is from this CA."""
-        public_key = self.public_key
-        if public_key is None or (self.certificate and self.certificate.subject != certificate.issuer):
-            return False
-        return facts.is_signed_by(certificate, public_key)
-
-    def signed(self, crl: x509.CertificateRevocationList) -> bool:
-        """Whether ``crl`` is from this CA."""
-        public_key = self.public_key
-        return public_key is not None and crl.is_signature_valid(public_key)  # type: ignore[arg-type]  # RSA or ECDSA
 
 
 def read_former(layout: Layout, spec: AuthoritySpec) -> tuple[StoredAuthority, ...]:
