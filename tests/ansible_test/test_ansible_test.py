@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """``ansible-test`` on the checkout as it is: each target of ``integration``, and some ``units``. Sanity is linting."""
 
 from __future__ import annotations
