@@ -63,9 +63,12 @@ def host_name_problem(value: str) -> str | None:
     return None
 
 
-def port_problem(value: int) -> str | None:
-    """Say what keeps ``value`` from being a TCP port."""
-    return None if 1 <= value <= 65535 else f"{value} is no TCP port: it is 1 to 65535"
+def port_problem(value: object) -> str | None:
+    """Say what keeps ``value``, a number or its digits, from being a TCP port."""
+    text = str(value)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return None
+    return f"{text}: a port is a number from 1 to 65535"
 
 
 def at(host: str, port: int) -> str:

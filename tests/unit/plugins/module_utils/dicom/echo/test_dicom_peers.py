@@ -106,7 +106,7 @@ def test_all_problems_of_all_entries_are_told_with_index_and_host():
         ]
     )
     assert [problem.rsplit(":", 1)[0] if "maximum" in problem else problem for problem in problems] == [
-        "peers[1] (x): port: 0 is no TCP port: it is 1 to 65535",
+        "peers[1] (x): port: 0: a port is a number from 1 to 65535",
         "peers[1] (x): maximum_pdu",
         "peers[2]: host: is missing",
         "peers[3] (y): called_aet: is missing",
