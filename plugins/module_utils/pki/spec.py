@@ -13,6 +13,8 @@ from .layout import Tier
 from .names import AltName
 from .ownership import Ownership
 
+RENEW_BEFORE_DAYS = 30  # unless something else is declared; pki_info warns from then on, too
+
 
 class KeyType(StrEnum):
     ECDSA_P256 = "ecdsa-p256"
