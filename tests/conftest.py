@@ -6,17 +6,30 @@ tests may run beside each other.
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib.util
+import sys
 
 import pytest
+
+if importlib.util.find_spec("support"):
+    pytest.register_assert_rewrite("support")
+else:  # ansible-test does not read pyproject.toml
+    sys.modules["support"] = importlib.import_module("ansible_collections.cellcs.orthweb.tests.support")
+
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-ROOT = Path(__file__).resolve().parents[1]
-COLLECTIONS = ROOT / ".venv" / "collections"
+from support.checkout import COLLECTIONS, ROOT
 
-_AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
+if (ROOT / ".venv").exists():  # else ansible-test has done it
+    _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
+
+MARKERS = (
+    "long: takes minutes, as it deploys one stack several times, or goes a way that another test goes too",
+    "engine: needs Docker and our images, though the other tests of its folder do not",
+    "needs: the programs that are named",
+)
 
 # What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
 ENGINE = ("docs", "integration", "molecule")
@@ -33,7 +46,14 @@ def group(test: str) -> str:
             return "aws"
         if (ROOT / "molecule" / scenario / "hosts.yml").exists():
             return "hosts"  # in containers of their own
+    if folders[0] == "unit":
+        return path  # a file: they need nothing of each other
     return "engine" if folders[0] in ENGINE else "/".join(folders)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 class Groups(LoadScopeScheduling):

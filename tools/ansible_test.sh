@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ansible_test.sh COMMAND [ARGUMENT...]: ansible-test on a copy of this checkout, as it is now, without the Internet
 # beyond the package index that pip uses.
-#   tools/ansible_test.sh sanity                       every sanity test
-#   tools/ansible_test.sh sanity --test pylint         one of them
-#   tools/ansible_test.sh integration pki dicom_echo   the targets named; without a name, all
+#   tools/ansible_test.sh sanity                             every sanity test
+#   tools/ansible_test.sh sanity --test pylint               one of them
+#   tools/ansible_test.sh units tests/unit/plugins/filter/   the unit tests of a folder, or of all of tests/unit
+#   tools/ansible_test.sh integration pki dicom_echo         the targets named; without a name, all
 # ansible-test must find the collection below ansible_collections/, and takes a link for what it points to.
 set -euo pipefail
 if [ $# -eq 0 ]; then
-    sed -n 's/^# \{0,1\}//; 3,7p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 3,8p' "$0" >&2
     exit 2
 fi
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 
 from __future__ import annotations
 
@@ -76,83 +76,26 @@ written:
 """
 
 import os
-import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who owns the folder and its files, and the modes they have."""
-
-    folder_owner: int
-    owner: int
-    group: int
-    folder_mode: int
-    mode: int
-    secret_mode: int
-
-
-def access(owner: int | None, group: int | None) -> Access:
-    if owner is None or group is None:
-        user, group = os.geteuid(), os.getegid()
-        return Access(user, user, group, 0o700, 0o600, 0o600)
-    return Access(0, owner, group, 0o750, 0o440, 0o400)
-
-
-@dataclass(frozen=True)
-class ConfigFile:
-    """A file as it should be, or (from `read`) as it is."""
-
-    content: bytes
-    mode: int
-    owner: int
-    group: int
-
-
-def desired(declared: dict[str, Any], who: Access) -> ConfigFile:
-    secret = declared["secret_content"] is not None
-    content = declared["secret_content"] if secret else declared["content"]
-    return ConfigFile(content.encode(), who.secret_mode if secret else who.mode, who.owner, who.group)
-
-
-def read(path: Path) -> ConfigFile | None:
-    try:
-        status = path.lstat()
-        return ConfigFile(path.read_bytes(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-    except FileNotFoundError:
-        return None
-
-
-def folder_differs(path: Path, who: Access) -> bool:
-    if not path.is_dir():
-        return True
-    status = path.stat()
-    return (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) != (
-        who.folder_mode,
-        who.folder_owner,
-        who.group,
-    )
+from ansible_collections.cellcs.orthweb.plugins.module_utils.config_folder import (
+    Access,
+    access,
+    changes,
+    desired,
+    folder_differs,
+    name_problem,
+    read_file,
+    read_folder,
+)
 
 
 def make_folder(path: Path, who: Access) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(path, who.folder_owner, who.group)
     path.chmod(who.folder_mode)
-
-
-def diff_of(name: str, secret: bool, before: ConfigFile | None, after: ConfigFile) -> dict[str, str]:
-    def shown(file: ConfigFile | None) -> str:
-        if file is None:
-            return ""
-        text = "(secret)\n" if secret else file.content.decode(errors="replace")
-        return f"# mode {file.mode:04o}, owner {file.owner}, group {file.group}\n{text}"
-
-    return {"before_header": name, "after_header": name, "before": shown(before), "after": shown(after)}
 
 
 def main() -> None:
@@ -177,33 +120,31 @@ def main() -> None:
         required_together=[("owner", "group")],
         supports_check_mode=True,
     )
-    folder, who = Path(module.params["path"]), access(module.params["owner"], module.params["group"])
-    for declared in module.params["files"]:
-        if declared["name"] != Path(declared["name"]).name or declared["name"] in ("", ".", ".."):
-            module.fail_json(
-                msg=f"files: {declared['name']!r} must be a file name without a folder. Nothing was changed."
-            )
+    folder, process = Path(module.params["path"]), (os.geteuid(), os.getegid())
+    who = access(module.params["owner"], module.params["group"], process)
+    wanted = {declared["name"]: desired(declared, who) for declared in module.params["files"]}
+    if problem := next(filter(None, map(name_problem, wanted)), None):
+        module.fail_json(msg=f"files: {problem}. Nothing was changed.")
 
-    changed = folder_differs(folder, who)
-    written, diffs = [], []
+    written: list[str] = []
     try:
-        if changed and not module.check_mode:
+        makes_folder = folder_differs(read_folder(folder), who)
+        planned = changes(wanted, {name: read_file(folder / name) for name in wanted})
+        if makes_folder and not module.check_mode:
             make_folder(folder, who)
-        for declared in module.params["files"]:
-            path = folder / declared["name"]
-            before, after = read(path), desired(declared, who)
-            if before == after:
-                continue
-            written.append(path.name)
-            diffs.append(diff_of(path.name, declared["secret_content"] is not None, before, after))
+        for change in planned:
+            written.append(change.name)
             if not module.check_mode:
-                write_atomically(path, after.content, mode=after.mode, owner=(after.owner, after.group))
+                file = change.after
+                write_atomically(folder / change.name, file.content, mode=file.mode, owner=(file.owner, file.group))
     except OSError as error:
         module.fail_json(
             msg=f"Could not write the configuration in {folder}: {error}. Look at its disk and its owner.",
             written=written,
         )
-    module.exit_json(changed=changed or bool(written), written=written, diff=diffs)
+    module.exit_json(
+        changed=makes_folder or bool(written), written=written, diff=[change.to_diff() for change in planned]
+    )
 
 
 if __name__ == "__main__":

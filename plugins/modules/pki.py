@@ -473,6 +473,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.lock import loc
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.parse import parse_spec
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.plan import make_plan
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.report import build_diff, build_report
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.spec import RENEW_BEFORE_DAYS
 
 KEY_TYPES = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 
@@ -517,7 +518,7 @@ ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "ca": {"type": "dict", "required": True, "options": CA_OPTIONS},
     "certificates": {"type": "list", "elements": "dict", "default": [], "options": CERTIFICATE_OPTIONS},
-    "renew_before_days": {"type": "int", "default": 30},
+    "renew_before_days": {"type": "int", "default": RENEW_BEFORE_DAYS},
     "crl_valid_days": {"type": "int", "default": 30},
     "owner": {"type": "str"},
     "group": {"type": "str"},

@@ -379,6 +379,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
+from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.spec import RENEW_BEFORE_DAYS
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.files import Limits
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.report import Survey, build_report
 
@@ -386,7 +387,7 @@ ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "recurse": {"type": "bool", "default": False},
     "passphrases": {"type": "list", "elements": "str", "default": [], "no_log": True},
-    "warn_days": {"type": "int", "default": 30},
+    "warn_days": {"type": "int", "default": RENEW_BEFORE_DAYS},
     "max_files": {"type": "int", "default": 10_000},
     "max_file_bytes": {"type": "int", "default": 1_048_576},
 }

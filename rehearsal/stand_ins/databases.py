@@ -10,9 +10,10 @@ from typing import Any
 
 from moto.rds.models import rds_backends
 
+from plugins.filter.scram import scram_sha_256_verifier
+
 from .authority import Authority
 from .docker import DockerError, File, Site, docker, put
-from .scram import verifier
 
 FOLDER = "/etc/postgresql/orthweb"  # where the image looks for its configuration
 
@@ -92,7 +93,7 @@ class Database:
             docker("start" if self.running else "stop", self.container)
         if before and before.password != self.password and self.running:
             self.wait("rdsadmin")
-            self.sql("rdsadmin", f"ALTER ROLE {name(self.user)} PASSWORD '{verifier(self.password)}'")
+            self.sql("rdsadmin", f"ALTER ROLE {name(self.user)} PASSWORD '{scram_sha_256_verifier(self.password)}'")
 
     def make(self) -> None:
         certificate, key = self.authority.issue(self.endpoint)
@@ -124,7 +125,7 @@ class Database:
         self.wait("postgres")
         for user, statement in RENAME:
             self.sql(user, statement)
-        self.sql("rdsadmin", MASTER.format(user=name(self.user), password=f"'{verifier(self.password)}'"))
+        self.sql("rdsadmin", MASTER.format(user=name(self.user), password=f"'{scram_sha_256_verifier(self.password)}'"))
         if self.database and self.database != "postgres":
             self.sql("rdsadmin", f"CREATE DATABASE {name(self.database)} OWNER {name(self.user)}")
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Each target of ``ansible-test integration``, on the checkout as it is. ``make lint`` runs ``ansible-test sanity``."""
+"""``ansible-test`` on the checkout as it is: each target of ``integration``, and some ``units``. Sanity is linting."""
 
 from __future__ import annotations
 
+import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 # setup_*: what targets depend on
 FOLDERS = [folder.name for folder in (ROOT / "tests/integration/targets").iterdir() if folder.is_dir()]
 TARGETS = sorted(name for name in FOLDERS if not name.startswith("setup_"))
@@ -32,6 +32,13 @@ def test_every_module_has_a_target():
     # They need an archive; roles/acceptance asks the deployed one with them.
     with_an_archive = {"dicomweb_search", "dicomweb_verify", "image_info", "orthanc_storage_verify"}
     assert modules - with_an_archive == set(TARGETS)
+
+
+def test_units():
+    """One file for each Python path that ansible-test has. ``make test`` runs all of them itself."""
+    files = ("filter/test_scram.py", "module_utils/pki/test_pki_names.py", "modules/test_config_folder.py")
+    said = ansible_test("units", *(f"tests/unit/plugins/{file}" for file in files))
+    assert len(re.findall(r"\b\d+ passed", said)) == len(files)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What ``ansible-galaxy collection build`` publishes."""
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 # What a checkout has that has been worked in.
 LOCAL = [
     ".cache/image",

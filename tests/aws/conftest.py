@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from account import Account, OpenAccount
-from life import Lifecycle
+
+from support.aws.account import Account, OpenAccount
+from support.aws.life import Lifecycle
 
 
 @pytest.fixture(scope="session")

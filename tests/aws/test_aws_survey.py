@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import given
 import pytest
-from account import Account, Run
-from life import RANGES
-from listing import contents, things
+
+from support.aws import given
+from support.aws.account import Account, Run
+from support.aws.life import RANGES
+from support.aws.listing import contents, things
 
 NOTHING = "Nothing was changed. Please fix:"
 

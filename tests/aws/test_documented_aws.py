@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from account import REGION, Account
-from desk import Desk
-from documented import ROOT, chosen
-from stack import Stack
+
+from support.aws.account import REGION, Account
+from support.checkout import ROOT
+from support.desk import Desk
+from support.documented import chosen
+from support.stack import Stack
 
 PROFILE = """
 [profile clinic]

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import given
 import pytest
-from account import Account, Run, free_port
-from life import RANGES
-from listing import things
-from proxy import Fault, Proxy
+
+from support.aws import given
+from support.aws.account import Account, Run, free_port
+from support.aws.life import RANGES
+from support.aws.listing import things
+from support.aws.proxy import Fault, Proxy
 
 NETWORK_LANES = ["network", "security_groups", "private_routes", "flow_logs"]
 

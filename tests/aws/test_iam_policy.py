@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import ROOT, Account, OpenAccount
-from disturb import WORLD
-from life import RANGES, Lifecycle, Step
 
+from support.aws.account import Account, OpenAccount
+from support.aws.disturb import WORLD
+from support.aws.life import RANGES, Lifecycle, Step
+from support.checkout import ROOT
 from tools import iam_policy
 
 # What a lifecycle does not have: the settings that call what nothing else does, and a change of what can be changed.

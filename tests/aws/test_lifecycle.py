@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from account import REGION
-from disturb import DRIFT
-from life import CONTROLLER, DICOM, PORTAL, Lifecycle, Step
-from listing import TAG, Thing, tags
+
+from support.aws.account import REGION
+from support.aws.disturb import DRIFT
+from support.aws.life import CONTROLLER, DICOM, PORTAL, Lifecycle, Step
+from support.aws.listing import TAG, Thing, tags
 
 MADE = Counter(
     vpcs=1,

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import given
 import pytest
-from account import Account, Run
-from disturb import somebody_elses_vpc
-from given import OURS
-from life import RANGES
-from listing import Thing, things
+
+from support.aws import given
+from support.aws.account import Account, Run
+from support.aws.disturb import somebody_elses_vpc
+from support.aws.given import OURS
+from support.aws.life import RANGES
+from support.aws.listing import Thing, things
 
 ASSUME = json.dumps(
     {

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from desk import Desk
-from stack import Stack
+from support.desk import Desk
+from support.stack import Stack
 
 
 def test_an_environment_without_an_index(tmp_path: Path) -> None:

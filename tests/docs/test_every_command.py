@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from desk import is_chosen
-from documented import ROOT, chosen, every_command, in_one_line
+
+from support.checkout import ROOT
+from support.desk import is_chosen
+from support.documented import chosen, every_command, in_one_line
 
 LISTED = yaml.safe_load(Path(__file__).with_name("commands.yml").read_text())
 READ_BY_A_TEST = LISTED.pop("read_by_a_test")

@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from desk import checkout_in
-from documented import ROOT
+
+from support.checkout import ROOT
+from support.desk import checkout_in
 
 JOBS = ("Try it", "Deploy", "Connect", "Keep", "Look up")
 

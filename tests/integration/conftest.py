@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from stack import Stack, docker, process_id
+
+from support.stack import Stack, docker, process_id
 
 ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader", "lars": "reader"}
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stack import ROOT
+
+from support.checkout import ROOT
 
 BUILD = ROOT / "files" / "images" / "base" / "build.sh"
 FRESH = "Thu, 26 Nov 2026 21:03:36 UTC"

@@ -15,8 +15,16 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from browser import Visit, chromium, home
-from browser_images import (
+from PIL import Image, ImageChops
+from playwright.sync_api import Browser, HttpCredentials, Playwright, expect, sync_playwright
+from playwright.sync_api import Error as BrowserError
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.uid import generate_uid
+from requests import HTTPError
+
+from support.browser import Visit, chromium, home
+from support.browser_images import (
     Study,
     grey_of,
     one_of_each,
@@ -26,18 +34,11 @@ from browser_images import (
     study_of,
     value_of,
 )
-from browser_kinds import KINDS, NAMES, odd_studies, store, study_of_kind
-from browser_kinds import SLICES as PHANTOM_SLICES
-from images import ct_image, fetch
-from PIL import Image, ImageChops
-from places import Place, place
-from playwright.sync_api import Browser, HttpCredentials, Playwright, expect, sync_playwright
-from playwright.sync_api import Error as BrowserError
-from pydicom import dcmread
-from pydicom.filebase import DicomBytesIO
-from pydicom.uid import generate_uid
-from requests import HTTPError
-from stack import Stack, docker, wait_until_healthy
+from support.browser_kinds import KINDS, NAMES, odd_studies, store, study_of_kind
+from support.browser_kinds import SLICES as PHANTOM_SLICES
+from support.images import ct_image, fetch
+from support.places import Place, place
+from support.stack import Stack, docker, wait_until_healthy
 
 SLICES = 500
 MULTI_FRAMES = 30

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from images import associate, ct_image, fetch, is_stored
 from pydicom.uid import generate_uid
-from stack import Stack, docker
+
+from support.images import associate, ct_image, fetch, is_stored
+from support.stack import Stack, docker
 
 pytestmark = pytest.mark.long
 

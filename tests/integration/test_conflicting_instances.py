@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import subprocess
 
-from images import associate, ct_image, fetch, is_stored
 from pydicom.uid import generate_uid
-from stack import Stack, docker
+
+from support.images import associate, ct_image, fetch, is_stored
+from support.stack import Stack, docker
 
 
 def recorded(stack: Stack) -> list[dict[str, str]]:

@@ -9,7 +9,8 @@ import time
 from contextlib import suppress
 
 import requests
-from stack import Stack, docker, process_id
+
+from support.stack import Stack, docker, process_id
 
 CRASHES = 4  # after as many, Docker alone waits for seconds
 BACK_WITHIN_SECONDS = 30  # of which most is Orthanc's own start on a busy machine

@@ -10,10 +10,11 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
-from images import associate, ct_image, is_stored
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
-from stack import Stack
+
+from support.images import associate, ct_image, is_stored
+from support.stack import Stack
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
 JSON = {"Accept": "application/dicom+json"}

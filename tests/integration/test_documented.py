@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from desk import Desk
-from documented import ROOT, chosen
-from images import associate, ct_image, fetch, is_stored
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
-from stack import ECHOSCU, Stack, docker, wait_until_healthy
+
+from support.checkout import ROOT
+from support.desk import Desk
+from support.documented import chosen
+from support.images import associate, ct_image, fetch, is_stored
+from support.stack import ECHOSCU, Stack, docker, wait_until_healthy
 
 CONNECT, LISTENERS, MOVE, BACKUP, TROUBLE = (
     f"docs/{name}.md"

@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from authority import Authority
-from stack import PLAYBOOK, ROOT, Run, Stack, docker
+
+from support.authority import Authority
+from support.checkout import PLAYBOOK, ROOT
+from support.stack import Run, Stack, docker
 
 EXAMPLE = ROOT / "inventory" / "onprem.example"
 HOSTS = ["pacs1.clinic.example", "pacs2.clinic.example"]

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from authority import Authority
-from external_database import ExternalDatabase
-from stack import PLAYBOOK, ROOT, Run, Stack, docker
+
+from support.authority import Authority
+from support.checkout import PLAYBOOK, ROOT
+from support.external_database import ExternalDatabase
+from support.stack import Run, Stack, docker
 
 INVENTORY = """
 all: {hosts: {localhost: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}}}

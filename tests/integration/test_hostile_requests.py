@@ -20,7 +20,6 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
-from images import associate, ct_image, is_stored
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
@@ -32,7 +31,9 @@ from pydicom.uid import (
     RLELossless,
     generate_uid,
 )
-from stack import Stack, process_id
+
+from support.images import associate, ct_image, is_stored
+from support.stack import Stack, process_id
 
 MEMORY_MB = 1024
 PATIENCE_SECONDS = 10  # on a machine that does other things, too

@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stack import Stack, docker
+
+from support.stack import Stack, docker
 
 pytestmark = pytest.mark.long
 

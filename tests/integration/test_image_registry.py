@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from authority import Authority
-from stack import PLAYBOOK, ROOT, Run, docker
+
+from support.authority import Authority
+from support.checkout import PLAYBOOK, ROOT
+from support.stack import Run, docker
 
 PORT, USER, PASSWORD = 24500, "puller", "let me: pull $this"
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack import Stack, container_id, docker, is_running
+
+from support.stack import Stack, container_id, docker, is_running
 
 BASE_ROOT = Path("/var/tmp/orthweb-base-image")
 

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from subprocess import run
 
 import pytest
-from stack import Stack, docker
+
+from support.stack import Stack, docker
 
 # The plugin that reads a section of the configuration; everything else is Orthanc's own.
 PLUGINS = {"DicomWeb": "libOrthancDicomWeb", "WebViewer": "libOrthancWebViewer", "Gdcm": "libOrthancGdcm"}

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import Place, place
-from stack import ECHOSCU, Stack, docker
+
+from support.places import Place, place
+from support.stack import ECHOSCU, Stack, docker
 
 INTERNET, VPN, OPTIONAL, PLAIN, OLD = 22112, 22762, 22763, 22104, 22765
 LEGACY_SUITE = "AES128-SHA"  # TLS_RSA_WITH_AES_128_CBC_SHA, which PS3.15's former AES profile demanded

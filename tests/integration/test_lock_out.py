@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from stack import Stack, docker
+
+from support.stack import Stack, docker
 
 AT_A_TIME = 150
 # More than a zone of 1 MB holds.

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from images import CALLED_AET, CALLING_AET
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, _config
-from stack import Stack
+
+from support.images import CALLED_AET, CALLING_AET
+from support.stack import Stack
 
 LEVELS = [40, 500, 10_000]
 LENGTHS = ["undefined", "defined"]

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from images import CALLED_AET, associate, ct_image, is_stored
-from places import Place, place
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
-from stack import Stack, docker, process_id
+
+from support.images import CALLED_AET, associate, ct_image, is_stored
+from support.places import Place, place
+from support.stack import Stack, docker, process_id
 
 DECLARED, OTHER = 11113, 11114
 

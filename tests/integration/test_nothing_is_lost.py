@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ledger import kill_while_images_arrive
-from stack import Stack
+
+from support.ledger import kill_while_images_arrive
+from support.stack import Stack
 
 
 @pytest.mark.parametrize("part", ["postgresql", "orthanc", "nginx"])

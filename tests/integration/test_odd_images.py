@@ -14,11 +14,12 @@ import data_store
 import pydicom.data
 import pytest
 import requests
-from images import CALLED_AET, CALLING_AET
 from pydicom import dcmread
 from pydicom.uid import UID
 from pynetdicom import AE, _config
-from stack import Stack
+
+from support.images import CALLED_AET, CALLING_AET
+from support.stack import Stack
 
 FOLDERS = [Path(pydicom.data.__file__).parent / "test_files", Path(data_store.__file__).parent / "data"]
 FILES = sorted(

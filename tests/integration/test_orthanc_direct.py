@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from stack import Run, Stack, container_id, docker, wait_until_healthy
+
+from support.stack import Run, Stack, container_id, docker, wait_until_healthy
 
 pytestmark = pytest.mark.long
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from browser_images import remove, rest
-from browser_kinds import store, study_of_kind
 from pydicom import Dataset
 from pydicom.uid import generate_uid
-from stack import Stack, docker, wait_until_healthy
+
+from support.browser_images import remove, rest
+from support.browser_kinds import store, study_of_kind
+from support.stack import Stack, docker, wait_until_healthy
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 SINGLE, MULTIPART = "application/octet-stream", 'multipart/related; type="application/octet-stream"'

@@ -14,7 +14,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
-from stack import ROOT, Run, Stack, container_id, docker
+
+from support.checkout import ROOT
+from support.stack import Run, Stack, container_id, docker
 
 PACKAGE = "orthweb-harmless"
 REPOSITORY = "orthweb-pytest-repository"  # a container

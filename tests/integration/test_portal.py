@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from images import associate, ct_image, is_stored
-from places import Place, place
 from pydicom import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
-from stack import Stack, docker
+
+from support.images import associate, ct_image, is_stored
+from support.places import Place, place
+from support.stack import Stack, docker
 
 HASH = (  # of "hashed", by `openssl passwd -6`
     "$6$frontdoor$/DeSa2yQS3ePKrlDLO3hYk6KXk.HsgEpKk99drY6ewy9ld6/sbOJG2/SQ/1Ko4rz2twsg9bagH8lyCVnV7hFm1"

@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from stack import Stack, docker
+
+from support.stack import Stack, docker
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cryptography import x509
-from images import associate, ct_image, fetch, is_stored
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.association import Association
-from stack import ECHOSCU, Stack, container_id, docker
+
+from support.images import associate, ct_image, fetch, is_stored
+from support.stack import ECHOSCU, Stack, container_id, docker
 
 
 def names_shown_by_nginx(stack: Stack) -> list[str]:

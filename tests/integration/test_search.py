@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from images import CALLED_AET, CALLING_AET, associate, ct_image, is_stored
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
-from stack import Run, Stack, docker
+
+from support.images import CALLED_AET, CALLING_AET, associate, ct_image, is_stored
+from support.stack import Run, Stack, docker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from stack import Stack, docker
+from support.stack import Stack, docker
 
 PARTS = ("postgresql", "orthanc", "nginx")
 

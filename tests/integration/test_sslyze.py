@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack import Stack
+
+from support.stack import Stack
 
 SSLYZE = "sslyze==6.3.1"
 # RFC 9325 section 4.2, by the names of the TLS registry.

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from images import associate, ct_image, fetch, is_stored
-from ledger import kill_while_images_arrive
 from pydicom.uid import generate_uid
-from stack import PLAYBOOK, ROOT, Stack, container_id, docker, wait_until_healthy
+
+from support.checkout import PLAYBOOK, ROOT
+from support.images import associate, ct_image, fetch, is_stored
+from support.ledger import kill_while_images_arrive
+from support.stack import Stack, container_id, docker, wait_until_healthy
 
 pytestmark = pytest.mark.long
 

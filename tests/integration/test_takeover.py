@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from images import ct_image
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
-from stack import Stack, container_id, docker
+
+from support.images import ct_image
+from support.stack import Stack, container_id, docker
 
 pytestmark = pytest.mark.long
 

@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 import requests
-from stack import Stack, docker
+
+from support.stack import Stack, docker
 
 pytestmark = pytest.mark.long
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # default breaks and looks at what nginx, orthanc, postgresql and acceptance do, in one stack; tests/aws goes through the life of an account.
 LONG = {"acceptance", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey", "nginx", "orthanc", "postgresql"}

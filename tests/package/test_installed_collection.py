@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from stack import Run, docker
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+from support.stack import Run, docker
+
 STACK = "orthweb-installed"
 VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 from rehearsal.ports import PORTS, TakenError, is_taken, refuse_taken
+from support.checkout import ROOT
 
 
 def test_what_is_free_and_what_somebody_has_on_one_address_is_fine() -> None:

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 Services that are asked name by name: keys, secrets, IAM, log groups, buckets.
@@ -16,7 +15,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import ClientError
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
+from .resource import (
     STACK_TAG,
     Question,
     pages,

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Resources of EC2: one call finds those with the stack's tag, one those that have a name of ours."""
 
@@ -8,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
+from .resource import (
     STACK_TAG,
     Question,
     pages,

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which flow log is ours, and what has to be done about it. A flow log cannot be changed, only made again."""
 
@@ -8,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import STACK_TAG, tags_of
+from .resource import STACK_TAG, tags_of
 
 SETTINGS = {
     "log_group_name": "LogGroupName",

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Resources of RDS. It cannot filter by tag; instances and snapshots carry their tags in the answer, groups do not."""
 
@@ -6,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import Question, pages, resource, tags_of
+from .resource import Question, pages, resource, tags_of
 
 
 def instances(question: Question) -> list[dict[str, Any]]:

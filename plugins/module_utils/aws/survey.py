@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks about all kinds of resources side by side, and tells ours from those that only have our names."""
 
@@ -14,9 +13,10 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, rds
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.failure import denied_action, denied_sentence, sentence
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import (
+
+from . import by_name, ec2, rds
+from .failure import denied_action, denied_sentence, sentence
+from .resource import (
     GOING,
     GONE,
     STACK_TAG,

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may be called what: AE titles, host names, ports.
 
@@ -64,9 +63,12 @@ def host_name_problem(value: str) -> str | None:
     return None
 
 
-def port_problem(value: int) -> str | None:
-    """Say what keeps ``value`` from being a TCP port."""
-    return None if 1 <= value <= 65535 else f"{value} is no TCP port: it is 1 to 65535"
+def port_problem(value: object) -> str | None:
+    """Say what keeps ``value``, a number or its digits, from being a TCP port."""
+    text = str(value)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return None
+    return f"{text}: a port is a number from 1 to 65535"
 
 
 def at(host: str, port: int) -> str:

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks an image, in a container that is gone afterwards, for its files and for the updates that its packages have."""
 
@@ -8,7 +7,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.images.contents import Update, read_simulation
+from .contents import Update, read_simulation
 
 SBOM = "/usr/share/orthweb/sbom.cdx.json"
 PACKAGE_INDEX = "/usr/share/orthweb/package-index"

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How old images are, what is pending for them, what is known against them: the facts, and what a person reads."""
 
@@ -11,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.module_utils.atomic_file import write_atomically
-from ansible_collections.cellcs.orthweb.plugins.module_utils.images import engine
-from ansible_collections.cellcs.orthweb.plugins.module_utils.images.advisories import Advisory, Table, applying
-from ansible_collections.cellcs.orthweb.plugins.module_utils.images.contents import (
+from ..atomic_file import write_atomically
+from . import engine
+from .advisories import Advisory, Table, applying
+from .contents import (
     Update,
     read_package_index,
     read_sbom,

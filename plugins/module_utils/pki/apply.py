@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carrying a plan out, in an order in which a run that is cut off anywhere leaves what the next run can finish.
 
@@ -18,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from ..atomic_file import remove_leftovers, write_atomically
 from . import facts
+from .apply_ownership import apply_attributes, make_folder
 from .authority import Authority, certificate_pem, certificates_pem, crl_pem, generate_key, key_pem, pkcs12_bundle
 from .current import Current
 from .decisions import Action, AuthorityPlan, CertificatePlan, ListPlan, Plan
 from .errors import WriteError
 from .layout import Layout, Tier
-from .ownership import CA_KEY_MODE, PUBLIC_MODE, Ownership, apply_attributes, make_folder
+from .ownership import CA_KEY_MODE, PUBLIC_MODE, Ownership
 from .spec import KeyType, PkiSpec
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

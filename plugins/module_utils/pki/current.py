@@ -1,8 +1,7 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is in the folder now. A folder that is not there yet is an empty one.
 
-A leaf's file that cannot be understood is a finding, since a new one can be made; for CAs see ``stored_authorities``.
+A leaf's file that cannot be understood is a finding, since a new one can be made; for CAs see ``read_authorities``.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from .compare_ownership import attribute_changes
 from .errors import FolderError, IntermediateUndeclaredError
 from .facts import is_consistent, revocations
 from .files import Found, list_files, read_file
 from .layout import AuthorityFiles, Layout, Tier, parse_record_name
-from .ownership import AttributeChange, attribute_changes
+from .ownership import AttributeChange
+from .read_authorities import generation_named, read_former, read_in_place
 from .spec import PkiSpec
-from .stored_authorities import StoredAuthority, generation_named, read_former, read_in_place
+from .stored_authority import StoredAuthority
 
 with suppress(ImportError):  # the module says so, with missing_required_lib
     from cryptography import x509

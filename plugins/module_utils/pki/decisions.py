@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may be decided, and what for."""
 
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from .layout import Tier
 from .ownership import AttributeChange
 from .spec import AuthoritySpec, CertificateSpec
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

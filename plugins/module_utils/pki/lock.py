@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One writer at a time in a PKI's folder."""
 
@@ -10,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .apply_ownership import make_folder
 from .errors import FolderError, LockedError
 from .layout import Layout
-from .ownership import Ownership, make_folder
+from .ownership import Ownership
 
 _POLL_SECONDS = 0.05
 

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Subject alternative names: what kind each one is, and its one right spelling (RFC 5280 §4.2.1.6)."""
 

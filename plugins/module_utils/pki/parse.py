@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the module's parameters to what is declared, checked as a whole before anything is touched."""
 
@@ -11,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .accounts import group_id, user_id
 from .constraints import NameConstraints, Subtree, parse_subtree
 from .errors import InvalidSpecError
 from .layout import Tier
 from .names import AltName, NameKind, parse_alt_name
-from .ownership import Ownership, group_id, ownership_problems, parse_mode, user_id
+from .ownership import Ownership
+from .parse_ownership import ownership_problems, parse_mode
 from .spec import AuthoritySpec, CertificateSpec, KeyType, PkiSpec, State, Usage
 
 T = TypeVar("T")

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What has to be done, and why: a function of what is declared, what is there, and the time. It touches nothing."""
 
@@ -20,7 +19,7 @@ from .plan_certificates import Surroundings, live_serials, plan_certificate, rev
 from .plan_lists import plan_lists
 from .spec import PkiSpec
 from .standing import standing_after
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What has to be done with the root and the intermediate CA."""
 
@@ -16,7 +15,7 @@ from .errors import CaGenerationError, CaKeyTypeError
 from .ownership import CA_KEY_MODE
 from .spec import AuthoritySpec, PkiSpec
 from .standing import is_above
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What has to be done with the leaf certificates."""
 
@@ -16,7 +15,7 @@ from .decisions import Action, AuthorityPlan, CertificatePlan, Reason
 from .files import Found
 from .layout import Tier
 from .spec import CertificateSpec, PkiSpec, State
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

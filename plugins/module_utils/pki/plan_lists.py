@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What has to be done with the revocation lists.
 
@@ -17,7 +16,7 @@ from .current import Current
 from .decisions import Action, AuthorityPlan, CrlPlan, ListPlan, Reason
 from .layout import Tier
 from .standing import Standing, is_above
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

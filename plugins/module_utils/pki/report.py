@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the module returns, and what ``--diff`` shows: what certificates say, never key material."""
 
@@ -16,7 +15,7 @@ from .current import Current
 from .decisions import Action, AuthorityPlan, CertificatePlan, Plan, Reason, Reasons
 from .layout import Layout, Tier, serial_text
 from .spec import CertificateSpec, State
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is declared: typed and complete. ``parse`` makes it from the module's parameters."""
 
@@ -13,6 +12,8 @@ from .constraints import NameConstraints
 from .layout import Tier
 from .names import AltName
 from .ownership import Ownership
+
+RENEW_BEFORE_DAYS = 30  # unless something else is declared; pki_info warns from then on, too
 
 
 class KeyType(StrEnum):

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How every certificate that was ever issued stands once the plan is carried out, and which CAs that needs."""
 
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import facts
 from .current import Current
 from .layout import Tier
-from .stored_authorities import StoredAuthority
+from .stored_authority import StoredAuthority
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.network import network_problem
+from .network import network_problem
 
 CONTROLLER = "orthweb_controller_ranges"
 IF_MEANT = ", which is the whole Internet. If that is meant, set orthweb_allow_the_whole_internet: true."

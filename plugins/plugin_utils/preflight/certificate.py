@@ -19,7 +19,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.facts import (
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki.library import library_problem
 from ansible_collections.cellcs.orthweb.plugins.module_utils.pki_survey.links import is_issued_by
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import unknown_keys
+
+from .words import unknown_keys
 
 with suppress(ImportError):  # library_problem says so
     from cryptography import x509

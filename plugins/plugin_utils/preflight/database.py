@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
+
+from .words import port_problem, unknown_keys
 
 KEYS = ("host", "port", "name", "user", "password", "ca_certificate", "admin_user", "admin_password")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import unknown_keys
+from .words import unknown_keys
 
 PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}", re.ASCII)
 IMAGES = ("orthanc", "nginx", "postgresql")

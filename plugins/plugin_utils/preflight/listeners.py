@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem, unknown_keys
+from .words import port_problem, unknown_keys
 
 DEFAULTS = {"tls": True, "client_certificate": "required", "allowed": [], "tls_profile": "bcp195"}
 CHOICES = {"client_certificate": ("required", "optional", "none"), "tls_profile": ("bcp195", "widest")}

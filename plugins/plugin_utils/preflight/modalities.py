@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import ae_title_problem, host_name_problem
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import listed, port_problem, unknown_keys
+
+from .words import listed, port_problem, unknown_keys
 
 KEYS = ("name", "aet", "host", "port", "allow")
 SERVICES = ("echo", "store", "find", "find_worklist", "get", "move")

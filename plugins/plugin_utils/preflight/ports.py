@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import port_problem
+from .words import port_problem
 
 
 def with_listeners(ports: Mapping[str, object], listeners: Sequence[Mapping[str, Any]]) -> dict[str, object]:

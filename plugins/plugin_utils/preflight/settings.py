@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import nearest
+from .words import nearest
 
 # Every variable of the site; those of a role begin with the role's name.
 SETTINGS = (

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.words import listed, unknown_keys
+from .words import listed, unknown_keys
 
 KEYS = ("name", "role", "password", "password_hash")
 ROLES = ("admin", "reader", "uploader")

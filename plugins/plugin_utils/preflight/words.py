@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom import names
+
 
 def listed(words: Iterable[str], last: str = "and") -> str:
     """``a, b and c``."""
@@ -30,7 +32,5 @@ def unknown_keys(given: Iterable[object], known: Collection[str]) -> str:
 
 def port_problem(port: object) -> str:
     """``70000: a port is a number from 1 to 65535.``, or empty if it is one."""
-    text = str(port)
-    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
-        return ""
-    return f"{text}: a port is a number from 1 to 65535."
+    problem = names.port_problem(port)
+    return f"{problem}." if problem else ""

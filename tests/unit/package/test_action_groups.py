@@ -17,7 +17,8 @@ import requests
 import yaml
 from pydicom.data import get_testdata_file
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import COLLECTIONS, ROOT
+
 GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
 # What the modules of a group have in common stands in one documentation fragment.
 FRAGMENTS = {"aws": "amazon.aws.common.modules", "dicom": "cellcs.orthweb.dicom_peer"}
@@ -65,7 +66,7 @@ def play(tmp_path: Path, group: str, defaults: dict[str, Any], *tasks: dict[str,
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
         "ANSIBLE_CONFIG": str(tmp_path / "empty.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOME": str(tmp_path / "home"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
         "AWS_EC2_METADATA_DISABLED": "true",

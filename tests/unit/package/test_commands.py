@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from stack import Stack
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import ROOT
+from support.stack import Stack
+
 PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md"))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import ROOT
+
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 OTHERS = r"(?<![\w./])((?:amazon|ansible|community)\.(?!builtin|module_utils|plugins|utils|errors)[a-z_]+)\.[a-z_]+"
 
@@ -29,3 +30,16 @@ def test_galaxy_calls_a_role_what_it_calls_itself(role: Path) -> None:
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     assert meta["galaxy_info"]["description"] == specs["main"]["short_description"]
     assert meta["dependencies"] == []  # a dependency would run unasked
+
+
+def test_each_source_file_has_the_licence_header() -> None:
+    """One line; ansible-test wants the name of the licence, too, where documentation is in the file."""
+    licence = "# SPDX-License-Identifier: GPL-3.0-or-later"
+    folders = ("benchmarks", "docs", "molecule", "plugins", "rehearsal", "tests", "tools")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 300
+    for file in files:
+        head = [line for line in file.read_text().splitlines()[:3] if line.startswith("# ")]
+        if file.parent in [ROOT / "plugins" / name for name in ("callback", "lookup", "modules")]:
+            head = [line for line in head if not line.startswith("# GNU General Public License v3.0+")]
+        assert head == [licence], file

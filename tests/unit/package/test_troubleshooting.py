@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.checkout import ROOT
+
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 MESSAGES = sorted(set(re.findall(r"\*\*`([^`]+)`\*\*", PAGE.replace("**`Bold`**", ""))))
 ROLE_FOLDERS = ("defaults", "files", "handlers", "tasks", "templates", "vars")

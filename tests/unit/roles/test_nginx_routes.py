@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
-FILE = Path(__file__).resolve().parents[3] / "roles" / "nginx" / "vars" / "main" / "routes.yml"
+from support.checkout import ROOT
+
+FILE = ROOT / "roles" / "nginx" / "vars" / "main" / "routes.yml"
 TABLE = yaml.safe_load(FILE.read_text())
 READING = TABLE["__nginx_reading_arguments"]
 ROWS = [

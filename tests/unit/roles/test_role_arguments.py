@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROLES = sorted(path for path in (Path(__file__).resolve().parents[3] / "roles").iterdir() if path.is_dir())
+from support.checkout import ROOT
+
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

@@ -1,3 +1,2 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """C-ECHO: ``probe`` checks one peer, ``peers`` many side by side."""

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What goes over the wire: PDUs (PS3.8 §9.3) and DIMSE commands (PS3.7 §6.3), to bytes and from bytes.
 

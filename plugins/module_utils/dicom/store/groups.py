@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What waits to be sent, divided by the presentation contexts that it needs (PS3.8 §9.3.2.2)."""
 

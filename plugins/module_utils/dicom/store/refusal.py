@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a refused C-STORE with a status A7xx means: by the standard that resources are short (PS3.4 §B.2.3).
 

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sending instances with C-STORE (PS3.4 Annex B), as they are: no transcoding, not a byte of the data set changed."""
 

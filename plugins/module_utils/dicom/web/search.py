@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is found over QIDO-RS (PS3.18 §10.6) what a radiologist looks for: by name, patient ID, date and modality.
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people do to an account by hand, beside us: drift, things of their own, buckets in the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .account import Account
+
+ROUTES = "routes | Route tables, a public one out to the Internet and a private one without a way out"
+# What is changed by hand → the task of a plan that has to say so.
+DRIFT = {
+    "a rule for the whole Internet on port 22": "security_groups | Security group of the imaging hosts",
+    "a default route on the private table": ROUTES,
+    "a private subnet on the public table": ROUTES,
+    "the default group lets something in": "default_group | The VPC's default security group lets nothing through",
+    "the endpoint of S3 is gone": "endpoints | Gateway endpoint to S3, which costs nothing",
+    "the metadata service answers without a token": "completion | Imaging hosts",
+    "a released address": "completion | Fixed addresses",
+    "the database is public, without protection and backups": "completion | RDS PostgreSQL",
+    "TLS is not insisted on": "foundation | Parameter group (TLS for everybody, no patients' names in logs)",
+    "the hosts may do everything": "foundation | Role of the hosts",
+    "the hosts may read every bucket": "foundation | What somebody else has allowed them",
+    "the key does not rotate": "The key that encrypts database, disks and secrets",
+    "the flow log is gone": "flow_log | Flow log of the VPC",
+    "flow logs are kept for ever": "flow_log_role | Log group that would be kept for another time",
+}
+WORLD = [{"CidrIp": "0.0.0.0/0"}]
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def everything(account: Account) -> None:
+    """All of DRIFT, and the second host is terminated."""
+    ec2, rds, iam, kms = (account.client(service) for service in ("ec2", "rds", "iam", "kms"))
+
+    def ours(operation: str, key: str, name: str) -> dict[str, Any]:
+        filters = [{"Name": "tag:Name", "Values": [name]}, {"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]
+        (one,) = account.every("ec2", operation, key, Filters=filters)
+        return one
+
+    group = ours("describe_security_groups", "SecurityGroups", "orthweb-imaging")
+    ec2.authorize_security_group_ingress(
+        GroupId=group["GroupId"],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": WORLD}],
+    )
+    for rules, update in [
+        (group["IpPermissions"], ec2.update_security_group_rule_descriptions_ingress),
+        (group["IpPermissionsEgress"], ec2.update_security_group_rule_descriptions_egress),
+    ]:
+        ranges = [{"CidrIp": rules[0]["IpRanges"][0]["CidrIp"], "Description": "by hand"}]
+        ports = {key: rules[0][key] for key in ("IpProtocol", "FromPort", "ToPort")}
+        update(GroupId=group["GroupId"], IpPermissions=[{**ports, "IpRanges": ranges}])
+    vpc = group["VpcId"]
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    (default,) = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
+    ec2.authorize_security_group_ingress(
+        GroupId=default["GroupId"], IpPermissions=[{"IpProtocol": "-1", "IpRanges": WORLD}]
+    )
+    gateway = ours("describe_internet_gateways", "InternetGateways", "orthweb")["InternetGatewayId"]
+    table = ours("describe_route_tables", "RouteTables", "orthweb-private")
+    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    public = ours("describe_route_tables", "RouteTables", "orthweb-public")["RouteTableId"]
+    association = next(each for each in table["Associations"] if each.get("SubnetId"))
+    ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=public)
+    endpoint = ours("describe_vpc_endpoints", "VpcEndpoints", "orthweb-s3")["VpcEndpointId"]
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+
+    first, second = (
+        ours("describe_instances", "Reservations", f"orthweb-imaging-{number}")["Instances"][0]["InstanceId"]
+        for number in (1, 2)
+    )
+    # moto forgets the options that are not given, which AWS keeps.
+    ec2.modify_instance_metadata_options(
+        InstanceId=first,
+        HttpTokens="optional",
+        HttpPutResponseHopLimit=2,
+        HttpEndpoint="enabled",
+        HttpProtocolIpv6="disabled",
+        InstanceMetadataTags="disabled",
+    )
+    ec2.terminate_instances(InstanceIds=[second])
+    address = ours("describe_addresses", "Addresses", "orthweb-imaging-2")["AllocationId"]
+    ec2.release_address(AllocationId=address)
+    rds.modify_db_instance(
+        DBInstanceIdentifier="orthweb",
+        BackupRetentionPeriod=1,
+        PubliclyAccessible=True,
+        DeletionProtection=False,
+        ApplyImmediately=True,
+    )
+    off = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}
+    rds.modify_db_parameter_group(DBParameterGroupName="orthweb-postgres17", Parameters=[off])
+    iam.attach_role_policy(RoleName="orthweb-imaging", PolicyArn=ADMINISTRATOR)
+    reading = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    iam.put_role_policy(RoleName="orthweb-imaging", PolicyName="by-hand", PolicyDocument=json.dumps(reading))
+    kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
+    flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
+    ec2.delete_flow_logs(FlowLogIds=flow_logs)
+    account.client("logs").delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
+
+
+def somebody_elses_vpc(account: Account) -> str:
+    """With our name and our range, and without our tag."""
+    ec2 = account.client("ec2")
+    name = [{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "orthweb"}]}]
+    vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16", TagSpecifications=name)["Vpc"]["VpcId"]
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.0.0/18")
+    ec2.create_security_group(VpcId=vpc, GroupName="orthweb-imaging", Description="not ours")
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.create_tags(Resources=[gateway], Tags=[{"Key": "Name", "Value": "orthweb"}])
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    return vpc
+
+
+def delete_snapshots(account: Account) -> None:
+    for snapshot in account.every("rds", "describe_db_snapshots", "DBSnapshots"):
+        account.client("rds").delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
+
+
+def bucket_with_an_object(account: Account, name: str = "orthweb-made-by-hand") -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "orthweb:stack", "Value": "orthweb"}]})
+    s3.put_object(Bucket=name, Key="an-image", Body=b"...")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was there before us: a network that is given to the playbooks, a database of our stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .account import REGION, Account
+
+OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
+
+
+def network(account: Account) -> dict[str, Any]:
+    """A VPC with a gateway, a public and two private subnets; returns the variables that say so."""
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        for number, zone in enumerate("aab")
+    ]
+    public, *private = (each["Subnet"]["SubnetId"] for each in subnets)
+    return {
+        "aws_network_vpc_id": vpc,
+        "aws_network_public_subnet_ids": [public],
+        "aws_network_private_subnet_ids": private,
+    }
+
+
+def database(account: Account, tags: Sequence[Mapping[str, str]] | None = None, **more: Any) -> None:
+    account.client("rds").create_db_instance(
+        DBInstanceIdentifier="orthweb",
+        Engine="postgres",
+        EngineVersion="17",
+        DBInstanceClass="db.t4g.medium",
+        AllocatedStorage=20,
+        MasterUsername="somebody",
+        MasterUserPassword="long-enough",
+        Tags=OURS if tags is None else tags,
+        **more,
+    )

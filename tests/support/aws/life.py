@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One stack from the empty account to the empty account. Each step is done once, when it is first asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from . import disturb
+from .account import Account, Run
+from .listing import Thing, details, raw, things
+
+DICOM, PORTAL, CONTROLLER = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.10/32"
+RANGES = {
+    "orthweb_dicom_ranges": [DICOM],
+    "orthweb_portal_ranges": [PORTAL],
+    "orthweb_controller_ranges": [CONTROLLER],
+}
+MORE_TAGS = {"team": "imaging"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    :ivar things: what was in the account afterwards
+    :ivar raw: the same as AWS describes it
+    :ivar more: what only this step has
+    """
+
+    run: Run
+    things: set[Thing]
+    raw: dict[str, list[Any]]
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def once(step: Callable[[Any], Any]) -> Any:
+    """A property that is worked out once, and fails again with the same error where it failed."""
+    name = step.__name__
+
+    @wraps(step)
+    def get(self: Any) -> Any:
+        if name not in self.done:
+            try:
+                self.done[name] = step(self)
+            except Exception as error:
+                self.done[name] = error
+        if isinstance(self.done[name], Exception):
+            raise self.done[name]
+        return self.done[name]
+
+    return property(get)
+
+
+class Lifecycle:
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.done: dict[str, Any] = {}
+
+    def step(self, run: Run, **more: Any) -> Step:
+        return Step(run, things(self.account), raw(self.account), more)
+
+    def provision(self, *arguments: str, **variables: Any) -> Run:
+        return self.account.play("provision", *arguments, **{**RANGES, "orthweb_instance_count": 2, **variables})
+
+    @once
+    def at_first(self) -> set[Thing]:
+        return things(self.account)
+
+    @once
+    def empty_check(self) -> Step:
+        assert self.at_first
+        return self.step(self.provision("--check", "--diff"), folder_was_made=self.account.state.exists())
+
+    @once
+    def created(self) -> Step:
+        assert self.empty_check
+        run = self.provision("-vv")
+        return self.step(run, **details(self.account), survey=self.survey(run))
+
+    @once
+    def again(self) -> Step:
+        assert self.created.run.ok()
+        return self.step(self.provision())
+
+    @once
+    def drifted(self) -> Step:
+        """A plan after somebody has changed things by hand."""
+        assert self.again
+        disturb.everything(self.account)
+        return self.step(self.provision("--check", "--diff"))
+
+    @once
+    def fixed(self) -> Step:
+        """With a tag more from now on, by which nothing may be taken for something new."""
+        assert self.drifted
+        run = self.provision(orthweb_tags=MORE_TAGS)
+        return self.step(run, **details(self.account))
+
+    @once
+    def calm(self) -> Step:
+        """A plan with nothing in it."""
+        assert self.fixed
+        return self.step(self.provision("--check", "--diff", orthweb_tags=MORE_TAGS))
+
+    @once
+    def refused(self) -> Step:
+        assert self.calm
+        return self.step(self.account.play("teardown", orthweb_confirm_teardown="orthwebb"))
+
+    @once
+    def teardown_check(self) -> Step:
+        assert self.refused
+        return self.step(self.account.teardown("--check"))
+
+    @once
+    def gone(self) -> Step:
+        assert self.teardown_check
+        run = self.account.teardown()
+        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
+
+    @once
+    def gone_again(self) -> Step:
+        assert self.gone
+        return self.step(self.account.teardown())
+
+    @once
+    def revived(self) -> Step:
+        """Beside somebody else's VPC with our name and range."""
+        assert self.gone_again
+        theirs = disturb.somebody_elses_vpc(self.account)
+        return self.step(self.provision(orthweb_instance_count=1), **details(self.account), theirs=theirs)
+
+    @once
+    def bucket_in_the_way(self) -> Step:
+        assert self.revived.run.ok()
+        disturb.delete_snapshots(self.account)
+        disturb.bucket_with_an_object(self.account)
+        return self.step(self.account.teardown(aws_database_final_snapshot=False))
+
+    @once
+    def emptied(self) -> Step:
+        assert self.bucket_in_the_way
+        run = self.account.teardown(aws_database_final_snapshot=False, orthweb_empty_buckets=True)
+        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
+
+    @property
+    def log(self) -> Path:
+        """The calls of a whole life, one JSON object a line."""
+        assert self.emptied
+        return self.account.log
+
+    def survey(self, run: Run) -> dict[str, Any]:
+        """What aws_stack_info says about the account now."""
+        assert run.ok()
+        task = {"cellcs.orthweb.aws_stack_info": {"stack": "orthweb", "names": "{{ names }}"}, "register": "found"}
+        write = {
+            "ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(self.account.folder / "survey")}
+        }
+        names = {"iam_roles": ["orthweb-imaging", "orthweb-flow-logs"], "instance_profiles": ["orthweb-imaging"]}
+        self.account.play_tasks([task, write], names=names).ok()
+        return json.loads((self.account.folder / "survey").read_text())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the archive has acknowledged, kept here, and read back after a part of it was killed in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from pydicom.uid import generate_uid
+
+from .images import associate, ct_image, fetch, is_stored
+from .stack import Stack, docker, wait_until_healthy
+
+IMAGES = 150
+
+
+def kill_while_images_arrive(stack: Stack, part: str) -> None:
+    """Kill a container while images arrive; each that was acknowledged must be there afterwards, byte for byte."""
+    container = stack.container(part)
+
+    def kill() -> None:
+        time.sleep(1)
+        docker("kill", "--signal", "KILL", container)
+        docker("start", container)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    study, acknowledged = generate_uid(), {}
+    association = associate(stack)
+    for _unused in range(IMAGES):
+        if not association.is_established:
+            time.sleep(0.5)
+            association = associate(stack)
+            continue
+        image = ct_image(study)
+        if is_stored(association, image):
+            acknowledged[image.SOPInstanceUID] = image.PixelData
+        if not killer.is_alive() and len(acknowledged) > 20:
+            break
+    killer.join()
+    association.release() if association.is_established else None
+    for each in ("postgresql", "orthanc", "nginx"):
+        wait_until_healthy(stack.container(each))
+
+    assert acknowledged, "Nothing was acknowledged: this run proves nothing"
+    for uid, pixels in acknowledged.items():
+        assert fetch(stack, uid).PixelData == pixels
+    # And the next association works again.
+    association = associate(stack)
+    assert is_stored(association, ct_image(study))
+    association.release()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError, AnsibleTypeError
+from ansible_collections.cellcs.orthweb.plugins.filter.costs import INPUT, monthly_cost
+
+from support.checkout import ROOT
+
+PRICES = yaml.safe_load((ROOT / "files" / "aws_prices.yml").read_text())
+SMALL = {
+    "instance_type": "t3.medium",
+    "instance_count": 2,
+    "root_volume_gb": 30,
+    "addresses": 2,
+    "database_class": "db.t4g.medium",
+    "database_storage_gb": 50,
+    "multi_az": False,
+    "interface_endpoints": 4,
+    "secrets": 2,
+    "kms_keys": 1,
+}
+
+
+def test_a_stack_by_hand() -> None:
+    found = monthly_cost(SMALL, PRICES)
+    assert {line["what"]: line["monthly"] for line in found["lines"]} == {
+        "2 x t3.medium": 60.74,
+        "2 x 30 GB of gp3": 4.8,
+        "2 x public IPv4 address": 7.3,
+        "db.t4g.medium PostgreSQL, one zone": 47.45,
+        "50 GB of gp3 for RDS, one zone": 5.75,
+        "4 x interface endpoint in a zone": 29.2,
+        "1 x KMS key": 1.0,
+        "2 x secret": 0.8,
+    }
+    assert (found["total"], found["missing"], found["currency"]) == (157.04, [], "USD")
+    assert found["text"][-1].split() == ["157.04", "USD", "in", "all"]
+
+
+def test_multi_az_doubles_the_database() -> None:
+    one, two = monthly_cost(SMALL, PRICES), monthly_cost({**SMALL, "multi_az": "yes"}, PRICES)
+    assert two["total"] - one["total"] == pytest.approx(47.45 + 5.75)
+
+
+def test_what_has_no_price_is_named_and_not_free() -> None:
+    found = monthly_cost({**SMALL, "instance_type": "u7i-12tb.224xlarge", "database_class": "db.x9.large"}, PRICES)
+    assert found["missing"] == ["2 x u7i-12tb.224xlarge", "db.x9.large PostgreSQL, one zone"]
+    assert found["total"] == pytest.approx(157.04 - 60.74 - 47.45)
+
+
+def test_a_table_without_a_price_is_told() -> None:
+    prices = {key: value for key, value in PRICES.items() if key != "kms_key_month"}
+    assert monthly_cost(SMALL, prices)["missing"] == ["1 x KMS key"]
+
+
+def test_nothing_costs_nothing() -> None:
+    assert monthly_cost({}, PRICES)["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("stack", "error"),
+    [({"instances": 2}, AnsibleFilterError), ({"instance_count": "two"}, AnsibleFilterError), ([], AnsibleTypeError)],
+)
+def test_what_cannot_be_meant_is_refused(stack: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        monthly_cost(stack, PRICES)
+
+
+def test_every_price_in_the_table_is_used() -> None:
+    everything = {**SMALL, "log_gb": 1}
+    assert set(everything) == set(INPUT)
+    about = {"date", "region", "currency", "hours_per_month"}
+    for key in set(PRICES) - about - {"database_storage_multi_az_gb_month"}:
+        without = {name: value for name, value in PRICES.items() if name != key}
+        assert monthly_cost(everything, without)["missing"], key
+
+
+def test_the_table_is_dated_and_dearer_the_larger() -> None:
+    assert re.fullmatch(r"20\d\d-\d\d", PRICES["date"])
+    order = ["micro", "small", "medium", "large", "xlarge", "2xlarge"]
+    for table in (PRICES["instance_hour"], PRICES["database_hour"]):
+        families: dict[str, list[tuple[int, float]]] = {}
+        for name, price in table.items():
+            family, _dot, size = name.rpartition(".")
+            families.setdefault(family, []).append((order.index(size), price))
+        for family, sizes in families.items():
+            by_price = [price for size, price in sorted(sizes)]
+            assert by_price == sorted(set(by_price)), family
