@@ -36,19 +36,24 @@ def preflight_problems(given: dict[str, Any]) -> list[str]:
 def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from host_problems(**given["host"])
     yield from stack_problems(given["stack"])
-    yield from setting_problems(given["settings"])
+    wrong = setting_problems(given["settings"])
+    yield from wrong.values()
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
     ports = given["ports"] if listeners else with_listeners(given["ports"], given["dicom_listeners"])
     yield from port_problems(ports, **given["port_holders"])
     yield from (f"orthweb_dicom_listeners, {problem}" for problem in listeners)
-    yield from server_name_problems(given["server_names"])
-    yield from modality_problems(given["modalities"], given["archive_aet"])
-    yield from image_problems(**given["images"])
+    # A value of the wrong type cannot be judged any further.
+    if not {"orthweb_server_name", "orthweb_server_aliases"} & wrong.keys():
+        yield from server_name_problems(given["server_names"])
+    if not {"orthweb_modalities", "orthweb_aet"} & wrong.keys():
+        yield from modality_problems(given["modalities"], given["archive_aet"])
+    if not any(name.startswith("orthweb_images_") for name in wrong):
+        yield from image_problems(**given["images"])
     yield from place_problems(**given["place"])
     if given["place"]["given"]:
         yield from database_problems(given["database"])
-    if given["server_certificate"]:
+    if given["server_certificate"] and "orthweb_server_certificate" not in wrong:
         yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"

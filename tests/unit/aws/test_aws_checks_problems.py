@@ -21,7 +21,7 @@ def given() -> dict[str, Any]:
         {
             "refusal": "",
             "stack": "orthweb",
-            "settings": ["orthweb_stack"],
+            "settings": {"orthweb_connect_by": "public"},
             "access": {
                 "ranges": {"orthweb_dicom_ranges": ["198.51.100.0/24"]},
                 "dicom_port": 11112,
@@ -52,6 +52,7 @@ def given() -> dict[str, Any]:
 
 def break_everything(given: dict[str, Any]) -> None:
     given["stack"] = "Bad_Name"
+    given["settings"] = {"orthweb_connect_by": "carrier pigeon"}
     given["access"] |= {"ranges": {"orthweb_dicom_ranges": None}, "connect_by": "carrier pigeon"}
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
@@ -67,9 +68,9 @@ def break_everything(given: dict[str, Any]) -> None:
 
 OF_SETTINGS = [
     'orthweb_stack is "Bad_Name"',
-    "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
-    "aws_network_cidr: ",
     'orthweb_connect_by is "carrier pigeon"',
+    "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
+    "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
 ]
@@ -81,7 +82,7 @@ OF_ANSWERS = [
     "RDS is still deleting the database orthweb",
     "There is no subnet subnet-1 in us-east-1.",
     "There is no subnet subnet-1 in us-east-1.",
-    "aws_network_private_subnet_ids lie in one zone",
+    "orthweb_private_subnet_ids lie in one zone",
 ]
 
 
