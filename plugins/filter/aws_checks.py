@@ -24,6 +24,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
     instance_count_problems,
     stack_name_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
 
@@ -47,6 +48,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from instance_count_problems(given["instance_count"])
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
+    yield from modality_problems(given["modalities"], given["archive_aet"])
     if given["answers"]:
         yield from _answer_problems(given, given["answers"])
 

@@ -30,6 +30,8 @@ def given() -> dict[str, Any]:
                 "whole_internet_allowed": False,
             },
             "dicom_listeners": [{"port": "11112"}],
+            "modalities": [{"name": "ct", "aet": "CT"}],
+            "archive_aet": "ORTHANC",
             "network": {
                 "cidr": "10.42.0.0/16",
                 "docker_networks": ["172.17.0.0/16"],
@@ -57,6 +59,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
+    given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
         "going_databases": [{"id": "db-1", "name": "orthweb"}],
@@ -73,6 +76,7 @@ OF_SETTINGS = [
     "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
+    "orthweb_modalities must be a list of entries",
 ]
 OF_ANSWERS = [
     "aws_survey_zones has us-east-1z",

@@ -115,7 +115,6 @@ def test_everything_wrong() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "subject"),
     [
-        ("orthweb_modalities", "ct", "modalities"),
         ("orthweb_server_aliases", 5, "server_names"),
         ("orthweb_server_certificate", "/etc/pacs.pem", "server_certificate"),
         ("orthweb_images_snapshot", ["yesterday"], "images"),
@@ -133,6 +132,18 @@ def test_a_database_that_is_none_is_said(value: object) -> None:
         {**GOOD, "place": {**GOOD["place"], "given": True, "embedded": False}, "database": value}
     )
     assert [problem.split(":")[0] for problem in problems] == ["orthweb_database is no description of a database"]
+
+
+def test_a_plain_modality_takes_a_port() -> None:
+    plain = [
+        {"name": "ct", "aet": "CT"},
+        {"name": "mr", "aet": "MR", "host": "10.1.2.3", "tls": False, "listener": 443},
+    ]
+    assert preflight_problems({**GOOD, "modalities": plain}) == [
+        "orthweb_modalities, listener 443 and orthweb_portal_port are both 443: give them different ports."
+    ]
+    (problem,) = preflight_problems({**GOOD, "modalities": [plain[0], {**plain[1], "listener": 11112}]})
+    assert problem.startswith("orthweb_modalities, entry 2 (mr): port 11112 speaks TLS")
 
 
 def test_a_new_ca_on_purpose_is_allowed() -> None:

@@ -73,8 +73,8 @@ def test_what_is_not_is_named_with_the_nearest(name: str, said: str) -> None:
     [
         ("orthweb_new_ca", "perhaps", "orthweb_new_ca is 'perhaps': say true or false."),
         ("orthweb_new_ca", 2, "orthweb_new_ca is 2: say true or false."),
-        ("orthweb_modalities", {"ct": "CT1"}, "orthweb_modalities is {'ct': 'CT1'}: give a list."),
-        ("orthweb_modalities", None, "orthweb_modalities is None: give a list."),
+        ("orthweb_server_aliases", {"a": "b"}, "orthweb_server_aliases is {'a': 'b'}: give a list."),
+        ("orthweb_server_aliases", None, "orthweb_server_aliases is None: give a list."),
         ("orthweb_server_aliases", "pacs", "orthweb_server_aliases is 'pacs': give a list."),
         ("orthweb_tags", ["a"], "orthweb_tags is ['a']: give keys with values."),
         ("orthweb_aet", ["A"], "orthweb_aet is ['A']: give one text."),
