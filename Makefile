@@ -90,7 +90,7 @@ benchmark: venv-test ## Measure the archive that runs here (see benchmarks/READM
 	$(VENV)/bin/python -m benchmarks.deploy
 
 # A second stack, with its images in files, on ports of its own; it stays (make teardown ORTHWEB_STACK=files).
-FILES_STACK = -e orthanc_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_portal_port=444 -e orthweb_orthanc_port=8043
+FILES_STACK = -e orthweb_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_portal_port=444 -e orthweb_orthanc_port=8043
 
 benchmark-ingest: venv-test ## Measure how fast images are stored: in the database, in files, and by a bare Orthanc
 	$(MAKE) --no-print-directory deploy

@@ -64,7 +64,7 @@ class Bench:
             "-e",
             f"orthweb_confirm_teardown={self.rehearsal.stack}",
             "-e",
-            "aws_database_final_snapshot=false",
+            "orthweb_rds_final_snapshot=false",
         )
         self.play("lanes", "teardown", "teardown", *confirmed)
         self.rehearsal.reset()

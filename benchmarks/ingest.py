@@ -194,7 +194,7 @@ def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_stack_argument(parser)
-    parser.add_argument("--files-stack", default="files", help="the one with orthanc_storage: filesystem (files)")
+    parser.add_argument("--files-stack", default="files", help="the one with orthweb_storage: filesystem (files)")
     parser.add_argument("--instances", type=int, default=300, help="instances of 0.5 MB a round (300)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not (5)")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 4], help="associations in parallel (1 4)")

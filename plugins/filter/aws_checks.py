@@ -21,10 +21,10 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
     range_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
-    connect_by_problems,
     instance_count_problems,
     stack_name_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
 
@@ -42,13 +42,13 @@ def aws_problems(given: dict[str, Any]) -> list[str]:
 def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield given["refusal"]
     yield from stack_name_problems(given["stack"])
-    yield from setting_problems(given["settings"])
+    yield from setting_problems(given["settings"]).values()
     yield from range_problems(**given["access"])
     yield from vpc_problems(**given["network"])
-    yield from connect_by_problems(given["access"]["connect_by"])
     yield from instance_count_problems(given["instance_count"])
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
+    yield from modality_problems(given["modalities"], given["archive_aet"])
     if given["answers"]:
         yield from _answer_problems(given, given["answers"])
 

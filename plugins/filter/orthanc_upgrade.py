@@ -73,7 +73,7 @@ def upgrade(image: str, database: str, running: str = "") -> Upgrade:
     if plugin is None:
         return Upgrade(
             f"Orthanc {wanted} of the new image does not load its PostgreSQL plugin, so it would not find one image: "
-            "set orthanc_image or container_images_suites to an image that has it. Orthanc was left as it was."
+            "set orthanc_image or orthweb_images_suites to an image that has it. Orthanc was left as it was."
         )
     properties = _properties(database)
     schema, current = properties.get(SCHEMA, SUPPORTED_SCHEMA), int(properties.get(REVISION, "1"))

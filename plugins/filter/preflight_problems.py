@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems, plain_port_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority import (
     folder_problems,
     stranger_problems,
@@ -15,12 +16,12 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database 
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import image_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.limits import limit_problems
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.modalities import (
-    modality_problems,
-    server_name_problems,
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import (
+    dicom_listener_problems,
+    dicom_listeners,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.server_names import server_name_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.users import portal_user_problems
 
@@ -36,19 +37,30 @@ def preflight_problems(given: dict[str, Any]) -> list[str]:
 def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from host_problems(**given["host"])
     yield from stack_problems(given["stack"])
-    yield from setting_problems(given["settings"])
+    wrong = setting_problems(given["settings"])
+    yield from wrong.values()
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
-    ports = given["ports"] if listeners else with_listeners(given["ports"], given["dicom_listeners"])
+    modalities = list(modality_problems(given["modalities"], given["archive_aet"]))
+    plain: list[object] = []
+    if not listeners and not modalities:
+        modalities += plain_port_problems(given["dicom_listeners"], given["modalities"])
+        all_listeners = dicom_listeners(given["dicom_listeners"], given["modalities"])
+        plain += [listener["port"] for listener in all_listeners[len(given["dicom_listeners"]) :]]
+    ports = given["ports"] if listeners else with_listeners(given["ports"], given["dicom_listeners"], plain)
     yield from port_problems(ports, **given["port_holders"])
     yield from (f"orthweb_dicom_listeners, {problem}" for problem in listeners)
-    yield from server_name_problems(given["server_names"])
-    yield from modality_problems(given["modalities"], given["archive_aet"])
-    yield from image_problems(**given["images"])
+    # A value of the wrong type cannot be judged any further.
+    if not {"orthweb_server_name", "orthweb_server_aliases"} & wrong.keys():
+        yield from server_name_problems(given["server_names"])
+    if "orthweb_aet" not in wrong:
+        yield from modalities
+    if not any(name.startswith("orthweb_images_") for name in wrong):
+        yield from image_problems(**given["images"])
     yield from place_problems(**given["place"])
     if given["place"]["given"]:
         yield from database_problems(given["database"])
-    if given["server_certificate"]:
+    if given["server_certificate"] and "orthweb_server_certificate" not in wrong:
         yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"

@@ -12,7 +12,7 @@ ADVICE = (
     (
         "unauthorized|no basic auth credentials|authentication required|incorrect username|access denied|denied:"
         "|403 Forbidden",
-        "The registry did not let us in: look at server, username and password in container_images_registry_login, and"
+        "The registry did not let us in: look at server, username and password in orthweb_images_registry_login, and"
         " whether this user may read the image.",
     ),
     (
@@ -23,7 +23,7 @@ ADVICE = (
     (
         "x509|certificate|server gave HTTP response to HTTPS client",
         "The registry's certificate is not trusted on this host: give the certificate of its CA as"
-        " container_images_registry_ca, and call the registry by a name that its certificate carries.",
+        " orthweb_images_registry_ca, and call the registry by a name that its certificate carries.",
     ),
     (
         "refused|no such host|timeout|deadline|unreachable|no route|EOF|reset by peer|lookup",

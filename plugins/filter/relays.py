@@ -36,11 +36,11 @@ def relays(modalities: Iterable[dict[str, Any]], database: dict[str, Any], taken
     database with an address is not among them: its certificate is verified against what it is called, and an address
     cannot be given to nginx in its stead.
 
-    :param modalities: entries of ``orthweb_modalities``; the port is 104 if it is not given
+    :param modalities: complete entries
     :param database: ``orthweb_database``, or empty if the database is embedded
     :param taken: ports that nginx listens on for others
     """
-    wanted = {destination(each["host"], each.get("port", 104)) for each in modalities if each.get("host")}
+    wanted = {destination(each["host"], each["port"]) for each in modalities if each.get("host")}
     if database.get("host") and not is_address(database["host"]):
         wanted.add(destination(database["host"], database.get("port", 5432)))
     busy = {int(str(port)) for port in taken}

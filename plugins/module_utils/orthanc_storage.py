@@ -132,7 +132,7 @@ def _select(archive: Archive, query: str) -> list[list[str]]:
     if status:
         hint = "Is PostgreSQL up, and is this Orthanc's database?"
         if '"storagearea" does not exist' in errors:
-            hint = "Orthanc has never kept an image in this database: is it deployed with orthanc_storage: filesystem?"
+            hint = "Orthanc has never kept an image in this database: is it deployed with orthweb_storage: filesystem?"
         raise StorageError(f"PostgreSQL did not answer the query ({errors.strip() or f'status {status}'}). {hint}")
     return [line.split("|") for line in output.splitlines() if line]
 

@@ -27,9 +27,9 @@ def bad(account: Account) -> Run:
         orthweb_controller_ranges=["0.0.0.0/0"],
         orthweb_connect_by="carrier pigeon",
         orthweb_instance_count=0,
-        aws_network_cidr="172.16.0.0/14",
+        orthweb_vpc_cidr="172.16.0.0/14",
         aws_survey_zones=["us-east-1a", "us-east-1z"],
-        aws_network_public_subnet_ids=["subnet-1"],
+        orthweb_public_subnet_ids=["subnet-1"],
         aws_survey_image_names="no-such-image-*",
     )
     assert contents(account) == before
@@ -49,11 +49,11 @@ def bad(account: Account) -> Run:
         "orthweb_controller_ranges: port 22 is never opened to the whole Internet",
         'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.',
         "orthweb_instance_count is 0: a number from 1 to 99.",
-        "aws_network_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
-        "aws_network_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
+        "orthweb_vpc_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
+        "orthweb_vpc_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
         "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
-        "Subnets are given without aws_network_vpc_id",
+        "Subnets are given without orthweb_vpc_id",
     ],
 )
 def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:
@@ -84,7 +84,7 @@ def test_no_answer_is_one_clear_sentence_beside_what_was_given_wrong(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account, "seen_at", "http://127.0.0.1:26219")
-    settings = {"orthweb_portal_ranges": None, "orthweb_portal_port": 8443, "orthanc_published": False}
+    settings = {"orthweb_portal_ranges": None, "orthweb_portal_port": 8443, "orthweb_orthanc_published": False}
     run = account.play("provision", **{**RANGES, **settings}).failed()
     assert NOTHING in run.message
     assert 'AWS did not answer "' in run.message
@@ -119,13 +119,13 @@ class TestGivenNetwork:
             {"Name": "availability-zone", "Values": ["us-east-1a"]},
         ]
         other = ec2.describe_subnets(Filters=filters)["Subnets"][0]["SubnetId"]
-        own = network["aws_network_private_subnet_ids"]
+        own = network["orthweb_private_subnet_ids"]
         missing = "subnet-0123456789abcdef0"
-        wrong = {**network, "aws_network_private_subnet_ids": [own[0], other, missing]}
+        wrong = {**network, "orthweb_private_subnet_ids": [own[0], other, missing]}
         run = account.play("provision", **{**RANGES, **wrong}).failed()
-        assert f"The subnet {other} is in {default['VpcId']}, not in {network['aws_network_vpc_id']}." in run.message
+        assert f"The subnet {other} is in {default['VpcId']}, not in {network['orthweb_vpc_id']}." in run.message
         assert re.findall(r"There is no subnet (\S+) in us-east-1\.", run.message) == [missing]
-        assert "aws_network_private_subnet_ids lie in one zone; RDS wants two." in run.message
+        assert "orthweb_private_subnet_ids lie in one zone; RDS wants two." in run.message
         assert run.writes == []
 
     def test_is_neither_changed_nor_torn_down(self, account: Account, network: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class TestGivenNetwork:
         }
         for group in account.every("ec2", "describe_security_groups", "SecurityGroups"):
             if group["GroupName"] == "orthweb-imaging":
-                assert group["VpcId"] == network["aws_network_vpc_id"]
+                assert group["VpcId"] == network["orthweb_vpc_id"]
                 (database,) = [rule for rule in group["IpPermissionsEgress"] if rule["FromPort"] == 5432]
                 assert {each["CidrIp"] for each in database["IpRanges"]} == {"10.77.1.0/24", "10.77.2.0/24"}
         account.teardown(**RANGES).ok()

@@ -197,7 +197,7 @@ class TestDatabaseThatIsBeingMade:
         network = given.network(account)
         groups = account.every("ec2", "describe_security_groups", "SecurityGroups")
         variables = {
-            "aws_database_subnets": network["aws_network_private_subnet_ids"],
+            "aws_database_subnets": network["orthweb_private_subnet_ids"],
             "aws_database_security_group": groups[0]["GroupId"],
             "aws_database_kms_key": account.client("kms").create_key()["KeyMetadata"]["Arn"],
             "aws_database_secrets": {"master": {"password": "long-enough"}},

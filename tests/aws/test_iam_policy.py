@@ -76,7 +76,7 @@ def calls(lifecycle: Lifecycle, open_account: OpenAccount) -> list[dict[str, Any
     change_by_hand(account)
     runs.append(account.play("provision", **(RANGES | CHANGED)).ok())
     stray_volume(account)
-    runs.append(account.teardown(aws_database_final_snapshot=False).ok())
+    runs.append(account.teardown(orthweb_rds_final_snapshot=False).ok())
     return [call for run in runs for call in run.calls]
 
 

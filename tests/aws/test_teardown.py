@@ -175,7 +175,7 @@ class TestHalfAStack:
         before = things(account)
         half_a_stack(account)
         assert things(account) > before
-        run = account.teardown(aws_database_final_snapshot=False).ok()
+        run = account.teardown(orthweb_rds_final_snapshot=False).ok()
         assert things(account) == before
         assert run.changed > 0
 
@@ -194,15 +194,15 @@ class TestDatabaseInABadState:
     def test_teardown_says_that_there_can_be_no_snapshot(self, failed: Account) -> None:
         run = failed.teardown().failed()
         assert 'is "failed"' in run.message
-        assert "aws_database_final_snapshot=false" in run.message
+        assert "orthweb_rds_final_snapshot=false" in run.message
         assert run.writes == []
 
     def test_and_how_the_protection_is_lifted(self, failed: Account) -> None:
-        run = failed.teardown(aws_database_final_snapshot=False).failed()
+        run = failed.teardown(orthweb_rds_final_snapshot=False).failed()
         assert "aws rds modify-db-instance --db-instance-identifier orthweb --no-deletion-protection" in run.message
         assert run.writes == []
 
     def test_and_goes_on_then(self, failed: Account) -> None:
         failed.client("rds").modify_db_instance(DBInstanceIdentifier="orthweb", DeletionProtection=False)
-        failed.teardown(aws_database_final_snapshot=False).ok()
+        failed.teardown(orthweb_rds_final_snapshot=False).ok()
         assert failed.every("rds", "describe_db_instances", "DBInstances") == []

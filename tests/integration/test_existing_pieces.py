@@ -38,10 +38,10 @@ def test_all_that_does_not_fit_is_said_in_one_run(unborn: Stack, tmp_path: Path)
     certificate, key = Authority(tmp_path / "pki").issue("other.example", days=-3)
     said = said_by(
         unborn.deploy(
-            container_images_source="registry",
-            container_images_registry={"nginx": "registry.example/nginx:latest", "orthanc": f"a@sha256:{'0' * 63}"},
-            container_images_registry_login={"server": "registry.example", "password": "of the registry"},
-            container_images_registry_ca="/nonexistent/ca.crt",
+            orthweb_images_source="registry",
+            orthweb_images_registry={"nginx": "registry.example/nginx:latest", "orthanc": f"a@sha256:{'0' * 63}"},
+            orthweb_images_registry_login={"server": "registry.example", "password": "of the registry"},
+            orthweb_images_registry_ca="/nonexistent/ca.crt",
             orthweb_database={
                 "host": "not a host",
                 "port": 70000,
@@ -61,11 +61,11 @@ def test_all_that_does_not_fit_is_said_in_one_run(unborn: Stack, tmp_path: Path)
     )
     for sentence in (
         "Nothing was changed",
-        "container_images_registry has no entry for postgresql, which localhost runs",
+        "orthweb_images_registry has no entry for postgresql, which localhost runs",
         'nginx is "registry.example/nginx:latest", which is not pinned by digest',
         f'orthanc is "a@sha256:{"0" * 63}", which is not pinned by digest',
-        "container_images_registry_login has server, password",
-        "container_images_registry_ca is /nonexistent/ca.crt, and there is no such file",
+        "orthweb_images_registry_login has server, password",
+        "orthweb_images_registry_ca is /nonexistent/ca.crt, and there is no such file",
         "orthweb_database.host: ",
         "orthweb_database.port is 70000",
         'orthweb_database.name is "robert\'; --"',
@@ -153,9 +153,9 @@ def test_two_hosts_need_a_database_that_they_share(tmp_path: Path) -> None:
 
 
 def test_files_are_on_one_host(tmp_path: Path) -> None:
-    given = {"vault_database_admin_password": "the admin's", "orthanc_storage": "filesystem"}
+    given = {"vault_database_admin_password": "the admin's", "orthweb_storage": "filesystem"}
     said = said_by(preflight(tmp_path, "-i", str(EXAMPLE), **given))
-    assert "orthanc_storage is filesystem, and there are 2 imaging hosts" in said
+    assert "orthweb_storage is filesystem, and there are 2 imaging hosts" in said
 
 
 def test_what_is_known_later_is_not_asked_for_yet(tmp_path: Path) -> None:

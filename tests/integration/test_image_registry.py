@@ -47,11 +47,11 @@ class Registry:
         )
         values = {
             "docker_engine_running": True,
-            "container_images_source": "registry",
-            "container_images_needed": ["nginx"],
-            "container_images_registry": {"nginx": self.image},
-            "container_images_registry_login": self.login,
-            "container_images_registry_ca": str(self.authority.file),
+            "orthweb_images_source": "registry",
+            "orthweb_images_needed": ["nginx"],
+            "orthweb_images_registry": {"nginx": self.image},
+            "orthweb_images_registry_login": self.login,
+            "orthweb_images_registry_ca": str(self.authority.file),
             **variables,
         }
         done = subprocess.run(
@@ -169,7 +169,7 @@ def test_check_mode_says_it_and_pulls_nothing(registry: Registry) -> None:
 
 def test_a_wrong_digest_is_refused(registry: Registry) -> None:
     wrong = registry.image[:-8] + "01234567"
-    run = registry.pull(container_images_registry={"nginx": wrong})
+    run = registry.pull(orthweb_images_registry={"nginx": wrong})
     assert run.code != 0
     assert (
         f"docker pull {wrong} failed; nothing that runs was changed. The registry answers, and does not" in run.output
@@ -185,14 +185,14 @@ def test_a_wrong_digest_is_refused(registry: Registry) -> None:
     ],
 )
 def test_who_may_not_pull_is_told_so(registry: Registry, login: dict[str, str] | None, said: str) -> None:
-    run = registry.pull(container_images_registry_login={} if login is None else {**registry.login, **login})
+    run = registry.pull(orthweb_images_registry_login={} if login is None else {**registry.login, **login})
     assert run.code != 0
     assert said in run.output
     assert not is_there(registry.image)
 
 
 def test_an_unknown_ca_is_refused(registry: Registry, tmp_path: Path) -> None:
-    run = registry.pull(container_images_registry_ca=str(Authority(tmp_path).file))
+    run = registry.pull(orthweb_images_registry_ca=str(Authority(tmp_path).file))
     assert run.code != 0
     assert "The registry's certificate is not trusted on this host" in run.output
     assert not is_there(registry.image)
@@ -200,7 +200,7 @@ def test_an_unknown_ca_is_refused(registry: Registry, tmp_path: Path) -> None:
 
 def test_a_registry_that_does_not_answer(registry: Registry) -> None:
     away = registry.image.replace(f":{PORT}/", f":{PORT + 1}/")
-    run = registry.pull(container_images_registry={"nginx": away}, container_images_registry_login={})
+    run = registry.pull(orthweb_images_registry={"nginx": away}, orthweb_images_registry_login={})
     shutil.rmtree(Path("/etc/docker/certs.d") / away.partition("/")[0])
     assert run.code != 0
     assert "The registry cannot be reached from this host" in run.output
@@ -211,6 +211,6 @@ def test_it_is_removed_by_reference(registry: Registry) -> None:
     play = registry.folder / "absent.yml"
     role = {"name": "cellcs.orthweb.container_images", "tasks_from": "absent.yml"}
     play.write_text(json.dumps([{"hosts": "localhost", "tasks": [{"ansible.builtin.include_role": role}]}]))
-    values = json.dumps({"container_images_source": "registry", "container_images_registry": {"nginx": registry.image}})
+    values = json.dumps({"orthweb_images_source": "registry", "orthweb_images_registry": {"nginx": registry.image}})
     subprocess.run([str(PLAYBOOK), str(play), "-e", values], cwd=ROOT, capture_output=True, check=True, timeout=120)
     assert not is_there(registry.image)

@@ -41,8 +41,12 @@ def listeners(stack: Stack, modality: Place) -> Iterator[Stack]:
             {"port": INTERNET},
             {"port": VPN, "client_certificate": "none", "allowed": known},
             {"port": OPTIONAL, "client_certificate": "optional", "allowed": known},
-            {"port": PLAIN, "tls": False, "allowed": known},
             {"port": OLD, "tls_profile": "widest"},
+        ],
+        # Whoever calls from its address gets in there, without a listener that is written down.
+        "orthweb_modalities": [
+            {"name": "workstation", "aet": "WORKSTATION"},
+            {"name": "old", "aet": "OLD", "host": modality.address, "tls": False, "listener": PLAIN},
         ],
         "nginx_dicom_connections_per_address": 20,
     }

@@ -87,17 +87,21 @@ def known() -> Iterator[Display]:
         yield one
 
 
-@pytest.fixture(scope="module")
-def archive(stack: Stack, known: Display) -> Iterator[Stack]:
-    wanted = {
+def settings(known: Display) -> dict[str, object]:
+    return {
         "orthweb_modalities": [
             {"name": "workstation", "aet": "WORKSTATION"},
             {"name": "display", "aet": "DISPLAY", "host": known.where.address, "port": DECLARED},
             {"name": "gone", "aet": "GONE", "host": "gone.invalid"},  # nginx starts all the same
         ]
     }
-    stack.configure(**wanted).ok()
-    assert stack.deploy(**wanted).ok().changes == []
+
+
+@pytest.fixture(scope="module")
+def archive(stack: Stack, known: Display) -> Iterator[Stack]:
+    stack.configure(**settings(known)).ok()
+    assert stack.deploy(**settings(known)).ok().changes == []
+    assert known.says() == f"echo {CALLED_AET}"  # what a deployment asks at its end
     yield stack
     stack.configure().ok()
 
@@ -127,6 +131,15 @@ def tried(stack: Stack, *targets: str) -> dict[str, str]:
 def address(stack: Stack, part: str, network: str) -> str:
     networks = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", stack.container(part)))
     return networks[network]["IPAddress"]
+
+
+def test_verify_asks_each_modality_and_only_warns_of_one_that_is_gone(archive: Stack, known: Display) -> None:
+    run = archive.play("verify", **settings(known)).ok()
+    said = " ".join(run.output.split())
+    assert f"display (DISPLAY@{known.where.address}:{DECLARED}) answers." in said
+    assert "WARNING: gone (GONE@gone.invalid:104) does not answer: " in said
+    assert "workstation (" not in said  # it has no host
+    assert known.says() == f"echo {CALLED_AET}"
 
 
 def test_a_declared_modality_is_reached(archive: Stack, known: Display) -> None:

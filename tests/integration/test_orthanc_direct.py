@@ -30,7 +30,7 @@ REQUESTS, CLIENTS = 300, 8
 @pytest.fixture(scope="module")
 def direct(stack: Stack) -> Iterator[Run]:
     """nginx has the port before and after. Tests that deploy it otherwise come last, each upon the one before."""
-    yield stack.deploy(orthanc_direct="true").ok()
+    yield stack.deploy(orthweb_orthanc_direct="true").ok()
     stack.configure().ok()
     assert ask(stack, 0) == 200
     assert "nginx" in docker("ps", "--filter", f"publish={stack.orthanc_port}", "--format", "{{.Names}}")
@@ -38,9 +38,9 @@ def direct(stack: Stack) -> Iterator[Run]:
 
 def test_it_is_warned_of(stack: Stack, direct: Run) -> None:
     said = " ".join(direct.output.split())
-    assert f"WARNING: port {stack.orthanc_port} goes straight to Orthanc (orthanc_direct)" in said
+    assert f"WARNING: port {stack.orthanc_port} goes straight to Orthanc (orthweb_orthanc_direct)" in said
     assert "clear text" not in said
-    assert stack.configure("--tags=nginx,orthanc", orthanc_direct="true").ok().changed == 0
+    assert stack.configure("--tags=nginx,orthanc", orthweb_orthanc_direct="true").ok().changed == 0
 
 
 def ask(stack: Stack, _number: int) -> int:
@@ -91,8 +91,8 @@ def test_it_is_for_admins(stack: Stack, direct: Run) -> None:
 
 
 def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack, direct: Run) -> None:
-    """``-e orthanc_ssl_enabled=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
-    run = stack.deploy(orthanc_direct="true", orthanc_ssl_enabled="false").ok()
+    """``-e orthweb_orthanc_tls=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
+    run = stack.deploy(orthweb_orthanc_direct="true", orthweb_orthanc_tls="false").ok()
     assert "in clear text" in " ".join(run.output.split())
     answer = requests.get(f"http://localhost:{stack.orthanc_port}/system", auth=stack.login, timeout=30)
     assert answer.status_code == 200
@@ -101,7 +101,7 @@ def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack, direct:
 
 def test_it_can_be_closed(stack: Stack, direct: Run) -> None:
     """The acceptance checks go through the portal."""
-    stack.deploy(orthanc_published="false", orthanc_direct="true").ok()
+    stack.deploy(orthweb_orthanc_published="false", orthweb_orthanc_direct="true").ok()
     with pytest.raises(requests.ConnectionError):
         ask(stack, 0)
     assert stack.outputs["orthanc_url"] == ""
@@ -109,7 +109,7 @@ def test_it_can_be_closed(stack: Stack, direct: Run) -> None:
 
 
 def test_behind_nginx_only_the_way_to_orthanc_is_plain_without_tls(stack: Stack, direct: Run) -> None:
-    stack.deploy(orthanc_ssl_enabled="false").ok()
+    stack.deploy(orthweb_orthanc_tls="false").ok()
     assert ask(stack, 0) == 200
     assert stack.outputs["orthanc_url"] == f"https://localhost:{stack.orthanc_port}/"
 

@@ -38,7 +38,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
                 {"name": "rita", "role": "reader", "password": "short"},
                 {"name": "ulf", "role": "uploader", "password": "Radiology2026!"},
             ],
-            container_images_source="nowhere",
+            orthweb_images_source="nowhere",
             orthweb_sever_name="pacs.clinic.example",
             preflight_minimum_disk_mb=10**9,
             preflight_minimum_memory_mb=10**9,
@@ -64,7 +64,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             'orthweb_users, entry 1 (admin): password is "orthanc"',
             "orthweb_users, entry 2 (rita): password would be guessed: it is shorter than 12 characters",
             "orthweb_users, entry 3 (ulf): password would be guessed: it is made of words that are tried first",
-            'container_images_source is "nowhere"',
+            'orthweb_images_source is "nowhere"',
         ):
             assert sentence in said, f"{sentence!r} is not in:\n{run.output}"
     assert untouched(unborn)
@@ -95,7 +95,7 @@ def test_a_controller_without_the_folder_of_a_stack_that_runs(stack: Stack, tmp_
 
 
 def test_an_archive_of_images_that_is_not_there(unborn: Stack) -> None:
-    run = unborn.deploy(container_images_source="archive", container_images_archive="/nonexistent/images.tar.gz")
+    run = unborn.deploy(orthweb_images_source="archive", orthweb_images_archive="/nonexistent/images.tar.gz")
     assert run.code != 0
     assert "/nonexistent/images.tar.gz, and there is no such file" in " ".join(run.output.split())
     assert untouched(unborn)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``orthanc_storage: filesystem``: the index in PostgreSQL, each image a file in Orthanc's volume."""
+"""``orthweb_storage: filesystem``: the index in PostgreSQL, each image a file in Orthanc's volume."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VERIFY = "cellcs.orthweb.orthanc_storage_verify"
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack("orthweb-files", tmp_path_factory.mktemp("state"), 22116, 22446, 22046)
-    stack.variables["orthanc_storage"] = "filesystem"
+    stack.variables["orthweb_storage"] = "filesystem"
     try:
         yield stack
     finally:
@@ -179,9 +179,9 @@ def test_the_storage_is_not_changed_under_images(files: Stack) -> None:
     assert is_stored(association, image)
     association.release()
     before = container_id(files.container("orthanc"))
-    refused = files.deploy(orthanc_storage="database")
+    refused = files.deploy(orthweb_storage="database")
     assert refused.code != 0
-    assert 'keeps its images in the storage "filesystem", and orthanc_storage now says "database"' in " ".join(
+    assert 'keeps its images in the storage "filesystem", and orthweb_storage now says "database"' in " ".join(
         refused.output.split()
     )
     assert container_id(files.container("orthanc")) == before

@@ -27,7 +27,7 @@ BACKUPS = Path("/var/backups/orthweb/orthweb-takeover")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack("orthweb-takeover", tmp_path_factory.mktemp("takeover"), 25112, 25443, 25042)
     try:
-        stack.configure(container_images_suites=STABLE).ok()
+        stack.configure(orthweb_images_suites=STABLE).ok()
         yield stack
     finally:
         stack.teardown(orthweb_confirm_teardown=stack.name).ok()
@@ -87,7 +87,7 @@ def test_there_and_back(old: Stack) -> None:
 
     store(old, 5)
     before = contents(old)
-    old.configure(container_images_suites=STABLE).ok()
+    old.configure(orthweb_images_suites=STABLE).ok()
     assert version(old) == "1.12.7"
     assert contents(old) == before
     assert len(before) == 30

@@ -67,7 +67,7 @@ def wait_for_registry() -> None:
 @pytest.fixture(scope="module")
 def upstream(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack("orthweb-upstream", tmp_path_factory.mktemp("upstream"), 26112, 26443, 26042)
-    stack.variables["container_images_upstream_orthanc"] = reference
+    stack.variables["orthweb_images_upstream_orthanc"] = reference
     try:
         stack.deploy().ok()  # the acceptance checks are part of it
         yield stack
@@ -96,6 +96,6 @@ def test_no_secret_is_in_its_log(upstream: Stack) -> None:
 
 
 def test_it_is_not_saved(upstream: Stack, tmp_path: Path) -> None:
-    run = upstream.play("save_images", container_images_archive=str(tmp_path / "images.tar.gz"))
+    run = upstream.play("save_images", orthweb_images_archive=str(tmp_path / "images.tar.gz"))
     assert run.code != 0
     assert "an archive does not keep" in " ".join(run.output.split())

@@ -12,7 +12,17 @@ from support.checkout import ROOT
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # default breaks and looks at what nginx, orthanc, postgresql and acceptance do, in one stack; tests/aws goes through the life of an account.
-LONG = {"acceptance", "aws_database", "aws_encryption", "aws_instance", "aws_network", "aws_survey", "nginx", "orthanc", "postgresql"}
+LONG = {
+    "acceptance",
+    "aws_database",
+    "aws_encryption",
+    "aws_instance",
+    "aws_network",
+    "aws_survey",
+    "nginx",
+    "orthanc",
+    "postgresql",
+}
 SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - LEFT_OUT)
 
 

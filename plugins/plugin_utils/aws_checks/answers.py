@@ -79,4 +79,4 @@ def given_subnet_problems(
             yield f"The subnet {subnet['subnet_id']} is in {subnet['vpc_id']}, not in {vpc_id}."
     private_zones = {subnet["availability_zone"] for subnet in found if subnet["subnet_id"] in private_subnet_ids}
     if len(private_zones) < 2:
-        yield "aws_network_private_subnet_ids lie in one zone; RDS wants two."
+        yield "orthweb_private_subnet_ids lie in one zone; RDS wants two."

@@ -23,8 +23,7 @@ ADVICE = {
         "The account has no Elastic IP left (5 a region by default); release one, or ask for more in Service Quotas."
     ),
     "VpcLimitExceeded": (
-        "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give "
-        "aws_network_vpc_id."
+        "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give orthweb_vpc_id."
     ),
     "InstanceLimitExceeded|VcpuLimitExceeded": (
         "The quota of running instances is used up; ask for more in Service Quotas, or take a smaller type."

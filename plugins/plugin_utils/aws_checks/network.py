@@ -36,25 +36,25 @@ def vpc_problems(
     :param vpc_id: an existing VPC, empty to have one made; the subnets are in it
     """
     if problem := network_problem(cidr):
-        yield f"aws_network_cidr: {problem}"
+        yield f"orthweb_vpc_cidr: {problem}"
     elif not vpc_id:
         yield from _made_vpc_problems(str(cidr), docker_networks)
     if vpc_id and not (public_subnet_ids and len(private_subnet_ids) > 1):
         yield (
-            "aws_network_vpc_id is given: give aws_network_public_subnet_ids (one at least) and "
-            "aws_network_private_subnet_ids (two at least, in two zones) too."
+            "orthweb_vpc_id is given: give orthweb_public_subnet_ids (one at least) and "
+            "orthweb_private_subnet_ids (two at least, in two zones) too."
         )
     if not vpc_id and (public_subnet_ids or private_subnet_ids):
-        yield "Subnets are given without aws_network_vpc_id, the VPC that they are in."
+        yield "Subnets are given without orthweb_vpc_id, the VPC that they are in."
 
 
 def _made_vpc_problems(cidr: str, docker_networks: Sequence[str]) -> Iterator[str]:
     """AWS takes a prefix length only, no netmask."""
     if cidr.partition("/")[2] not in PREFIXES:
-        yield f"aws_network_cidr is {cidr}: a VPC for this stack has a prefix from /16 to /24."
+        yield f"orthweb_vpc_cidr is {cidr}: a VPC for this stack has a prefix from /16 to /24."
     for other in docker_networks:
         if IPv4Network(cidr).overlaps(IPv4Network(other)):
             yield (
-                f"aws_network_cidr {cidr} meets {other}, which Docker uses on the hosts: they would not reach the "
+                f"orthweb_vpc_cidr {cidr} meets {other}, which Docker uses on the hosts: they would not reach the "
                 "database. Choose another, for example 10.42.0.0/16."
             )

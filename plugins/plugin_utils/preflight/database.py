@@ -23,6 +23,12 @@ def database_problems(database: Mapping[str, Any]) -> Iterator[str]:
 
     :param database: with any text in place of its passwords
     """
+    if not isinstance(database, Mapping):
+        yield (
+            "orthweb_database is no description of a database: give keys such as host and ca_certificate "
+            "(docs/existing-pieces.md)."
+        )
+        return
     for key in ("host", "ca_certificate"):
         if key not in database:
             yield f"orthweb_database has no {key}."
@@ -78,7 +84,7 @@ def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int
     :param given: whether there is ``orthweb_database``
     :param embedded: whether ``host`` runs a database of the stack
     :param imaging_hosts: how many there are
-    :param storage: where the images are kept, as ``orthanc_storage`` has it
+    :param storage: where the images are kept, as ``orthweb_storage`` has it
     """
     if given and embedded:
         yield (
@@ -97,6 +103,6 @@ def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int
         )
     elif storage == "filesystem" and imaging_hosts > 1:
         yield (
-            f"orthanc_storage is filesystem, and there are {imaging_hosts} imaging hosts: each would have the images "
-            "that it received itself, and no other. Use orthanc_storage: database, or one host."
+            f"orthweb_storage is filesystem, and there are {imaging_hosts} imaging hosts: each would have the images "
+            "that it received itself, and no other. Use orthweb_storage: database, or one host."
         )

@@ -30,7 +30,7 @@ def image_problems(
     require_fresh_index: bool,
 ) -> Iterator[str]:
     """
-    :param source: as ``container_images_source`` has it; the rules of the others do not matter
+    :param source: as ``orthweb_images_source`` has it; the rules of the others do not matter
     :param archive: path of the tarball on the controller
     :param registry: what ``registry_problems`` takes
     """
@@ -45,17 +45,17 @@ def image_problems(
 
 def source_problems(source: str, archive: str) -> Iterator[str]:
     """
-    :param source: as ``container_images_source`` has it
+    :param source: as ``orthweb_images_source`` has it
     :param archive: path of the tarball on the controller
     """
     if source not in ("debian", "archive", "registry"):
         yield (
-            f'container_images_source is "{source}": choose debian (built here from Debian packages), archive (a '
+            f'orthweb_images_source is "{source}": choose debian (built here from Debian packages), archive (a '
             "tarball made with make save-images) or registry (pulled by digest)."
         )
     elif source == "archive" and not Path(archive).is_file():
         yield (
-            f"container_images_archive is {archive}, and there is no such file on the controller: make it with make "
+            f"orthweb_images_archive is {archive}, and there is no such file on the controller: make it with make "
             "save-images on a machine with a network."
         )
 
@@ -66,44 +66,47 @@ def registry_problems(
     """
     A tag can be moved to other contents, a digest cannot: what was tried is what runs.
 
-    :param references: by image, as ``container_images_registry`` has them
+    :param references: by image, as ``orthweb_images_registry`` has them
     :param needed: images that ``host`` runs
-    :param login_keys: what ``container_images_registry_login`` has
+    :param login_keys: what ``orthweb_images_registry_login`` has
     :param ca: path of the registry's CA on the controller, or empty
     """
+    if not isinstance(references, Mapping):
+        yield f"orthweb_images_registry is {references!r}: give a reference for each image ({', '.join(IMAGES)})."
+        return
     for image in needed:
         if image not in references:
-            yield f"container_images_registry has no entry for {image}, which {host} runs."
+            yield f"orthweb_images_registry has no entry for {image}, which {host} runs."
     for image, reference in references.items():
         if not PINNED.fullmatch(str(reference)):
             yield (
-                f'container_images_registry: {image} is "{reference}", which is not pinned by digest: write '
+                f'orthweb_images_registry: {image} is "{reference}", which is not pinned by digest: write '
                 "registry/name@sha256: and 64 hexadecimal digits (docker image inspect shows them as RepoDigests after "
                 "a push or pull)."
             )
     if login_keys and sorted(login_keys) != sorted(LOGIN):
         yield (
-            f"container_images_registry_login has {', '.join(login_keys)}: it takes server, username and password, or "
+            f"orthweb_images_registry_login has {', '.join(login_keys)}: it takes server, username and password, or "
             "nothing at all."
         )
     if ca and not Path(ca).is_file():
-        yield f"container_images_registry_ca is {ca}, and there is no such file on the controller."
+        yield f"orthweb_images_registry_ca is {ca}, and there is no such file on the controller."
 
 
 def _suite_problems(suites: object) -> Iterable[str]:
     if not isinstance(suites, dict):
-        yield f"container_images_suites is {suites!r}: give the Debian release of each image ({', '.join(IMAGES)})."
+        yield f"orthweb_images_suites is {suites!r}: give the Debian release of each image ({', '.join(IMAGES)})."
         return
     if missing := [image for image in IMAGES if image not in suites]:
         yield (
-            f"container_images_suites has no entry for {', '.join(missing)}: it replaces the default as a whole, so "
+            f"orthweb_images_suites has no entry for {', '.join(missing)}: it replaces the default as a whole, so "
             f"name the Debian release of each image ({', '.join(IMAGES)})."
         )
     if problem := unknown_keys(suites, IMAGES):
-        yield f"container_images_suites {problem}"
+        yield f"orthweb_images_suites {problem}"
     for image, suite in suites.items():
         if not SUITE.fullmatch(str(suite)):
-            yield f"container_images_suites: {image} is {suite!r}, which is no name of a Debian release (trixie)."
+            yield f"orthweb_images_suites: {image} is {suite!r}, which is no name of a Debian release (trixie)."
 
 
 def image_source_problems(suites: object, mirror: str, snapshot: str, require_fresh_index: bool) -> list[str]:
@@ -117,22 +120,22 @@ def image_source_problems(suites: object, mirror: str, snapshot: str, require_fr
     """
     problems = list(_suite_problems(suites))
     if mirror and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", mirror):
-        problems.append(f"container_images_debian_mirror is {mirror!r}, which is no http or https URL.")
+        problems.append(f"orthweb_images_debian_mirror is {mirror!r}, which is no http or https URL.")
     if snapshot:
         try:
             datetime.strptime(str(snapshot), SNAPSHOT)
         except ValueError:
             problems.append(
-                f"container_images_snapshot is {snapshot!r}: write a date and time in UTC such as 20261115T000000Z."
+                f"orthweb_images_snapshot is {snapshot!r}: write a date and time in UTC such as 20261115T000000Z."
             )
         if mirror:
             problems.append(
-                "container_images_snapshot and container_images_debian_mirror are both set, and a snapshot has a "
+                "orthweb_images_snapshot and orthweb_images_debian_mirror are both set, and a snapshot has a "
                 "mirror of its own: set one of them."
             )
         if require_fresh_index:
             problems.append(
-                "container_images_snapshot asks for packages of the past, and container_images_require_fresh_index "
+                "orthweb_images_snapshot asks for packages of the past, and orthweb_images_require_fresh_index "
                 "refuses them: set one of them."
             )
     return problems
@@ -143,20 +146,20 @@ def upstream_image_problems(reference: str, source: str) -> list[str]:
     Sentences; empty if nothing is wrong.
 
     :param reference: the upstream image of Orthanc, or empty
-    :param source: where the other images come from, as ``container_images_source`` has it
+    :param source: where the other images come from, as ``orthweb_images_source`` has it
     """
     if not reference:
         return []
     problems = []
     if not PINNED.fullmatch(reference):
         problems.append(
-            f"container_images_upstream_orthanc is {reference!r}, which is not pinned by digest: write "
+            f"orthweb_images_upstream_orthanc is {reference!r}, which is not pinned by digest: write "
             "orthancteam/orthanc:<version>@sha256: and 64 hexadecimal digits (docker image inspect shows them as "
             "RepoDigests after a pull)."
         )
     if source == "archive":
         problems.append(
-            "container_images_upstream_orthanc cannot come from an archive, which keeps no digest: push the image to a "
-            "registry that the hosts reach, and set container_images_source: registry."
+            "orthweb_images_upstream_orthanc cannot come from an archive, which keeps no digest: push the image to a "
+            "registry that the hosts reach, and set orthweb_images_source: registry."
         )
     return problems

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import ipv4_network
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modalities as complete
 
 from .words import port_problem, unknown_keys
 
@@ -87,6 +90,21 @@ def dicom_listener_problems(listeners: object, checked_port: object) -> list[str
     return problems
 
 
-def dicom_listeners(listeners: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each with all its keys: what is not said has its default."""
-    return [{**DEFAULTS, **listener} for listener in listeners]
+def dicom_listeners(
+    listeners: list[dict[str, Any]], modalities: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """
+    Each with all its keys: what is not said has its default. Each port that modalities without TLS call is one more,
+    open to them alone; where it is among the listeners, that one is open to them, too.
+
+    :param modalities: entries of ``orthweb_modalities``
+    """
+    by_port: dict[int, dict[str, Any]] = {
+        int(str(listener["port"])): {**DEFAULTS, **listener} for listener in listeners
+    }
+    for modality in complete(modalities):
+        if not modality["tls"]:
+            plain = {**DEFAULTS, "port": modality["listener"], "tls": False}
+            listener = by_port.setdefault(modality["listener"], plain)
+            listener["allowed"] = list(dict.fromkeys([*listener["allowed"], ipv4_network(modality["host"])]))
+    return list(by_port.values())

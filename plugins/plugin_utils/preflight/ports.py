@@ -9,14 +9,20 @@ from typing import Any
 from .words import port_problem
 
 
-def with_listeners(ports: Mapping[str, object], listeners: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    """Ports by variable, with those of the DICOM listeners that have no variable of their own."""
+def with_listeners(
+    ports: Mapping[str, object], listeners: Sequence[Mapping[str, Any]], plain: Iterable[object] = ()
+) -> dict[str, object]:
+    """
+    Ports by variable, with those of the DICOM listeners that have no variable of their own.
+
+    :param plain: further ones, which modalities without TLS call
+    """
     further = {
         f"orthweb_dicom_listeners, entry {number}": listener["port"]
         for number, listener in enumerate(listeners, 1)
         if str(listener["port"]) != str(ports["orthweb_dicom_port"])
     }
-    return {**ports, **further}
+    return {**ports, **further, **{f"orthweb_modalities, listener {port}": port for port in plain}}
 
 
 def port_problems(

@@ -1,51 +1,86 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names of the settings: one that is mistyped would have no effect, and nobody would be told."""
+"""The names and types of the settings: one that is mistyped would have no effect, and nobody would be told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from .words import nearest
+import yaml
 
-# Every variable of the site; those of a role begin with the role's name.
-SETTINGS = (
-    "orthweb_aet",
-    "orthweb_allow_the_whole_internet",
-    "orthweb_aws_lanes",
-    "orthweb_compose_directory",
-    "orthweb_confirm_teardown",
-    "orthweb_connect_by",
+from .words import listed, nearest
+
+SPECIFICATION = Path(__file__).resolve().parents[3] / "roles/site/meta/argument_specs.yml"
+# Judged by rules of their own, whatever their values are: those say more.
+JUDGED_ELSEWHERE = (
     "orthweb_controller_ranges",
     "orthweb_database",
     "orthweb_dicom_listeners",
     "orthweb_dicom_port",
     "orthweb_dicom_ranges",
-    "orthweb_empty_buckets",
-    "orthweb_host_directory",
+    "orthweb_images_registry",
+    "orthweb_images_registry_ca",
+    "orthweb_images_registry_login",
+    "orthweb_images_source",
+    "orthweb_images_suites",
     "orthweb_instance_count",
-    "orthweb_listen_address",
     "orthweb_modalities",
-    "orthweb_new_ca",
     "orthweb_orthanc_port",
     "orthweb_portal_port",
     "orthweb_portal_ranges",
-    "orthweb_remove_images",
-    "orthweb_server_aliases",
-    "orthweb_server_certificate",
-    "orthweb_server_name",
-    "orthweb_ssh_private_key",
-    "orthweb_stack",
-    "orthweb_state_directory",
-    "orthweb_state_root",
-    "orthweb_tags",
     "orthweb_users",
 )
+# Those of -e are text, whatever they are meant to be.
+BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+REMEDIES = {
+    "bool": "say true or false",
+    "dict": "give keys with values",
+    "int": "give a whole number",
+    "list": "give a list",
+    "str": "give one text",
+}
 
 
-def setting_problems(names: Iterable[str]) -> Iterator[str]:
+@cache
+def settings() -> dict[str, dict[str, Any]]:
+    """Every variable of the site, as the role `site` specifies it; those of a role begin with the role's name."""
+    options: dict[str, dict[str, Any]] = yaml.safe_load(SPECIFICATION.read_text())["argument_specs"]["settings"][
+        "options"
+    ]
+    return options
+
+
+def setting_problems(given: Mapping[str, object]) -> dict[str, str]:
     """
-    :param names: of all variables that begin with ``orthweb_``
+    Sentences by the variable that they are about; empty if nothing is wrong.
+
+    :param given: value by name, of all variables that begin with ``orthweb_``
     """
-    for name in sorted(set(names) - set(SETTINGS)):
-        hint = nearest(name, SETTINGS) or "docs/index.md leads to the pages that have them."
+    return dict(sorted((name, problem) for name, value in given.items() for problem in _problems(name, value)))
+
+
+def _problems(name: str, value: object) -> Iterator[str]:
+    known = settings()
+    if name not in known:
+        hint = nearest(name, known) or "docs/index.md leads to the pages that have them."
         yield f"{name} is no setting of this archive: {hint}"
+    elif name not in JUDGED_ELSEWHERE:
+        kind = "str" if known[name]["type"] == "path" else known[name]["type"]
+        choices = known[name].get("choices", ())
+        if not _is(kind, value):
+            yield f"{name} is {value!r}: {REMEDIES[kind]}."
+        elif choices and value not in choices:
+            yield f'{name} is "{value}": choose {listed(choices, "or")}.'
+
+
+def _is(kind: str, value: object) -> bool:
+    text = str(value)
+    if kind == "bool":
+        return isinstance(value, bool) or text.lower() in BOOLEANS
+    if kind == "int":
+        return not isinstance(value, bool) and text.isascii() and text.isdigit()
+    if kind == "str":
+        return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return isinstance(value, {"dict": dict, "list": list}[kind])

@@ -102,8 +102,8 @@ async function showModalities() {
     fill('modalities', 'tr', modalities.map((modality) => [
         modality.name,
         modality.aet,
-        modality.host ? `${modality.host}:${modality.port ?? 104}` : '',
-        (modality.allow ?? ['echo', 'store', 'find', 'get', 'move']).join(', '),
+        modality.host ? `${modality.host}:${modality.port}` : '',
+        modality.allow.join(', '),
     ]))
 }
 

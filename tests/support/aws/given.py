@@ -23,9 +23,9 @@ def network(account: Account) -> dict[str, Any]:
     ]
     public, *private = (each["Subnet"]["SubnetId"] for each in subnets)
     return {
-        "aws_network_vpc_id": vpc,
-        "aws_network_public_subnet_ids": [public],
-        "aws_network_private_subnet_ids": private,
+        "orthweb_vpc_id": vpc,
+        "orthweb_public_subnet_ids": [public],
+        "orthweb_private_subnet_ids": private,
     }
 
 

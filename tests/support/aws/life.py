@@ -139,12 +139,12 @@ class Lifecycle:
         assert self.revived.run.ok()
         disturb.delete_snapshots(self.account)
         disturb.bucket_with_an_object(self.account)
-        return self.step(self.account.teardown(aws_database_final_snapshot=False))
+        return self.step(self.account.teardown(orthweb_rds_final_snapshot=False))
 
     @once
     def emptied(self) -> Step:
         assert self.bucket_in_the_way
-        run = self.account.teardown(aws_database_final_snapshot=False, orthweb_empty_buckets=True)
+        run = self.account.teardown(orthweb_rds_final_snapshot=False, orthweb_empty_buckets=True)
         return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
 
     @property

@@ -87,7 +87,7 @@ def test_the_estimate_takes_the_defaults_of_the_roles(tmp_path: Path, cost: Path
 def test_the_estimate_takes_what_the_inventory_says(tmp_path: Path, cost: Path) -> None:
     chosen = {
         "orthweb_instance_count": 3,
-        "aws_instance_type": "x2.unknown",
+        "orthweb_instance_type": "x2.unknown",
         "aws_database_multi_az": True,
         "aws_network_interface_endpoints": ["ssm", "logs"],
     }
@@ -99,7 +99,7 @@ def test_the_estimate_takes_what_the_inventory_says(tmp_path: Path, cost: Path) 
 
 
 def test_a_database_that_is_given_costs_nothing_here(tmp_path: Path, cost: Path) -> None:
-    code, text = play(cost, tmp_path, "--check", "-e", '{"aws_database_managed": false}')
+    code, text = play(cost, tmp_path, "--check", "-e", '{"orthweb_rds": false}')
     assert code == 0, text
     assert "PostgreSQL" not in text
     assert "secret" not in text

@@ -21,7 +21,7 @@ def given() -> dict[str, Any]:
         {
             "refusal": "",
             "stack": "orthweb",
-            "settings": ["orthweb_stack"],
+            "settings": {"orthweb_connect_by": "public"},
             "access": {
                 "ranges": {"orthweb_dicom_ranges": ["198.51.100.0/24"]},
                 "dicom_port": 11112,
@@ -30,6 +30,8 @@ def given() -> dict[str, Any]:
                 "whole_internet_allowed": False,
             },
             "dicom_listeners": [{"port": "11112"}],
+            "modalities": [{"name": "ct", "aet": "CT"}],
+            "archive_aet": "ORTHANC",
             "network": {
                 "cidr": "10.42.0.0/16",
                 "docker_networks": ["172.17.0.0/16"],
@@ -52,10 +54,12 @@ def given() -> dict[str, Any]:
 
 def break_everything(given: dict[str, Any]) -> None:
     given["stack"] = "Bad_Name"
+    given["settings"] = {"orthweb_connect_by": "carrier pigeon"}
     given["access"] |= {"ranges": {"orthweb_dicom_ranges": None}, "connect_by": "carrier pigeon"}
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
+    given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
         "going_databases": [{"id": "db-1", "name": "orthweb"}],
@@ -67,11 +71,12 @@ def break_everything(given: dict[str, Any]) -> None:
 
 OF_SETTINGS = [
     'orthweb_stack is "Bad_Name"',
-    "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
-    "aws_network_cidr: ",
     'orthweb_connect_by is "carrier pigeon"',
+    "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
+    "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
+    "orthweb_modalities must be a list of entries",
 ]
 OF_ANSWERS = [
     "aws_survey_zones has us-east-1z",
@@ -81,7 +86,7 @@ OF_ANSWERS = [
     "RDS is still deleting the database orthweb",
     "There is no subnet subnet-1 in us-east-1.",
     "There is no subnet subnet-1 in us-east-1.",
-    "aws_network_private_subnet_ids lie in one zone",
+    "orthweb_private_subnet_ids lie in one zone",
 ]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 from ansible_collections.cellcs.orthweb.plugins.filter.preflight_problems import preflight_problems
 
@@ -24,7 +25,7 @@ GOOD = {
         "runs": False,
     },
     "stack": "clinic",
-    "settings": ["orthweb_stack"],
+    "settings": {"orthweb_stack": "clinic"},
     "limits": {"nginx_pids": ""},
     "ports": {"orthweb_dicom_port": 11112, "orthweb_portal_port": 443},
     "port_holders": {"containers": [], "own": [], "listeners": []},
@@ -74,7 +75,7 @@ def test_everything_wrong() -> None:
         **GOOD,
         "host": {**GOOD["host"], "root": False},
         "stack": "Clinic",
-        "settings": ["orthweb_modality"],
+        "settings": {"orthweb_modality": [], "orthweb_new_ca": "perhaps", "orthweb_storage": "tape"},
         "limits": {"nginx_pids": 1},
         "ports": {"orthweb_dicom_port": 11112, "orthweb_portal_port": 0},
         "dicom_listeners": [{"port": 11112, "tls": "yes"}],
@@ -92,12 +93,14 @@ def test_everything_wrong() -> None:
         "No root on one",
         'orthweb_stack is "Clinic"',
         "orthweb_modality is no setting of this archive",
+        "orthweb_new_ca is 'perhaps': say true or false.",
+        'orthweb_storage is "tape": choose database or filesystem.',
         "nginx_pids is 1",
         "orthweb_portal_port is 0",
         "orthweb_dicom_listeners, entry 1 (port 11112): tls is 'yes'",
         "orthweb_server_name or orthweb_server_aliases: 'no name/'",
         "orthweb_modalities is empty",
-        'container_images_source is "nowhere"',
+        'orthweb_images_source is "nowhere"',
         "orthweb_database is set, and one is in the group database",
         "orthweb_database has no host.",
         "orthweb_server_certificate.certificate is /nonexistent: give",
@@ -107,6 +110,40 @@ def test_everything_wrong() -> None:
     ]
     said = preflight_problems(wrong)
     assert [problem[: len(begin)] for problem, begin in zip(said, begins, strict=True)] == begins
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "subject"),
+    [
+        ("orthweb_server_aliases", 5, "server_names"),
+        ("orthweb_server_certificate", "/etc/pacs.pem", "server_certificate"),
+        ("orthweb_images_snapshot", ["yesterday"], "images"),
+    ],
+)
+def test_what_has_the_wrong_type_is_named_and_not_looked_at_further(setting: str, value: object, subject: str) -> None:
+    given = {**GOOD, "settings": {setting: value}, subject: value}
+    (problem,) = preflight_problems({**given, "stack": GOOD["stack"]})
+    assert problem.startswith(f"{setting} is {value!r}: give ")
+
+
+@pytest.mark.parametrize("value", ["orthanc@db", None, 5])
+def test_a_database_that_is_none_is_said(value: object) -> None:
+    problems = preflight_problems(
+        {**GOOD, "place": {**GOOD["place"], "given": True, "embedded": False}, "database": value}
+    )
+    assert [problem.split(":")[0] for problem in problems] == ["orthweb_database is no description of a database"]
+
+
+def test_a_plain_modality_takes_a_port() -> None:
+    plain = [
+        {"name": "ct", "aet": "CT"},
+        {"name": "mr", "aet": "MR", "host": "10.1.2.3", "tls": False, "listener": 443},
+    ]
+    assert preflight_problems({**GOOD, "modalities": plain}) == [
+        "orthweb_modalities, listener 443 and orthweb_portal_port are both 443: give them different ports."
+    ]
+    (problem,) = preflight_problems({**GOOD, "modalities": [plain[0], {**plain[1], "listener": 11112}]})
+    assert problem.startswith("orthweb_modalities, entry 2 (mr): port 11112 speaks TLS")
 
 
 def test_a_new_ca_on_purpose_is_allowed() -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.filter.relays import COUNT, FIRST, destination, is_address, relays
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modalities
 
-CT = {"name": "ct", "aet": "CT1", "host": "ct1.clinic.example"}
-MR = {"name": "mr", "aet": "MR1", "host": "192.0.2.21", "port": 11112}
-WORKSTATION = {"name": "workstation", "aet": "WORKSTATION"}
+WORKSTATION, CT, MR = modalities(
+    [
+        {"name": "workstation", "aet": "WORKSTATION"},
+        {"name": "ct", "aet": "CT1", "host": "ct1.clinic.example"},
+        {"name": "mr", "aet": "MR1", "host": "192.0.2.21", "port": 11112},
+    ]
+)
 
 
 def test_only_who_has_a_host_is_a_destination() -> None:
@@ -35,7 +40,7 @@ def test_ports_of_listeners_are_left_alone() -> None:
 
 
 def test_ports_that_would_be_the_same_are_not() -> None:
-    many = [{"host": f"192.0.{number // 250}.{number % 250}"} for number in range(2000)]
+    many = [{"host": f"192.0.{number // 250}.{number % 250}", "port": 104} for number in range(2000)]
     ports = relays(many, {}, [])
     assert len(set(ports.values())) == len(ports) == 2000
 

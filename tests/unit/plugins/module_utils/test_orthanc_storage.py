@@ -88,7 +88,7 @@ def test_nothing_is_asked_about_nothing() -> None:
         (
             {"psql": (1, "", 'ERROR:  relation "storagearea" does not exist')},
             "database",
-            "orthanc_storage: filesystem?",
+            "orthweb_storage: filesystem?",
         ),
         ({"docker": (1, "", "Error: No such container: orthanc")}, "filesystem", "No such container: orthanc. Does"),
         ({"docker": (126, "", "")}, "filesystem", "status 126: no message"),

@@ -92,5 +92,5 @@ class TestGivenSubnets:
     def test_one_zone_for_the_database(self) -> None:
         public = {**self.PUBLIC, "availability_zone": "us-east-1c"}
         assert self.problems(public, self.FIRST, {**self.SECOND, "availability_zone": "us-east-1a"}) == [
-            "aws_network_private_subnet_ids lie in one zone; RDS wants two."
+            "orthweb_private_subnet_ids lie in one zone; RDS wants two."
         ]

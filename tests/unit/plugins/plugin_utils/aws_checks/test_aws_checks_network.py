@@ -10,7 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.network 
 
 GIVEN = {"vpc_id": "vpc-1", "public_subnet_ids": ["subnet-1"], "private_subnet_ids": ["subnet-2", "subnet-3"]}
 INCOMPLETE = (
-    "aws_network_vpc_id is given: give aws_network_public_subnet_ids (one at least) and aws_network_private_subnet_ids "
+    "orthweb_vpc_id is given: give orthweb_public_subnet_ids (one at least) and orthweb_private_subnet_ids "
     "(two at least, in two zones) too."
 )
 
@@ -43,7 +43,7 @@ def test_network(network: str) -> None:
 )
 def test_what_is_no_network(value: object, says: str) -> None:
     assert network_problem(value) == says
-    assert problems(cidr=value) == [f"aws_network_cidr: {says}"]
+    assert problems(cidr=value) == [f"orthweb_vpc_cidr: {says}"]
 
 
 @pytest.mark.parametrize("cidr", ["10.42.0.0/16", "192.168.3.0/24"])
@@ -53,12 +53,12 @@ def test_range_that_is_right(cidr: str) -> None:
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/15", "10.0.0.0/25", "10.0.0.0/255.255.0.0"])
 def test_range_that_is_too_large_or_too_small(cidr: str) -> None:
-    assert problems(cidr=cidr) == [f"aws_network_cidr is {cidr}: a VPC for this stack has a prefix from /16 to /24."]
+    assert problems(cidr=cidr) == [f"orthweb_vpc_cidr is {cidr}: a VPC for this stack has a prefix from /16 to /24."]
 
 
 def test_range_that_docker_uses() -> None:
     assert problems(cidr="172.18.4.0/24") == [
-        "aws_network_cidr 172.18.4.0/24 meets 172.18.0.0/16, which Docker uses on the hosts: they would not reach the "
+        "orthweb_vpc_cidr 172.18.4.0/24 meets 172.18.0.0/16, which Docker uses on the hosts: they would not reach the "
         "database. Choose another, for example 10.42.0.0/16."
     ]
     too_large, *met = problems(cidr="172.16.0.0/12")
@@ -78,6 +78,4 @@ def test_given_network_without_its_subnets(lacking: dict[str, list[str]]) -> Non
 
 @pytest.mark.parametrize("which", ["public_subnet_ids", "private_subnet_ids"])
 def test_subnets_without_their_network(which: str) -> None:
-    assert problems(**{which: ["subnet-1"]}) == [
-        "Subnets are given without aws_network_vpc_id, the VPC that they are in."
-    ]
+    assert problems(**{which: ["subnet-1"]}) == ["Subnets are given without orthweb_vpc_id, the VPC that they are in."]

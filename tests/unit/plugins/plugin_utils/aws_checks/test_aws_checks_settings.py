@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stack's name, the number of hosts, how they are reached, and who may connect: each mistake has its sentence."""
+"""The stack's name, the number of hosts, and who may connect: each mistake has its sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
     range_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
-    connect_by_problems,
     instance_count_problems,
     stack_name_problems,
 )
@@ -30,17 +29,6 @@ def test_stack_name_that_is_right(name: str) -> None:
 def test_stack_name_that_aws_would_refuse(name: object) -> None:
     assert list(stack_name_problems(name)) == [
         f'orthweb_stack is "{name}": use 1 to 31 small letters, digits and single hyphens, a letter first.'
-    ]
-
-
-@pytest.mark.parametrize("connect_by", ["public", "private", "systems_manager"])
-def test_way_to_the_hosts_that_is_right(connect_by: str) -> None:
-    assert list(connect_by_problems(connect_by)) == []
-
-
-def test_way_to_the_hosts_that_is_none() -> None:
-    assert list(connect_by_problems("carrier pigeon")) == [
-        'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.'
     ]
 
 

@@ -72,7 +72,7 @@ def test_one_database_is_fine(also: dict) -> None:
         ({"imaging_hosts": 2}, "There are 2 imaging hosts, and each would have an archive of its own"),
         (
             {"given": True, "embedded": False, "imaging_hosts": 2, "storage": "filesystem"},
-            "orthanc_storage is filesystem, and there are 2 imaging hosts",
+            "orthweb_storage is filesystem, and there are 2 imaging hosts",
         ),
     ],
 )

@@ -80,6 +80,25 @@ def test_one_is_what_a_deployment_is_proved_on(listeners: list[dict[str, object]
     assert problem.startswith("no entry has port 11112 (orthweb_dicom_port) with TLS and a required client certificate")
 
 
+CT = {"name": "ct", "aet": "CT1", "host": "10.1.2.7", "tls": False}
+MR = {"name": "mr", "aet": "MR1", "host": "10.1.2.8", "tls": False}
+
+
+def test_modalities_without_tls_have_a_listener_for_them_alone() -> None:
+    first, plain, other = dicom_listeners([FIRST], [{"name": "ws", "aet": "WS"}, CT, MR, {**CT, "listener": 105}])
+    assert first["port"] == 11112
+    assert (plain["port"], plain["tls"], plain["allowed"]) == (104, False, ["10.1.2.7/32", "10.1.2.8/32"])
+    assert (other["port"], other["tls"], other["allowed"]) == (105, False, ["10.1.2.7/32"])
+    assert dicom_listeners([FIRST], [CT])[1].keys() == first.keys()
+
+
+def test_a_plain_listener_that_is_there_is_opened_to_them() -> None:
+    given = {"port": "104", "tls": False, "allowed": ["10.1.2.3/32", "10.1.2.7/32"]}
+    plain = dicom_listeners([FIRST, given], [CT, MR])[1]
+    assert plain["allowed"] == ["10.1.2.3/32", "10.1.2.7/32", "10.1.2.8/32"]
+    assert given["allowed"] == ["10.1.2.3/32", "10.1.2.7/32"]
+
+
 def test_what_is_not_said_has_its_default() -> None:
     first, without_certificate, plain = dicom_listeners(HOSPITAL)
     assert first == {

@@ -31,7 +31,7 @@ def test_what_works(mirror: str, snapshot: str, fresh: bool) -> None:
 @pytest.mark.parametrize(
     ("suites", "said"),
     [
-        ("trixie", "container_images_suites is 'trixie'"),
+        ("trixie", "orthweb_images_suites is 'trixie'"),
         ({"orthanc": "sid"}, "no entry for nginx, postgresql"),
         (SUITES | {"ngnix": "trixie"}, "does not know ngnix"),
         (SUITES | {"nginx": "tri xie"}, "nginx is 'tri xie'"),
@@ -107,19 +107,20 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "registry", "given", "said"),
     [
-        ("nowhere", {}, {}, 'container_images_source is "nowhere": choose debian'),
+        ("nowhere", {}, {}, 'orthweb_images_source is "nowhere": choose debian'),
         (
             "archive",
             {},
             {"archive": "/nonexistent/a.tar"},
-            "container_images_archive is /nonexistent/a.tar, and there is",
+            "orthweb_images_archive is /nonexistent/a.tar, and there is",
         ),
         ("debian", {}, {"mirror": "ftp://x"}, "no http or https URL"),
         ("registry", {"needed": ["nginx", "orthanc"]}, {}, "has no entry for orthanc, which one runs."),
+        ("registry", {"references": ["nginx"]}, {}, "give a reference for each image (orthanc, nginx, postgresql)."),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
-        ("registry", {"login_keys": ["server"]}, {}, "container_images_registry_login has server: it takes"),
-        ("registry", {"ca": "/nonexistent/ca.crt"}, {}, "container_images_registry_ca is /nonexistent/ca.crt"),
+        ("registry", {"login_keys": ["server"]}, {}, "orthweb_images_registry_login has server: it takes"),
+        ("registry", {"ca": "/nonexistent/ca.crt"}, {}, "orthweb_images_registry_ca is /nonexistent/ca.crt"),
         ("registry", {}, {"upstream_orthanc": "orthancteam/orthanc"}, "not pinned by digest"),
     ],
 )

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.modalities import (
+from ansible_collections.cellcs.orthweb.plugins.filter.modalities import echo_report
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import (
+    modalities,
     modality_problems,
-    server_name_problems,
+    plain_port_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.server_names import server_name_problems
 
 CT = {"name": "ct-1", "aet": "CT1", "host": "192.0.2.7", "port": 104, "allow": ["echo", "store", "find_worklist"]}
 
@@ -25,7 +28,15 @@ def test_what_is_right_is_fine() -> None:
         ({"aet": "SEVENTEEN_LETTERS"}, "has 17 characters"),
         ({"host": "https://ct"}, "is an URL"),
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535."),
-        ({"tls": False}, "does not know tls; it has name, aet, host, port and allow."),
+        (
+            {"ssl": False},
+            "does not know ssl; it has name, aet, host, port, allow, tls and listener.",
+        ),
+        ({"tls": "no"}, "tls is 'no': say true or false."),
+        ({"tls": False, "host": "ct1.clinic.example"}, "tls is false, and host is no IPv4 address"),
+        ({"tls": False, "host": "2001:db8::1"}, "tls is false, and host is no IPv4 address"),
+        ({"tls": False, "listener": 0}, "listener is 0: a port is a number from 1 to 65535."),
+        ({"listener": 105}, "listener is the port for a modality without TLS: set tls: false"),
         ({"prot": 104}, "does not know prot (did you mean port?);"),
         ({"allow": ["store", "fetch"]}, "allow has fetch; choose of echo, store, find, find_worklist, get and move."),
         ({"allow": "store"}, "allow is 'store': give a list"),
@@ -35,6 +46,52 @@ def test_each_mistake_is_said_with_its_entry(change: dict, said: str) -> None:
     (problem,) = modality_problems([{"name": "mr", "aet": "MR"}, {**CT, **change}], "ORTHANC")
     assert problem.startswith("orthweb_modalities, entry 2 (")
     assert said in problem
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    workstation, ct = modalities([{"name": "mr", "aet": "MR"}, {**CT, "port": "105"}])
+    everything = ["echo", "store", "find", "get", "move"]
+    assert workstation == {
+        "name": "mr", "aet": "MR", "host": "", "port": 104, "allow": everything, "tls": True, "listener": 104
+    }  # fmt: skip
+    assert (ct["host"], ct["port"], ct["allow"]) == ("192.0.2.7", 105, ["echo", "store", "find_worklist"])
+
+
+def test_without_tls_is_fine_where_the_address_is_known() -> None:
+    plain = {**CT, "tls": False, "listener": 105}
+    assert list(modality_problems([{"name": "mr", "aet": "MR"}, plain], "ORTHANC")) == []
+    (problem,) = modality_problems([plain], "ORTHANC")
+    assert "entry 1 (ct-1): the archive is checked over TLS with the first entry" in problem
+
+
+def test_without_tls_it_cannot_call_where_tls_is_spoken() -> None:
+    given = [{"name": "mr", "aet": "MR"}, {**CT, "tls": False, "listener": "2762"}]
+    assert list(plain_port_problems([{"port": 11112}, {"port": 2762, "tls": False}], given)) == []
+    (problem,) = plain_port_problems([{"port": 11112}, {"port": 2762}], given)
+    assert problem.startswith("orthweb_modalities, entry 2 (ct-1): port 2762 speaks TLS (orthweb_dicom_listeners)")
+
+
+@pytest.mark.parametrize("given", [None, "ct", {"ct": "CT1"}, ["ct"]])
+def test_it_must_be_a_list_of_entries(given: object) -> None:
+    assert list(modality_problems(given, "ORTHANC")) == [
+        "orthweb_modalities must be a list of entries, each with a name and an AE title (aet)."
+    ]
+
+
+def test_who_answers_and_who_does_not_is_reported() -> None:
+    asked = modalities([CT, {"name": "mr", "aet": "MR1", "host": "mr"}, {"name": "us", "aet": "US1", "host": "us"}])
+    answers = [
+        {"status": 200, "json": {}},
+        {"status": 500, "json": {"Message": "Error in the network protocol", "Details": "Failed to connect"}},
+        {"status": 504, "msg": "Status code was 504"},
+    ]
+    assert echo_report(answers, asked) == {
+        "alive": ["ct-1 (CT1@192.0.2.7:104) answers."],
+        "silent": [
+            "mr (MR1@mr:104) does not answer: Failed to connect",
+            "us (US1@us:104) does not answer: Status code was 504",
+        ],
+    }
 
 
 def test_a_name_and_an_ae_title_stand_in_one_entry() -> None:

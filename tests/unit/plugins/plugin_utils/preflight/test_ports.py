@@ -54,3 +54,5 @@ def test_a_process_that_has_it_is_named_once() -> None:
 def test_listeners_without_a_variable_of_their_own_are_added() -> None:
     listeners = [{"port": "11112"}, {"port": 104, "tls": False}]
     assert with_listeners(PORTS, listeners) == {**PORTS, "orthweb_dicom_listeners, entry 2": 104}
+    plain = {**PORTS, "orthweb_dicom_listeners, entry 2": 104, "orthweb_modalities, listener 105": 105}
+    assert with_listeners(PORTS, listeners, [105]) == plain

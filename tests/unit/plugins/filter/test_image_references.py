@@ -39,9 +39,9 @@ def test_what_an_archive_held_has_the_newest_first() -> None:
 @pytest.mark.parametrize(
     ("said", "advice"),
     [
-        ("Error: UNAUTHORIZED: authentication required", "container_images_registry_login"),
+        ("Error: UNAUTHORIZED: authentication required", "orthweb_images_registry_login"),
         ("manifest for x not found: manifest unknown", "{{.RepoDigests}}"),
-        ("tls: failed to verify certificate: x509: unknown authority", "container_images_registry_ca"),
+        ("tls: failed to verify certificate: x509: unknown authority", "orthweb_images_registry_ca"),
         ("dial tcp 192.0.2.1:443: connect: connection refused", "cannot be reached"),
         ("write /var/lib/docker: no space left on device", "disk of this host is full"),
         ("something else", OTHERWISE),
