@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.stream import PduStream
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.transport import Deadline
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
@@ -87,6 +91,28 @@ def archive() -> Iterator[Callable[..., Archive]]:
     yield start
     for server in servers:
         threading.Thread(target=server.shutdown, daemon=True).start()  # it takes half a second
+
+
+@pytest.fixture
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Have our side not wait out the time-out for what a peer will never answer: ``unanswered(event)``.
+
+    It runs out a moment later, on the association of that event only. So time-outs can be long enough for the others
+    on a busy machine. Not with TLS.
+    """
+    silent: set[int] = set()  # our ports
+    receive = PduStream._receive
+
+    def wait_or_run_out(stream: PduStream, length: int, deadline: Deadline, unanswered: bool) -> bytes:
+        connection, asked = stream._socket, time.monotonic()
+        port = connection.getsockname()[1]
+        while not select.select([connection], [], [], min(0.02, deadline.remaining()))[0]:
+            if port in silent and time.monotonic() - asked > 0.15:
+                raise TimeoutError
+        return receive(stream, length, deadline, unanswered)
+
+    monkeypatch.setattr(PduStream, "_receive", wait_or_run_out)
+    return lambda event: silent.add(event.assoc.requestor.port)
 
 
 @pytest.fixture
