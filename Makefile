@@ -74,8 +74,9 @@ test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(COVERAGE) $(PYTEST_ARGS)
 
-test-unit: venv-test ## Run the unit tests, which need neither root nor Docker
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine" $(PYTEST_ARGS)
+test-unit: venv-test ## Run the unit tests that take no minutes; they need neither root nor Docker
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine and not slow" \
+	  --hypothesis-profile quick $(PYTEST_ARGS)
 
 test-long: venv-test ## Run the tests that take minutes each: other versions, storages and images, updates, compose
 	$(PLAYBOOK) tests/prepare.yml

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -15,6 +16,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from ansible.module_utils import _internal, basic
 from ansible.module_utils.common import warnings
+from hypothesis import settings
+
+# For make test-unit. A test that needs more or fewer examples than others takes a multiple of the profile's number.
+settings.register_profile("quick", max_examples=15)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,6 +48,18 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return forget
 
 
+# The one image that the simulated AWS has. It has over a thousand of its own, which it makes anew for each test.
+IMAGE = {
+    "ami_id": "ami-03cf127a",
+    "name": "debian-12-amd64",
+    "architecture": "x86_64",
+    "owner_id": "136693071363",
+    "public": True,
+    "root_device_type": "ebs",
+    "virtualization_type": "hvm",
+}
+
+
 def free_port() -> int:
     for port in range(5580, 5590):
         with socket.socket() as tried:
@@ -61,11 +78,14 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
+def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
+    images = tmp_path_factory.mktemp("moto") / "images.json"
+    images.write_text(json.dumps([IMAGE]))
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     # By itself, not in a thread: it and the modules would wait for each other.
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    environment = {**os.environ, "MOTO_AMIS_PATH": str(images)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(port, server)
             yield f"http://127.0.0.1:{port}"

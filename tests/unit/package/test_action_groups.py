@@ -79,6 +79,7 @@ def play(tmp_path: Path, group: str, defaults: dict[str, Any], *tasks: dict[str,
     return [task["hosts"]["localhost"] for task in json.loads(done.stdout)["plays"][0]["tasks"]]
 
 
+@pytest.mark.slow
 def test_the_peer_of_the_dicom_group(tmp_path: Path, closed_port: int) -> None:
     defaults = {"host": "127.0.0.1", "port": closed_port, "called_aet": "ARCHIVE", "retry_delay_seconds": 0}
     echo, store = play(
@@ -100,6 +101,7 @@ def aws(moto_url: str) -> dict[str, Any]:
     return {"endpoint_url": moto_url, "region": "eu-central-1", "access_key": "test", "secret_key": "test"}
 
 
+@pytest.mark.slow
 def test_the_account_of_the_aws_group(tmp_path: Path, aws: dict[str, Any]) -> None:
     tasks: list[dict[str, Any]] = [
         {"cellcs.orthweb.aws_stack_info": {"stack": "clinic"}},

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from support.checkout import ROOT
@@ -35,6 +36,7 @@ def test_the_rest_of_it_is_the_same_file() -> None:
     assert (INVENTORIES / "rehearsal/hosts.yml").resolve() == (INVENTORIES / "aws/hosts.yml").resolve()
 
 
+@pytest.mark.slow
 def test_hosts_are_grouped_by_role_and_zone(account: Any, moto_url: str, tmp_path: Path) -> None:
     """Ours only, in an account with other people's instances."""
     ec2 = account("ec2")

@@ -13,6 +13,8 @@ import yaml
 
 from support.checkout import COLLECTIONS, ROOT
 
+pytestmark = pytest.mark.slow
+
 INVENTORY = """
 aws_account:
   hosts:

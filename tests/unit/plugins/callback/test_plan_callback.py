@@ -134,6 +134,7 @@ def plan(tmp_path: Path) -> Callable[..., Ran]:
     return run
 
 
+@pytest.mark.slow
 def test_files_are_listed_with_what_differs(plan: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     for name in ("kept", "old"):
@@ -156,6 +157,7 @@ def test_files_are_listed_with_what_differs(plan: Callable[..., Ran], tmp_path: 
     assert recap < times < listed
 
 
+@pytest.mark.slow
 def test_once_done_there_is_nothing_to_do(plan: Callable[..., Ran]) -> None:
     done = plan(FILES, name="deploy.yml", check=False)
     assert (done.code, done.plan) == (0, ""), done.text
@@ -163,6 +165,7 @@ def test_once_done_there_is_nothing_to_do(plan: Callable[..., Ran]) -> None:
     assert (ran.code, ran.plan.strip()) == (0, "Nothing to do.")
 
 
+@pytest.mark.slow
 def test_what_is_only_announced(plan: Callable[..., Ran]) -> None:
     ran = plan(ANNOUNCED)
     assert ran.plan.splitlines() == [
@@ -177,6 +180,7 @@ def test_what_is_only_announced(plan: Callable[..., Ran]) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "code", "last"),
     [
@@ -191,18 +195,21 @@ def test_exit_codes(plan: Callable[..., Ran], text: str, code: int, last: str) -
     assert (ran.code, ran.plan.splitlines()[-1]) == (code, last)
 
 
+@pytest.mark.slow
 def test_another_playbook_keeps_ansible_s_exit_codes(plan: Callable[..., Ran]) -> None:
     announced, failed = plan(ANNOUNCED, name="deploy.yml"), plan(FAILS, name="deploy.yml")
     assert (announced.code, failed.code) == (0, 2)
     assert "Plan: 3 to make" in announced.plan
 
 
+@pytest.mark.slow
 def test_plan_without_check_mode_stops_at_once(plan: Callable[..., Ran], tmp_path: Path) -> None:
     ran = plan(FILES, check=False)
     assert (ran.code, ran.plan, list((tmp_path / "files").iterdir())) == (1, "", [])
     assert "only plans" in ran.text
 
 
+@pytest.mark.slow
 def test_aws_resources(plan: Callable[..., Ran], account: Callable[[str], Any]) -> None:
     account("ec2").create_key_pair(KeyName="somebody")
     empty = plan(AWS)

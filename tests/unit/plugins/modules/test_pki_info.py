@@ -674,7 +674,7 @@ DER_LIKE = st.builds(
 JUNK = st.binary(max_size=500) | PEM_LIKE | DER_LIKE | st.lists(PEM_LIKE, max_size=4).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(content=JUNK, ending=ENDINGS)
 def test_junk_never_makes_it_fail(content, ending):
     with tempfile.TemporaryDirectory() as folder:
@@ -698,7 +698,7 @@ def samples(made_by_openssl: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return sorted(folder.iterdir())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * settings.default.max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damage_never_makes_it_fail(samples, data):
     sample = data.draw(st.sampled_from(samples))

@@ -332,7 +332,7 @@ def compare_with_declaration(leaf: Leaf, entry: dict[str, Any], certificate: Pat
 
 
 @settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or settings.default.max_examples * 2 // 5,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,

@@ -123,7 +123,7 @@ def acceptance(authority) -> bytes:
 # The codec alone: many examples, no socket
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples, deadline=None)
 @given(data=st.data())
 def test_an_acceptance_is_read_or_malformed(acceptance, data):
     answer = data.draw(
@@ -135,7 +135,7 @@ def test_an_acceptance_is_read_or_malformed(acceptance, data):
         assert isinstance(read.information.maximum_pdu, int)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples, deadline=None)
 @given(data=st.data())
 def test_a_response_is_read_or_malformed(data):
     answer = data.draw(st.one_of(mutations(GOOD_ANSWER), st.binary(max_size=100).map(p_data)))
@@ -164,7 +164,7 @@ def read(der: bytes) -> Certificate | None:
     return TlsSession("TLSv1.3", "TLS_AES_128_GCM_SHA256", False, der).peer_certificate
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples, deadline=None)
 @given(data=st.data())
 def test_a_certificate_is_read_or_not(certificate, data):
     shown = read(data.draw(mutations(certificate)))
@@ -253,7 +253,9 @@ def test_an_answer_of_sequences_without_end_is_no_dicom(scripted, acceptance):
     assert look_at(scripted, step_seconds=20) == "not_dicom"
 
 
-SOCKETS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOCKETS = settings(
+    max_examples=settings.default.max_examples * 3 // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @SOCKETS

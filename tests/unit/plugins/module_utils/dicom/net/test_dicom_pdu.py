@@ -131,7 +131,7 @@ def test_a_status_of_one_byte_is_malformed():
         status_of_response(command_set(RESPONSE) + status, {"CommandField": C_ECHO_RQ, "MessageID": 3})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(
     results=st.tuples(
         *(st.tuples(st.integers(0, 4), st.sampled_from(each.transfer_syntax_uids)) for each in PROPOSALS)

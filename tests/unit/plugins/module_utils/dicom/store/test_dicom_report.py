@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def ran(run_module, archive, folder, tmp_path) -> Any:
+def ran(run_module, archive, unanswered, folder, tmp_path) -> Any:
     """A run with reports, to a peer that hangs on the fourth file, is out of resources for the fifth."""
     over = threading.Event()
     names = sorted(path.name for path in folder.glob("*.dcm") if path.name != "torn.dcm")
@@ -73,6 +73,7 @@ def ran(run_module, archive, folder, tmp_path) -> Any:
         name = names[len(seen)] if event.request.AffectedSOPInstanceUID not in seen else ""
         seen[event.request.AffectedSOPInstanceUID] = name
         if name == names[3]:
+            unanswered(event)
             over.wait(30)
         return 0xA700 if name == names[4] else 0x0000
 
