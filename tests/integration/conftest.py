@@ -7,18 +7,31 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.stack import Stack, docker, process_id
-
-ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader", "lars": "reader"}
+from support.hospital import DISPLAY_NETWORK, INTERNET, MODALITY_NETWORK, SETTINGS
+from support.places import Place, place
+from support.stack import Run, Stack, docker, process_id
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack("orthweb-pytest", tmp_path_factory.mktemp("state"), 22112, 22443, 22043)
-    stack.variables["orthweb_users"] = [{"name": name, "role": role} for name, role in ACCOUNTS.items()]
+def modality() -> Iterator[Place]:
+    with place("ow-modality", MODALITY_NETWORK) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def display_place() -> Iterator[Place]:
+    with place("ow-display", DISPLAY_NETWORK) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def first_deployment(
+    tmp_path_factory: pytest.TempPathFactory, modality: Place, display_place: Place
+) -> Iterator[tuple[Stack, Run]]:
+    """In the wordiest way, for test_secrets."""
+    stack = Stack("orthweb-pytest", tmp_path_factory.mktemp("state"), INTERNET, 22443, 22043, dict(SETTINGS))
     try:
-        stack.deploy().ok()
-        yield stack
+        yield stack, stack.deploy("-vvv", "--diff").ok()
     finally:
         stack.teardown(orthweb_confirm_teardown=stack.name).ok()
         left = [
@@ -26,6 +39,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             for kind in ("container", "network", "volume")
         ]
         assert left == ["", "", ""], left
+
+
+@pytest.fixture(scope="session")
+def stack(first_deployment: tuple[Stack, Run]) -> Stack:
+    return first_deployment[0]
 
 
 @pytest.fixture

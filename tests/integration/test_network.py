@@ -20,11 +20,12 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
 
+from support.hospital import DISPLAY_PORT
 from support.images import CALLED_AET, associate, ct_image, is_stored
-from support.places import Place, place
+from support.places import Place
 from support.stack import Stack, docker, process_id
 
-DECLARED, OTHER = 11113, 11114
+DECLARED, OTHER = DISPLAY_PORT, 11114
 
 # A display: it is echoed, takes what it is sent, and says of each what it was.
 DISPLAY = """
@@ -82,28 +83,9 @@ def display(where: Place) -> Iterator[Display]:
 
 
 @pytest.fixture(scope="module")
-def known() -> Iterator[Display]:
-    with place("ow-display", "192.0.2.32/30") as where, display(where) as one:
+def known(display_place: Place) -> Iterator[Display]:
+    with display(display_place) as one:
         yield one
-
-
-def settings(known: Display) -> dict[str, object]:
-    return {
-        "orthweb_modalities": [
-            {"name": "workstation", "aet": "WORKSTATION"},
-            {"name": "display", "aet": "DISPLAY", "host": known.where.address, "port": DECLARED},
-            {"name": "gone", "aet": "GONE", "host": "gone.invalid"},  # nginx starts all the same
-        ]
-    }
-
-
-@pytest.fixture(scope="module")
-def archive(stack: Stack, known: Display) -> Iterator[Stack]:
-    stack.configure(**settings(known)).ok()
-    assert stack.deploy(**settings(known)).ok().changes == []
-    assert known.says() == f"echo {CALLED_AET}"  # what a deployment asks at its end
-    yield stack
-    stack.configure().ok()
 
 
 def ask(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
@@ -133,8 +115,8 @@ def address(stack: Stack, part: str, network: str) -> str:
     return networks[network]["IPAddress"]
 
 
-def test_verify_asks_each_modality_and_only_warns_of_one_that_is_gone(archive: Stack, known: Display) -> None:
-    run = archive.play("verify", **settings(known)).ok()
+def test_verify_asks_each_modality_and_only_warns_of_one_that_is_gone(stack: Stack, known: Display) -> None:
+    run = stack.play("verify").ok()
     said = " ".join(run.output.split())
     assert f"display (DISPLAY@{known.where.address}:{DECLARED}) answers." in said
     assert "WARNING: gone (GONE@gone.invalid:104) does not answer: " in said
@@ -142,20 +124,20 @@ def test_verify_asks_each_modality_and_only_warns_of_one_that_is_gone(archive: S
     assert known.says() == f"echo {CALLED_AET}"
 
 
-def test_a_declared_modality_is_reached(archive: Stack, known: Display) -> None:
-    assert ask(archive, "POST", "/modalities/display/echo", {}).status_code == 200
+def test_a_declared_modality_is_reached(stack: Stack, known: Display) -> None:
+    assert ask(stack, "POST", "/modalities/display/echo", {}).status_code == 200
     assert known.says() == f"echo {CALLED_AET}"
 
 
-def test_an_image_is_moved_to_it(archive: Stack, known: Display) -> None:
+def test_an_image_is_moved_to_it(stack: Stack, known: Display) -> None:
     image = ct_image(generate_uid())
-    association = associate(archive)
+    association = associate(stack)
     assert is_stored(association, image)
     association.release()
     ae = AE("WORKSTATION")
     ae.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
     association = ae.associate(
-        "localhost", archive.dicom_port, ae_title=CALLED_AET, tls_args=(archive.client_tls(), "localhost")
+        "localhost", stack.dicom_port, ae_title=CALLED_AET, tls_args=(stack.client_tls(), "localhost")
     )
     wanted = Dataset()
     wanted.QueryRetrieveLevel, wanted.StudyInstanceUID = "STUDY", image.StudyInstanceUID
@@ -164,70 +146,70 @@ def test_an_image_is_moved_to_it(archive: Stack, known: Display) -> None:
     association.release()
     assert statuses[-1] == 0x0000, statuses
     assert known.says() == f"store {image.SOPInstanceUID}"
-    lines = [json.loads(line) for line in docker("logs", archive.container("nginx")).splitlines() if line[:1] == "{"]
+    lines = [json.loads(line) for line in docker("logs", stack.container("nginx")).splitlines() if line[:1] == "{"]
     last = [line for line in lines if line.get("destination") == f"{known.where.address}:{DECLARED}"][-1]
     assert last["bytes_sent"] > 30000, "The image is in nginx's log, as one association"
 
 
-def test_a_name_that_does_not_resolve_fails_alone(archive: Stack) -> None:
+def test_a_name_that_does_not_resolve_fails_alone(stack: Stack) -> None:
     begun = time.monotonic()
-    assert ask(archive, "POST", "/modalities/gone/echo", {"Timeout": 10}).status_code >= 400
+    assert ask(stack, "POST", "/modalities/gone/echo", {"Timeout": 10}).status_code >= 400
     assert time.monotonic() - begun < 20
 
 
-def test_nothing_else_is_reached(archive: Stack, known: Display) -> None:
+def test_nothing_else_is_reached(stack: Stack, known: Display) -> None:
     gateways = docker("network", "ls", "--quiet", "--filter", "driver=bridge").split()
     formatted = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
     of_bridges = sorted(set(docker("network", "inspect", "--format", formatted, *gateways).split()))
     reachable = [
-        f"{address(archive, 'postgresql', archive.name + '-database')}:5432",
-        f"{address(archive, 'nginx', archive.name + '-archive')}:{archive.dicom_port}",
+        f"{address(stack, 'postgresql', stack.name + '-database')}:5432",
+        f"{address(stack, 'nginx', stack.name + '-archive')}:{stack.dicom_port}",
     ]
     forbidden = [
         f"{known.where.address}:{DECLARED}",  # straight, past nginx
         f"{known.where.address}:{OTHER}",  # another port of a declared modality
-        f"{known.where.archive}:{archive.portal_port}",  # the host, by another address
-        f"{address(archive, 'nginx', archive.name)}:{archive.portal_port}",  # nginx's side to the world
+        f"{known.where.archive}:{stack.portal_port}",  # the host, by another address
+        f"{address(stack, 'nginx', stack.name)}:{stack.portal_port}",  # nginx's side to the world
         "198.51.100.1:443",  # a public address
-        *(f"{gateway}:{archive.portal_port}" for gateway in of_bridges[:6]),  # the host, where it listens for all
+        *(f"{gateway}:{stack.portal_port}" for gateway in of_bridges[:6]),  # the host, where it listens for all
     ]
-    results = tried(archive, *reachable, *forbidden)
+    results = tried(stack, *reachable, *forbidden)
     assert [target for target in reachable if results[target] != "reached"] == [], results
     assert [target for target in forbidden if results[target] == "reached"] == [], results
     # That they can be reached at all, from a container that may.
-    nginx = docker("inspect", "--format", "{{.State.Pid}}", archive.container("nginx"))
-    for host, port in ((known.where.address, OTHER), (known.where.archive, archive.portal_port)):
+    nginx = docker("inspect", "--format", "{{.State.Pid}}", stack.container("nginx"))
+    for host, port in ((known.where.address, OTHER), (known.where.archive, stack.portal_port)):
         command = ["nsenter", "--net", "--target", nginx, sys.executable, "-c", TRY]
         done = subprocess.run(command, input=f"{host}:{port}", capture_output=True, text=True, check=True, timeout=20)
         assert done.stdout == "reached\n"
 
 
-def test_no_name_server_carries_anything_out(archive: Stack) -> None:
+def test_no_name_server_carries_anything_out(stack: Stack) -> None:
     """Names of its neighbours are known; what is asked for beside them leaves the container by no way."""
-    inside = ["exec", archive.container("orthanc"), "getent", "hosts"]
-    assert archive.container("nginx") in docker(*inside, archive.container("nginx"))
+    inside = ["exec", stack.container("orthanc"), "getent", "hosts"]
+    assert stack.container("nginx") in docker(*inside, stack.container("nginx"))
     assert docker(*inside, "deb.debian.org", check=False) == ""
 
 
-def test_the_way_out_is_a_choice(archive: Stack, known: Display) -> None:
-    run = archive.configure("--tags", "orthanc", orthanc_network_restricted="false").ok()
+def test_the_way_out_is_a_choice(stack: Stack, known: Display) -> None:
+    run = stack.configure("--tags", "orthanc", orthanc_network_restricted="false").ok()
     try:
         assert "can reach any address, since orthanc_network_restricted is false" in " ".join(run.output.split())
         target = f"{known.where.address}:{OTHER}"
-        assert tried(archive, target) == {target: "reached"}
+        assert tried(stack, target) == {target: "reached"}
     finally:
-        archive.configure("--tags", "orthanc").ok()
-    assert tried(archive, target)[target] != "reached"
+        stack.configure("--tags", "orthanc").ok()
+    assert tried(stack, target)[target] != "reached"
 
 
-def test_containers_have_bounds(archive: Stack) -> None:
+def test_containers_have_bounds(stack: Stack) -> None:
     for part in ("orthanc", "nginx", "postgresql"):
-        host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", archive.container(part)))
+        host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", stack.container(part)))
         assert host["ReadonlyRootfs"], part
         assert host["CapDrop"] == ["ALL"] and not host["CapAdd"], part
         assert not host["Privileged"], part
         assert all("size=" in flags for flags in host["Tmpfs"].values()), part
-        written = docker("exec", archive.container(part), "bash", "-c", "echo >/usr/bin/written; echo $?", check=False)
+        written = docker("exec", stack.container(part), "bash", "-c", "echo >/usr/bin/written; echo $?", check=False)
         assert written != "0", part
         info = json.loads(docker("info", "--format", "{{json .}}"))
         if info["MemoryLimit"]:
@@ -236,10 +218,10 @@ def test_containers_have_bounds(archive: Stack) -> None:
             assert 64 <= host["PidsLimit"] <= 1024, part
 
 
-def test_orthanc_is_refused_memory_before_it_is_killed(archive: Stack) -> None:
+def test_orthanc_is_refused_memory_before_it_is_killed(stack: Stack) -> None:
     """What is left of what it may allocate, while it does nothing, is most of its container's memory, and no more."""
-    pid = process_id(archive.container("orthanc"), "Orthanc")
+    pid = process_id(stack.container("orthanc"), "Orthanc")
     [limit] = re.findall(r"^Max data size +(\d+) ", Path(f"/proc/{pid}/limits").read_text(), flags=re.MULTILINE)
     [used] = re.findall(r"^VmData:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), flags=re.MULTILINE)
-    memory = int(docker("inspect", "--format", "{{.HostConfig.Memory}}", archive.container("orthanc")))
+    memory = int(docker("inspect", "--format", "{{.HostConfig.Memory}}", stack.container("orthanc")))
     assert memory / 2 < int(limit) - int(used) * 1024 < memory

@@ -629,32 +629,26 @@ def test_an_orthanc_that_our_ca_does_not_know_gets_no_request(
     assert ask("admin", "GET", "/orthanc/system").status_code == 200
 
 
-def test_who_is_not_in_the_list_any_more_is_out_at_once(stack: Stack, ask: Callable[..., requests.Response]) -> None:
+def test_another_list_of_people_and_of_arguments_is_in_force_at_once(
+    stack: Stack, ask: Callable[..., requests.Response], study: tuple[str, str]
+) -> None:
+    """Who is off the list is out; a plugin of one's own has its arguments, but not _method, whatever is listed."""
     gone = stack.login_of("rita")
     assert ask("rita", "GET", "/").status_code == 200
     others = [user for user in stack.variables["orthweb_users"] if user["name"] != "rita"]
+    listed = [*others, {"name": "hash", "role": "reader", "password_hash": HASH}]
+    of_mine = [{"path": "/orthanc/(my-plugin/.*|studies/[0-9a-f-]+)", "arguments": ["size", "m.*", "_.*"]}]
+    url = f"{stack.portal}/orthanc/my-plugin/page"
     try:
-        listed = [*others, {"name": "hash", "role": "reader", "password_hash": HASH}]
-        stack.configure("--tags", "nginx", orthweb_users=listed).ok()
+        stack.configure("--tags", "nginx", orthweb_users=listed, nginx_more_arguments=of_mine).ok()
         assert requests.get(stack.portal, auth=gone, verify=stack.ca, timeout=30).status_code == 401
         assert requests.get(stack.portal, auth=("hash", "hashed"), verify=stack.ca, timeout=30).status_code == 200
         assert ask("ulf", "GET", "/archive/me").json() == {"account": "ulf", "role": "uploader"}
+
+        assert answer_to(stack, "lena", f"{url}?size=1&more=2")[0] == 404, "Orthanc says it, which has no such plugin"
+        assert answer_to(stack, "lena", f"{url}?other=1")[0] == 400
+        assert answer_to(stack, "lena", f"{stack.portal}{study[1]}?_method=DELETE")[0] == 400
     finally:
         stack.configure("--tags", "nginx").ok()
     assert ask("rita", "GET", "/").status_code == 200
-
-
-def test_a_plugin_of_ones_own_has_its_arguments(stack: Stack, study: tuple[str, str]) -> None:
-    """What lists everything for it does not list _method."""
-    of_mine = [{"path": "/orthanc/(my-plugin/.*|studies/[0-9a-f-]+)", "arguments": ["size", "m.*", "_.*"]}]
-    try:
-        stack.configure("--tags", "nginx", nginx_more_arguments=of_mine).ok()
-        url = f"{stack.portal}/orthanc/my-plugin/page"
-        assert answer_to(stack, "rita", f"{url}?size=1&more=2")[0] == 404, (
-            "as Orthanc says it, which has no such plugin"
-        )
-        assert answer_to(stack, "rita", f"{url}?other=1")[0] == 400
-        assert answer_to(stack, "rita", f"{stack.portal}{study[1]}?_method=DELETE")[0] == 400
-    finally:
-        stack.configure("--tags", "nginx").ok()
     assert answer_to(stack, "rita", f"{url}?size=1")[0] == 400

@@ -11,8 +11,8 @@ import pytest
 from support.checkout import ROOT
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
-# default breaks nginx, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes through the life
-# of an account.
+# default breaks nginx, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes through
+# the whole life of an account.
 LONG = {
     "acceptance",
     "aws_database",
