@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from support.fixtures.aws import account, run
-from support.fixtures.dicom import archive, authority, folder, instances, listener, run_module, stranger
+from support.fixtures.dicom import archive, authority, folder, instances, listener, run_module, stranger, unanswered
 from support.fixtures.pki import client, pki, server
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "run_module",
     "server",
     "stranger",
+    "unanswered",
 ]

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from support.fixtures.dicom import archive, authority, folder, instances, listener, run_module, stranger
+from support.fixtures.dicom import archive, authority, folder, instances, listener, run_module, stranger, unanswered
 
-__all__ = ["archive", "authority", "folder", "instances", "listener", "run_module", "stranger"]
+__all__ = ["archive", "authority", "folder", "instances", "listener", "run_module", "stranger", "unanswered"]
