@@ -91,9 +91,6 @@ secrets:
       type: str
 """
 
-import json
-import secrets as random_source
-import string
 from typing import Any
 
 try:  # noqa: SIM105
@@ -103,15 +100,13 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
-    ansible_dict_to_boto3_tag_list,
-    boto3_tag_list_to_ansible_dict,
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.generated_secret import (
+    generated,
+    read,
+    update_of,
+    written,
 )
-
-
-def generated(length: int) -> str:
-    # Letters and digits: the upstream Orthanc image would expand a dollar sign, and a URI would need escapes.
-    return "".join(random_source.choice(string.ascii_letters + string.digits) for unused in range(length))
 
 
 class Secrets:
@@ -119,6 +114,7 @@ class Secrets:
         self.module = module
         self.client = module.client("secretsmanager", retry_decorator=AWSRetry.jittered_backoff())
         self.tags: dict[str, str] = {key: str(value) for key, value in module.params["tags"].items()}
+        self.key: str | None = module.params["kms_key_id"]
 
     def found(self, name: str) -> dict[str, Any] | None:
         try:
@@ -130,48 +126,35 @@ class Secrets:
         there = self.found(name)
         if there is None:
             return self.make(name, username)
-        action = "keep"
+        answer = {"username": username, "password": None, "arn": there["ARN"], "action": "keep"}
         if there.get("DeletedDate"):
-            action = "restore"
+            answer["action"] = "restore"
             if self.module.check_mode:
-                return {"username": username, "password": None, "arn": there["ARN"], "action": action}
+                return answer  # what is in it can be read when it is back only
             self.client.restore_secret(aws_retry=True, SecretId=name)
-        kept = json.loads(self.client.get_secret_value(aws_retry=True, SecretId=name).get("SecretString", ""))
-        if not isinstance(kept, dict) or not kept.get("password"):
-            raise ValueError("no password")
-        changes: dict[str, str] = {}
-        if kept.get("username") != username:
-            kept["username"] = username
-            changes["SecretString"] = json.dumps(kept)
-        key = self.module.params["kms_key_id"]
-        if key and key.rpartition("/")[2] != there.get("KmsKeyId", "").rpartition("/")[2]:
-            changes["KmsKeyId"] = key
-        missing = {
-            tag: value
-            for tag, value in self.tags.items()
-            if boto3_tag_list_to_ansible_dict(there.get("Tags", [])).get(tag) != value
-        }
-        if changes or missing:
-            action = "update" if action == "keep" else action
+        kept = read(self.client.get_secret_value(aws_retry=True, SecretId=name).get("SecretString", ""))
+        answer["password"] = kept["password"]
+        update = update_of(there, kept, username, self.key, self.tags)
+        if update and answer["action"] == "keep":
+            answer["action"] = "update"
         if not self.module.check_mode:
-            if changes:
-                self.client.update_secret(aws_retry=True, SecretId=name, **changes)
-            if missing:
-                tags = ansible_dict_to_boto3_tag_list(missing)
+            if update.options:
+                self.client.update_secret(aws_retry=True, SecretId=name, **update.options)
+            if update.tags:
+                tags = ansible_dict_to_boto3_tag_list(update.tags)
                 self.client.tag_resource(aws_retry=True, SecretId=name, Tags=tags)
-        return {"username": username, "password": kept["password"], "arn": there["ARN"], "action": action}
+        return answer
 
     def make(self, name: str, username: str) -> dict[str, Any]:
         if self.module.check_mode:
             return {"username": username, "password": None, "arn": None, "action": "make"}
         password = generated(self.module.params["password_length"])
-        options = {"KmsKeyId": self.module.params["kms_key_id"]} if self.module.params["kms_key_id"] else {}
         made = self.client.create_secret(
             aws_retry=True,
             Name=name,
-            SecretString=json.dumps({"username": username, "password": password}),
+            SecretString=written(username, password),
             Tags=ansible_dict_to_boto3_tag_list(self.tags),
-            **options,
+            **({"KmsKeyId": self.key} if self.key else {}),
         )
         return {"username": username, "password": password, "arn": made["ARN"], "action": "make"}
 

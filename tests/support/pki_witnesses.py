@@ -9,7 +9,6 @@ import ipaddress
 import json
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from unittest.mock import patch
 
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cellcs.orthweb.plugins.modules import pki as module
+
+from .process import run, said_by
 
 OK = "OK"
 # The CA certificates of a folder that are not roots, in place and of former generations.
@@ -58,15 +59,6 @@ def run_pki(
         except SystemExit as ended:
             assert may_fail or not ended.code, said.getvalue()
     return json.loads(said.getvalue())
-
-
-def said_by(*command: str | Path, stdin: str = "", succeeds: bool = True) -> str:
-    """Everything that a tool printed, which must have ended well (or badly, if it is not to succeed)."""
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, input=stdin, timeout=120, check=False
-    )
-    assert (done.returncode == 0) is succeeds, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 def issue_by_hand(
@@ -300,7 +292,7 @@ def _file(folder: Path, text: str) -> Path:
 
 def _verdict(command: Sequence[str | Path], accepted: str) -> str:
     """A tool accepts by its exit code and in words; one without the other is neither."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, check=False)
+    done = run(*command)
     said = done.stdout + done.stderr
     assert (done.returncode == 0) is (accepted in said), f"{command} ended with {done.returncode}: {said}"
     return OK if done.returncode == 0 else said
@@ -313,7 +305,7 @@ def verdicts_by_openssl(
     command = ["openssl", "verify", "-x509_strict", "-crl_check_all", "-attime", f"{at.timestamp():.0f}"]
     command += ["-CAfile", str(folder / "ca-bundle.crt"), "-CRLfile", str(folder / "crl.pem")]
     command += ["-untrusted", str(untrusted)] if untrusted else []
-    done = subprocess.run([*command, *map(str, certificates)], capture_output=True, text=True, timeout=120, check=False)
+    done = run(*command, *certificates)
     against = {
         certificate: set[str]() for certificate in certificates if f"{certificate}: OK" in done.stdout.splitlines()
     }

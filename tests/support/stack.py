@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .checkout import PLAYBOOK, ROOT
+from .process import run
 
 ECHOSCU, STORESCU = "/usr/bin/echoscu", "/usr/bin/storescu"  # dcmtk's: pynetdicom has programs of the same names
 
@@ -176,9 +177,7 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         tls = ["+tls", str(self.pki / f"{client}.key"), str(self.pki / f"{client}.crt"), "+cf", self.ca]
         peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", "localhost", str(self.dicom_port)]
-        return subprocess.run(
-            [program, *tls, *peer, *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
+        return run(program, *tls, *peer, *arguments, seconds=60)
 
 
 def descendants(pid: int) -> list[int]:
@@ -192,7 +191,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300, check=False)
+    done = run("docker", *arguments, seconds=300)
     assert done.returncode == 0 or not check, f"docker {' '.join(arguments)}: {done.stderr}"
     return done.stdout.strip()
 

@@ -142,8 +142,8 @@ def test_the_passphrase_is_not_shown():
 
 
 def test_files_that_cannot_be_used(authority, stranger, tmp_path):
-    certificate, key = authority.issue("files", passphrase=b"secret")
-    other_key = stranger.issue("files")[1]
+    certificate, key = authority.issue_to("files", passphrase=b"secret")
+    other_key = stranger.issue_to("files")[1]
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("rubbish")
 
@@ -161,7 +161,7 @@ def test_files_that_cannot_be_used(authority, stranger, tmp_path):
     assert problem(client_certificate=certificate, client_key=other_key).startswith("client_key: ")
     assert problem(client_certificate=certificate).startswith(f"client_key: {certificate} is no PEM private key")
     assert problem(client_certificate=certificate, client_key=str(rubbish)).startswith("client_key: ")
-    plain_key = authority.issue("plain")[1]
+    plain_key = authority.issue_to("plain")[1]
     assert problem(client_certificate=str(rubbish), client_key=plain_key).startswith("client_certificate: ")
     assert tls_problems(TlsOptions(server_name="a", **mine, client_key_passphrase="secret")) == []
     assert tls_problems(None) == []
@@ -252,8 +252,8 @@ def test_the_module_names_all_problems_at_once_and_asks_nobody(run_module):
 
 
 def test_the_module_over_mutual_tls(run_module, archive, authority):
-    port = archive(tls=server_context(authority, authority.issue("module-server"), demand=True)).port
-    certificate, key = authority.issue("module-client", passphrase=b"a-secret-phrase")
+    port = archive(tls=server_context(authority, authority.issue_to("module-server"), demand=True)).port
+    certificate, key = authority.issue_to("module-client", passphrase=b"a-secret-phrase")
     options = {
         "host": "localhost",
         "port": port,

@@ -313,8 +313,8 @@ def test_the_archive_gets_the_very_bytes_of_the_files(archive, study):
 
 
 def test_over_mutual_tls(archive, study, authority):
-    scp = archive(tls=server_context(authority, authority.issue("store-server"), demand=True))
-    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue("store-client"))
+    scp = archive(tls=server_context(authority, authority.issue_to("store-server"), demand=True))
+    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue_to("store-client"))
     instances = collect([str(study)]).instances
     assert send(patient_peer(scp.port, mine), instances).failed == ()
     assert scp.stored == {each.sop_instance_uid: data_set_of(each.path) for each in instances}

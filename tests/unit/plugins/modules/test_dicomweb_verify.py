@@ -26,7 +26,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive i
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.options import archive_problems
 from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
 
-from support.peers import DAY, server_context
+from support.authority import DAY
+from support.peers import server_context
 
 
 @dataclass
@@ -296,7 +297,7 @@ def test_too_slow(run_module, server, study):
 
 
 def test_over_tls(run_module, serve, study, authority, stranger, monkeypatch):
-    state = serve(server_context(authority, authority.issue("web")))
+    state = serve(server_context(authority, authority.issue_to("web")))
     fill(state, study)
     options = {"url": state.url, "paths": [str(study / "ct.dcm")]}
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.file))  # must not get in the way
@@ -311,7 +312,7 @@ def test_over_tls(run_module, serve, study, authority, stranger, monkeypatch):
 
 
 def test_over_tls_with_an_expired_certificate(run_module, serve, study, authority):
-    state = serve(server_context(authority, authority.issue("old-web", ends=-DAY)))
+    state = serve(server_context(authority, authority.issue_to("old-web", ends=-DAY)))
     ran = run_module(
         dicomweb_verify, {"url": state.url, "paths": [str(study / "ct.dcm")], "ca_file": str(authority.file)}
     )

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,16 +24,15 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.process import output_of
+
 SECRET = "correct horse"
 UNDERSTANDS_ALL = hasattr(x509.Certificate, "verify_directly_issued_by")  # cryptography 40
 
 
 def openssl(folder: Path, command: str) -> str:
     """Run openssl in ``folder``; ``SECRET`` in the command is the passphrase."""
-    words = [word.replace("SECRET", SECRET) for word in command.split()]
-    done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return output_of("openssl", *(word.replace("SECRET", SECRET) for word in command.split()), folder=folder)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from support.pki_witnesses import nss_database, run_pki, said_by
+from support.pki_witnesses import nss_database, run_pki
+from support.process import said_by
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs("certutil", "curl", "docker", "openssl", "tstclnt")]
 

@@ -23,8 +23,9 @@ import idna
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.pki_witnesses import Usage, run_pki, said_by, split_pem
+from support.pki_witnesses import Usage, run_pki, split_pem
 from support.pki_witnesses import verdicts_by_openssl as verdicts
+from support.process import said_by
 
 EXAMPLES = int(os.environ.get("PKI_EXAMPLES", "0"))
 ORGANIZATION = "Test Clinic"

@@ -29,9 +29,9 @@ from support.pki_witnesses import (
     Witness,
     issue_by_hand,
     run_pki,
-    said_by,
     split_pem,
 )
+from support.process import said_by
 
 pytestmark = pytest.mark.needs("certtool", "certutil", "crlutil", "keytool", "openssl", "vfychain")
 

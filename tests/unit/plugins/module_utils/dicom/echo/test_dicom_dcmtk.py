@@ -79,10 +79,10 @@ def test_dcmtk_stores_the_pixel_data_as_they_were(storescp, study, tmp_path):
 
 
 def test_dcmtk_over_mutual_tls(storescp, study, authority, stranger):
-    certificate, key = authority.issue("dcmtk-server")
+    certificate, key = authority.issue_to("dcmtk-server")
     port = storescp("+tls", key, certificate, "+cf", str(authority.file))
 
-    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue("dcmtk-client"))
+    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue_to("dcmtk-client"))
     report = check(peer_at(port, mine))
     assert report.alive, report.sentence
     assert report.to_result()["client_certificate_requested"] is True
@@ -90,7 +90,7 @@ def test_dcmtk_over_mutual_tls(storescp, study, authority, stranger):
 
     nothing = TlsOptions("localhost", str(authority.file))
     assert check(peer_at(port, nothing)).failure.failure == "client_certificate_demanded"
-    theirs = TlsOptions("localhost", str(authority.file), None, *stranger.issue("dcmtk-stranger"))
+    theirs = TlsOptions("localhost", str(authority.file), None, *stranger.issue_to("dcmtk-stranger"))
     assert check(peer_at(port, theirs)).failure.failure in ("client_certificate_refused", "connection_closed")
     assert check(peer_at(port)).failure.failure == "tls_expected"
 

@@ -149,7 +149,7 @@ def test_one_context_serves_all_who_ask_for_the_same(authority):
 
 def test_many_peers_each_with_its_own_answer_in_declared_order(run_module, archive, authority, closed_port):
     plain = archive().port
-    secured = archive(tls=server_context(authority, authority.issue("many-server"))).port
+    secured = archive(tls=server_context(authority, authority.issue_to("many-server"))).port
     ran = run_module(
         dicom_echo,
         {
@@ -175,10 +175,10 @@ def test_many_peers_each_with_its_own_answer_in_declared_order(run_module, archi
 
 
 def test_connections_of_one_context_are_not_confused(archive, authority):
-    certificate = authority.issue("shared-server")
+    certificate = authority.issue_to("shared-server")
     asking = archive(tls=server_context(authority, certificate, demand=True)).port
     quiet = archive(tls=server_context(authority, certificate)).port
-    mine = authority.issue("shared-client")
+    mine = authority.issue_to("shared-client")
     tls = TlsOptions("localhost", str(authority.file), None, *mine)
     other_name = replace(tls, server_name="archive.example")
     peers = [peer_at(port, each, timeouts=Timeouts()) for port, each in ((asking, tls), (quiet, tls))] * 3
@@ -303,9 +303,9 @@ def test_passphrases_and_keys_are_neither_returned_nor_logged(run_module, archiv
     logged = []
     monkeypatch.setattr(basic, "has_journal", False)
     monkeypatch.setattr(basic.syslog, "syslog", lambda *args: logged.append(str(args)))
-    port = archive(tls=server_context(authority, authority.issue("secret-server"), demand=True)).port
-    certificate, key = authority.issue("secret-client", passphrase=b"phrase-of-all")
-    other, other_key = authority.issue("other-client", passphrase=b"phrase-of-one")
+    port = archive(tls=server_context(authority, authority.issue_to("secret-server"), demand=True)).port
+    certificate, key = authority.issue_to("secret-client", passphrase=b"phrase-of-all")
+    other, other_key = authority.issue_to("other-client", passphrase=b"phrase-of-one")
     mine = {"client_certificate": other, "client_key": other_key, "client_key_passphrase": "phrase-of-one"}
     options = {
         "called_aet": "ORTHANC",

@@ -32,7 +32,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 
-from support.peers import DAY, SHORT, server_context
+from support.authority import DAY
+from support.peers import SHORT, server_context
 from support.peers import peer_at as hasty_peer_at
 
 # For what has to come in time on a machine that has other things to do; what has to time out gets SHORT.
@@ -42,7 +43,7 @@ TLS_VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 @pytest.fixture(scope="module")
 def server(authority):
-    return authority.issue("server")
+    return authority.issue_to("server")
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_peer_that_answers(archive):
 @pytest.mark.parametrize("version", TLS_VERSIONS)
 def test_a_peer_that_answers_over_mutual_tls(archive, authority, server, trusting, version):
     port = archive(tls=server_context(authority, server, demand=True, version=version)).port
-    certificate, key = authority.issue("client", passphrase=b"secret")
+    certificate, key = authority.issue_to("client", passphrase=b"secret")
     mine = replace(trusting, client_certificate=certificate, client_key=key, client_key_passphrase="secret")
     report = check(peer_at(port, mine))
     result = report.to_result()
@@ -263,7 +264,7 @@ def test_certificate_unknown_is_let_pass_without_verification(archive, authority
 
 
 def test_certificate_expired(archive, authority, trusting):
-    port = archive(tls=server_context(authority, authority.issue("old", ends=-2 * DAY))).port
+    port = archive(tls=server_context(authority, authority.issue_to("old", ends=-2 * DAY))).port
     peer = peer_at(port, trusting)
     assert failure_of(peer) == "certificate_expired"
     assert check(peer).to_result()["peer_certificate"]["days_left"] < 0
@@ -290,14 +291,14 @@ def test_a_revocation_list_that_is_out_of_date(archive, authority, server, trust
 
 
 def test_a_certificate_of_another_purpose_or_too_weak_says_what_to_have_reissued(archive, authority, trusting):
-    for_clients = authority.issue("for-clients", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+    for_clients = authority.issue_to("for-clients", usage=ExtendedKeyUsageOID.CLIENT_AUTH)
     peer = peer_at(archive(tls=server_context(authority, for_clients)).port, trusting)
     assert failure_of(peer) == "certificate_unknown"
     assert "reissued for servers" in check(peer).sentence
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.load_cert_chain(*authority.issue("weak-server", rsa_bits=1024))
+    context.load_cert_chain(*authority.issue_to("weak-server", rsa_bits=1024))
     peer = peer_at(archive(tls=context).port, trusting)
     assert failure_of(peer) == "certificate_unknown"
     assert "RSA key of 2048 bits" in check(peer).sentence
@@ -308,10 +309,10 @@ def test_a_certificate_of_another_purpose_or_too_weak_says_what_to_have_reissued
 
 
 def test_our_certificate_that_is_too_weak_and_a_passphrase_that_is_too_long(authority, trusting):
-    certificate, key = authority.issue("weak-client", rsa_bits=1024)
+    certificate, key = authority.issue_to("weak-client", rsa_bits=1024)
     (problem,) = tls_problems(replace(trusting, client_certificate=certificate, client_key=key))
     assert problem.startswith(f"client_certificate: OpenSSL does not take {certificate}, which is too weak (EE_KEY_")
-    certificate, key = authority.issue("closed", passphrase=b"secret")
+    certificate, key = authority.issue_to("closed", passphrase=b"secret")
     mine = replace(trusting, client_certificate=certificate, client_key=key, client_key_passphrase="x" * 1025)
     (problem,) = tls_problems(mine)
     assert problem.startswith("client_key_passphrase: cannot be used: ")
@@ -325,7 +326,7 @@ def test_client_certificate_demanded(archive, authority, server, trusting, versi
 
 
 def test_client_certificate_refused(archive, authority, stranger, server, trusting):
-    certificate, key = stranger.issue("stranger")
+    certificate, key = stranger.issue_to("stranger")
     mine = replace(trusting, client_certificate=certificate, client_key=key)
     port = archive(tls=server_context(authority, server, demand=True, version=ssl.TLSVersion.TLSv1_2)).port
     assert failure_of(peer_at(port, mine)) == "client_certificate_refused"
@@ -343,7 +344,7 @@ def test_a_proxy_that_asks_for_a_certificate_and_closes_as_nginx_does(listener, 
     port = listener(close_after_the_handshake)
     assert failure_of(peer_at(port, trusting)) == "client_certificate_demanded"
 
-    certificate, key = authority.issue("revoked-for-nginx")
+    certificate, key = authority.issue_to("revoked-for-nginx")
     mine = replace(trusting, client_certificate=certificate, client_key=key)
     assert failure_of(peer_at(port, mine)) == "connection_closed"
     assert "does not accept" in check(peer_at(port, mine)).sentence

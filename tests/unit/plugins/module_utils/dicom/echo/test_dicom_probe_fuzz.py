@@ -156,7 +156,7 @@ def test_a_good_response_is_read():
 
 @pytest.fixture(scope="module")
 def certificate(authority) -> bytes:
-    pem = Path(authority.issue("fuzzed", names=("localhost", HERE, "one.example"))[0]).read_text()
+    pem = Path(authority.issue_to("fuzzed", names=("localhost", HERE, "one.example"))[0]).read_text()
     return ssl.PEM_cert_to_DER_cert(pem)
 
 

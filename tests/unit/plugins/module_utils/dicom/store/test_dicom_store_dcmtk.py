@@ -119,9 +119,9 @@ def test_four_associations(storescp, sent):
 
 
 def test_four_associations_over_mutual_tls(storescp, sent, authority):
-    certificate, key = authority.issue("forking-server")
+    certificate, key = authority.issue_to("forking-server")
     scp = storescp("+tls", key, certificate, "+cf", str(authority.file))
-    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue("forking-client"))
+    mine = TlsOptions("localhost", str(authority.file), None, *authority.issue_to("forking-client"))
     sending = send(peer_at(scp.port, mine, timeouts=WIDE), collect([str(sent)]).instances, associations=4)
     assert sending.failed == (), sending.sentence
     assert sending.associations == 4
