@@ -51,8 +51,9 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from port_problems(ports, **given["port_holders"])
     yield from (f"orthweb_dicom_listeners, {problem}" for problem in listeners)
     # A value of the wrong type cannot be judged any further.
-    if not {"orthweb_server_name", "orthweb_server_aliases"} & wrong.keys():
-        yield from server_name_problems(given["server_names"])
+    if "orthweb_server_name" not in wrong:
+        names = given["server_names"]
+        yield from server_name_problems(names[:1] if "orthweb_server_aliases" in wrong else names)
     if "orthweb_aet" not in wrong:
         yield from modalities
     if not any(name.startswith("orthweb_images_") for name in wrong):

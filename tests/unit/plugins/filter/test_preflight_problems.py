@@ -115,7 +115,6 @@ def test_everything_wrong() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "subject"),
     [
-        ("orthweb_server_aliases", 5, "server_names"),
         ("orthweb_server_certificate", "/etc/pacs.pem", "server_certificate"),
         ("orthweb_images_snapshot", ["yesterday"], "images"),
     ],
@@ -124,6 +123,13 @@ def test_what_has_the_wrong_type_is_named_and_not_looked_at_further(setting: str
     given = {**GOOD, "settings": {setting: value}, subject: value}
     (problem,) = preflight_problems({**given, "stack": GOOD["stack"]})
     assert problem.startswith(f"{setting} is {value!r}: give ")
+
+
+def test_the_name_is_judged_although_the_aliases_have_the_wrong_type() -> None:
+    given = {**GOOD, "settings": {"orthweb_server_aliases": "a b/"}, "server_names": ["no name/", "a b/"]}
+    of_aliases, of_name = preflight_problems(given)
+    assert of_aliases == "orthweb_server_aliases is 'a b/': give a list."
+    assert of_name.startswith("orthweb_server_name or orthweb_server_aliases: 'no name/'")
 
 
 @pytest.mark.parametrize("value", ["orthanc@db", None, 5])
