@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""files/iam-policy.json has what was really called, in the life of a stack and in its variants, and nothing else."""
+"""files/iam-policy.json has what was really called, in the life of a stack, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,72 +11,16 @@ from typing import Any
 
 import pytest
 
-from support.aws.account import Account, OpenAccount
-from support.aws.disturb import WORLD
-from support.aws.life import RANGES, Lifecycle, Step
+from support.aws.life import Lifecycle, Step
 from support.checkout import ROOT
 from tools import iam_policy
 
-# What a lifecycle does not have: the settings that call what nothing else does, and a change of what can be changed.
-VARIANT = {
-    "orthweb_instance_count": 2,
-    "orthweb_connect_by": "systems_manager",
-    "aws_network_interface_endpoints": ["secretsmanager"],
-}
-CHANGED = {
-    **VARIANT,
-    "orthweb_connect_by": "public",
-    "orthweb_tags": {"team": "imaging"},
-    "orthweb_portal_ranges": ["203.0.113.0/25"],
-    "aws_database_backup_days": 14,
-    "aws_database_user": "archive",
-}
-
-
-def change_by_hand(account: Account) -> None:
-    """What a lifecycle does not change by hand, and a deployment fixes."""
-    ec2, iam, kms, rds = (account.client(service) for service in ("ec2", "iam", "kms", "rds"))
-    ours = [{"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]
-    groups = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=ours)
-    ids = {each["GroupName"]: each["GroupId"] for each in groups}
-    stray = [{"IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "IpRanges": WORLD}]
-    ec2.authorize_security_group_egress(GroupId=ids["orthweb-database"], IpPermissions=stray)
-    tables = account.every("ec2", "describe_route_tables", "RouteTables", Filters=ours)
-    associations = [each for table in tables for each in table["Associations"] if each.get("SubnetId")]
-    ec2.disassociate_route_table(AssociationId=associations[0]["RouteTableAssociationId"])
-    subnets = [each["SubnetId"] for each in account.every("ec2", "describe_subnets", "Subnets", Filters=ours)]
-    ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
-    hosts = account.every("ec2", "describe_instances", "Reservations", Filters=ours)
-    ec2.stop_instances(InstanceIds=[hosts[0]["Instances"][0]["InstanceId"]])
-    addresses = account.every("ec2", "describe_addresses", "Addresses", Filters=ours)
-    ec2.disassociate_address(AssociationId=addresses[0]["AssociationId"])
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.update_assume_role_policy(RoleName="orthweb-imaging", PolicyDocument=document)
-    iam.update_role(RoleName="orthweb-imaging", Description="by hand")
-    key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"]
-    kms.update_key_description(KeyId=key, Description="by hand")
-    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    rds.modify_db_subnet_group(DBSubnetGroupName="orthweb", DBSubnetGroupDescription="by hand", SubnetIds=subnets[:2])
-    account.client("secretsmanager").delete_secret(SecretId="orthweb/database-orthanc", RecoveryWindowInDays=7)
-
-
-def stray_volume(account: Account) -> None:
-    tags = [{"ResourceType": "volume", "Tags": [{"Key": "orthweb:stack", "Value": "orthweb"}]}]
-    account.client("ec2").create_volume(Size=1, AvailabilityZone="us-east-1a", TagSpecifications=tags)
-
 
 @pytest.fixture(scope="module")
-def calls(lifecycle: Lifecycle, open_account: OpenAccount) -> list[dict[str, Any]]:
+def calls(lifecycle: Lifecycle) -> list[dict[str, Any]]:
     """Of the playbooks alone: what the tests themselves ask for is in the server's log too, and no part of it."""
     assert lifecycle.emptied
     runs = [step.run for step in lifecycle.done.values() if isinstance(step, Step)]
-    account = open_account("variants")
-    runs.append(account.play("provision", **(RANGES | VARIANT)).ok())
-    change_by_hand(account)
-    runs.append(account.play("provision", **(RANGES | CHANGED)).ok())
-    stray_volume(account)
-    runs.append(account.teardown(orthweb_rds_final_snapshot=False).ok())
     return [call for run in runs for call in run.calls]
 
 

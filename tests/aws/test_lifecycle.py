@@ -72,17 +72,17 @@ class TestCheckOfAnEmptyAccount:
         planned, made = set(lifecycle.empty_check.run.changes), set(lifecycle.created.run.changes)
         # What stands for a task that cannot be tried before something else is there.
         announced = {
-            "completion | Imaging hosts that would be launched": "completion | Imaging hosts",
-            "completion | Fixed addresses that they would have": "completion | Fixed addresses",
-            "foundation | What the hosts would be allowed to do": (
-                "foundation | What the hosts may do, which is to read the password of Orthanc's database user"
+            "hosts | Imaging hosts that would be launched": "hosts | Imaging hosts",
+            "hosts | Fixed addresses that they would have": "hosts | Fixed addresses",
+            "role | What the hosts would be allowed to do": (
+                "role | What the hosts may do, which is to read the password of Orthanc's database user"
             ),
-            "flow_log_role | What that role would be allowed to do": "flow_log_role | What that role may do",
+            "flow_log | What that role would be allowed to do": "flow_log | What that role may do",
         }
         # These are parts of something else that is listed.
         parts = {
-            "foundation | Make the key, once",
-            "default_group | The VPC's default security group lets nothing through",
+            "key_pair | Make the key, once",
+            "own_vpc | Let the VPC's default security group let nothing through",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
         # A volume is part of its instance, two secrets are one entry; two policies and the folder of the key are more.
@@ -324,8 +324,9 @@ class TestCreateAfterTeardown:
         revived = lifecycle.revived
         revived.run.ok()
         assert revived.more["key"]["Arn"] == lifecycle.created.more["key"]["Arn"]
-        fewer = MADE - Counter(instances=1, volumes=1, addresses=1) + Counter(db_snapshots=1)
-        assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == fewer
+        made = MADE - Counter(instances=1, volumes=1, addresses=1)
+        made += Counter(db_snapshots=1, security_groups=1, vpc_endpoints=1)
+        assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == made
 
     def test_leaves_somebody_elses_vpc_of_the_same_name_alone(self, lifecycle: Lifecycle) -> None:
         theirs, revived = lifecycle.revived.more["theirs"], lifecycle.revived

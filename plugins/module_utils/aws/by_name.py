@@ -36,8 +36,18 @@ def kms_keys(question: Question) -> list[dict[str, Any]]:
             )
             state = {"PendingDeletion": "pending_deletion"}.get(key["KeyState"], key["KeyState"])
             tags = tags_of(pages(question.client, "list_resource_tags", "Tags", KeyId=key["KeyId"]))
+            rotates = None
+            if question.is_ours(tags) and state == "Enabled":
+                rotates = question.client.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
             found[key["KeyId"]] = resource(
-                key["KeyId"], names[0] if names else "", state, tags, arn=key["Arn"], aliases=names
+                key["KeyId"],
+                names[0] if names else "",
+                state,
+                tags,
+                arn=key["Arn"],
+                aliases=names,
+                description=key.get("Description"),
+                rotates=rotates,
             )
     return list(found.values())
 
@@ -66,8 +76,34 @@ def iam_roles(question: Question) -> list[dict[str, Any]]:
     for name in question.names:
         with _missing("NoSuchEntity"):
             item = question.client.get_role(RoleName=name)["Role"]
-            found.append(resource(item["RoleId"], name, None, tags_of(item.get("Tags")), arn=item["Arn"]))
+            tags = tags_of(item.get("Tags"))
+            # Somebody else's may be nobody's business.
+            policies = _policies(question, name) if question.is_ours(tags) else {}
+            found.append(
+                resource(
+                    item["RoleId"],
+                    name,
+                    None,
+                    tags,
+                    arn=item["Arn"],
+                    description=item.get("Description"),
+                    trust_policy=item.get("AssumeRolePolicyDocument"),
+                    **policies,
+                )
+            )
     return found
+
+
+def _policies(question: Question, role: str) -> dict[str, Any]:
+    attached = pages(question.client, "list_attached_role_policies", "AttachedPolicies", RoleName=role)
+    names = pages(question.client, "list_role_policies", "PolicyNames", RoleName=role)
+    return {
+        "managed_policies": sorted(each["PolicyArn"] for each in attached),
+        "policies": {
+            name: question.client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in map(str, names)
+        },
+    }
 
 
 def instance_profiles(question: Question) -> list[dict[str, Any]]:

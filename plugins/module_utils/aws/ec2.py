@@ -24,7 +24,7 @@ class Kind:
     :ivar answer: key of the answer that has the list
     :ivar name: key of an item that has its name; empty where the name is the tag ``Name``
     :ivar state: key of an item that has its state, or what makes one of it
-    :ivar more: what else is told: our key to AWS's
+    :ivar more: what else is told: our key to AWS's, or to what makes it of an item
     """
 
     call: str
@@ -34,17 +34,46 @@ class Kind:
     name_filter: str = "tag:Name"
     filters: str = "Filters"
     state: str | Callable[[dict[str, Any]], str] = ""
-    more: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str | Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
 
+
+def _routes(item: dict[str, Any]) -> dict[str, str]:
+    """Destination to target, without what AWS has in every table, and without the ways to gateway endpoints."""
+    found = {}
+    for route in item.get("Routes", []):
+        destination = next((value for key, value in sorted(route.items()) if key.startswith("Destination")), "")
+        target = next((value for key, value in sorted(route.items()) if key in _TARGETS), "")
+        if target != "local" and not target.startswith("vpce-"):
+            found[destination] = target
+    return found
+
+
+_TARGETS = {
+    "CarrierGatewayId",
+    "CoreNetworkArn",
+    "EgressOnlyInternetGatewayId",
+    "GatewayId",
+    "InstanceId",
+    "LocalGatewayId",
+    "NatGatewayId",
+    "NetworkInterfaceId",
+    "TransitGatewayId",
+    "VpcPeeringConnectionId",
+}
 
 KINDS: dict[str, Kind] = {
-    "vpcs": Kind("describe_vpcs", "Vpcs", "VpcId", state="State", more={"cidr": "CidrBlock"}),
     "subnets": Kind(
         "describe_subnets",
         "Subnets",
         "SubnetId",
         state="State",
-        more={"vpc_id": "VpcId", "cidr": "CidrBlock", "zone": "AvailabilityZone"},
+        more={
+            "vpc_id": "VpcId",
+            "cidr": "CidrBlock",
+            "zone": "AvailabilityZone",
+            "map_public": "MapPublicIpOnLaunch",
+            "assign_ipv6": "AssignIpv6AddressOnCreation",
+        },
     ),
     "internet_gateways": Kind(
         "describe_internet_gateways",
@@ -57,14 +86,21 @@ KINDS: dict[str, Kind] = {
         "describe_route_tables",
         "RouteTables",
         "RouteTableId",
-        more={"vpc_id": "VpcId", "subnet_ids": "Associations.SubnetId"},
+        more={"vpc_id": "VpcId", "subnet_ids": "Associations.SubnetId", "routes": _routes},
     ),
     "vpc_endpoints": Kind(
         "describe_vpc_endpoints",
         "VpcEndpoints",
         "VpcEndpointId",
         state="State",
-        more={"vpc_id": "VpcId", "service_name": "ServiceName", "type": "VpcEndpointType"},
+        more={
+            "vpc_id": "VpcId",
+            "service_name": "ServiceName",
+            "type": "VpcEndpointType",
+            "route_table_ids": "RouteTableIds",
+            "subnet_ids": "SubnetIds",
+            "security_group_ids": "Groups.GroupId",
+        },
     ),
     "security_groups": Kind(
         "describe_security_groups",
@@ -102,7 +138,14 @@ KINDS: dict[str, Kind] = {
         "FlowLogId",
         filters="Filter",
         state="FlowLogStatus",
-        more={"vpc_id": "ResourceId", "log_group_name": "LogGroupName"},
+        more={
+            "vpc_id": "ResourceId",
+            "log_group_name": "LogGroupName",
+            "role_arn": "DeliverLogsPermissionArn",
+            "traffic_type": "TrafficType",
+            "aggregation_seconds": "MaxAggregationInterval",
+            "delivery_problem": "DeliverLogsErrorMessage",
+        },
     ),
     "network_interfaces": Kind(
         "describe_network_interfaces",
@@ -123,6 +166,23 @@ def ask(kind: Kind) -> Callable[[Question], list[dict[str, Any]]]:
     return answer
 
 
+def vpcs(question: Question) -> list[dict[str, Any]]:
+    """VPCs; of ours also what takes calls of its own: DNS, and the rules of the default security group."""
+    kind = Kind("describe_vpcs", "Vpcs", "VpcId", state="State", more={"cidr": "CidrBlock"})
+    found = ask(kind)(question)
+    for vpc in found:
+        if question.is_ours(vpc["tags"]):
+            for ours, theirs in [("dns_support", "EnableDnsSupport"), ("dns_hostnames", "EnableDnsHostnames")]:
+                attribute = theirs[0].lower() + theirs[1:]
+                answer = question.client.describe_vpc_attribute(VpcId=vpc["id"], Attribute=attribute)
+                vpc[ours] = answer[theirs]["Value"]
+            filters = [{"Name": "vpc-id", "Values": [vpc["id"]]}, {"Name": "group-name", "Values": ["default"]}]
+            groups = pages(question.client, "describe_security_groups", "SecurityGroups", Filters=filters)
+            rules = [rule for each in groups for rule in each["IpPermissions"] + each["IpPermissionsEgress"]]
+            vpc["default_group_rules"] = len(rules)
+    return found
+
+
 def instances(question: Question) -> list[dict[str, Any]]:
     reservations = Kind("describe_instances", "Reservations", "ReservationId")
     return [_instance(item) for each in _found(question, reservations) for item in each["Instances"]]
@@ -140,7 +200,9 @@ def _found(question: Question, kind: Kind) -> list[dict[str, Any]]:
 def _described(kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
     tags = tags_of(item.get("Tags"))
     state = item.get(kind.state) if isinstance(kind.state, str) else kind.state(item)
-    more = {ours: _value(item, theirs) for ours, theirs in kind.more.items()}
+    more = {
+        ours: _value(item, theirs) if isinstance(theirs, str) else theirs(item) for ours, theirs in kind.more.items()
+    }
     return resource(item[kind.id], item[kind.name] if kind.name else tags.get("Name", ""), state, tags, **more)
 
 
@@ -163,6 +225,10 @@ def _instance(item: dict[str, Any]) -> dict[str, Any]:
         subnet_id=item.get("SubnetId"),
         security_group_ids=sorted(group["GroupId"] for group in item.get("SecurityGroups", [])),
         key_name=item.get("KeyName"),
+        instance_profile=item.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2] or None,
+        metadata_tokens=item.get("MetadataOptions", {}).get("HttpTokens"),
+        metadata_endpoint=item.get("MetadataOptions", {}).get("HttpEndpoint"),
+        metadata_hop_limit=item.get("MetadataOptions", {}).get("HttpPutResponseHopLimit"),
         private_address=item.get("PrivateIpAddress"),
         public_address=item.get("PublicIpAddress"),
         private_dns_name=item.get("PrivateDnsName") or None,

@@ -38,6 +38,7 @@ def subnet_groups(question: Question) -> list[dict[str, Any]]:
             item.get("SubnetGroupStatus"),
             _tags(question, item["DBSubnetGroupArn"]),
             arn=item["DBSubnetGroupArn"],
+            description=item.get("DBSubnetGroupDescription"),
             vpc_id=item.get("VpcId"),
             subnet_ids=sorted(subnet["SubnetIdentifier"] for subnet in item.get("Subnets", [])),
         )

@@ -28,6 +28,7 @@ Answer = Callable[[Question], list[dict[str, Any]]]
 
 KINDS: dict[str, tuple[str, Answer]] = {
     **{kind: ("ec2", ec2.ask(how)) for kind, how in ec2.KINDS.items()},
+    "vpcs": ("ec2", ec2.vpcs),
     "instances": ("ec2", ec2.instances),
     "kms_keys": ("kms", by_name.kms_keys),
     "secrets": ("secretsmanager", by_name.secrets),

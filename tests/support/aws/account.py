@@ -119,9 +119,9 @@ class Account(controller.Rehearsal):
         return self.play("teardown", *arguments, orthweb_confirm_teardown=self.stack, **variables)
 
     def play_tasks(self, tasks: list[dict[str, Any]], *arguments: str, **variables: Any) -> Run:
-        """Run a few tasks on the lane of the network, with the API's environment."""
+        """Run a few tasks where the account is provisioned, with the API's environment."""
         path = self.folder / "tasks.yml"
-        play = {"hosts": "aws-network", "gather_facts": False, "environment": "{{ aws_environment }}", "tasks": tasks}
+        play = {"hosts": "aws_account", "gather_facts": False, "environment": "{{ aws_environment }}", "tasks": tasks}
         path.write_text(yaml.safe_dump([play], sort_keys=False))
         return self.play(path, *arguments, **variables)
 

@@ -14,17 +14,17 @@ DRIFT = {
     "a rule for the whole Internet on port 22": "security_groups | Security group of the imaging hosts",
     "a default route on the private table": ROUTES,
     "a private subnet on the public table": ROUTES,
-    "the default group lets something in": "default_group | The VPC's default security group lets nothing through",
+    "the default group lets something in": "own_vpc | Let the VPC's default security group let nothing through",
     "the endpoint of S3 is gone": "endpoints | Gateway endpoint to S3, which costs nothing",
-    "the metadata service answers without a token": "completion | Imaging hosts",
-    "a released address": "completion | Fixed addresses",
-    "the database is public, without protection and backups": "completion | RDS PostgreSQL",
-    "TLS is not insisted on": "foundation | Parameter group (TLS for everybody, no patients' names in logs)",
-    "the hosts may do everything": "foundation | Role of the hosts",
-    "the hosts may read every bucket": "foundation | What somebody else has allowed them",
-    "the key does not rotate": "The key that encrypts database, disks and secrets",
+    "the metadata service answers without a token": "hosts | Imaging hosts",
+    "a released address": "hosts | Fixed addresses",
+    "the database is public, without protection and backups": "request | RDS PostgreSQL",
+    "TLS is not insisted on": "request | Parameter group (TLS for everybody, no patients' names in logs)",
+    "the hosts may do everything": "role | Role of the hosts",
+    "the hosts may read every bucket": "role | What somebody else has allowed them",
+    "the key does not rotate": "Key that encrypts database, disks and secrets",
     "the flow log is gone": "flow_log | Flow log of the VPC",
-    "flow logs are kept for ever": "flow_log_role | Log group that would be kept for another time",
+    "flow logs are kept for ever": "flow_log | Log group that would be changed",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -100,6 +100,35 @@ def everything(account: Account) -> None:
     account.client("logs").delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
 
 
+def more(account: Account) -> None:
+    """What DRIFT does not have, and a deployment fixes."""
+    ec2, iam, kms, rds = (account.client(service) for service in ("ec2", "iam", "kms", "rds"))
+    ours = [{"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]
+    groups = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=ours)
+    ids = {each["GroupName"]: each["GroupId"] for each in groups}
+    stray = [{"IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "IpRanges": WORLD}]
+    ec2.authorize_security_group_egress(GroupId=ids["orthweb-database"], IpPermissions=stray)
+    tables = account.every("ec2", "describe_route_tables", "RouteTables", Filters=ours)
+    associations = [each for table in tables for each in table["Associations"] if each.get("SubnetId")]
+    ec2.disassociate_route_table(AssociationId=associations[0]["RouteTableAssociationId"])
+    subnets = [each["SubnetId"] for each in account.every("ec2", "describe_subnets", "Subnets", Filters=ours)]
+    ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
+    running = [*ours, {"Name": "instance-state-name", "Values": ["running"]}]
+    hosts = account.every("ec2", "describe_instances", "Reservations", Filters=running)
+    ec2.stop_instances(InstanceIds=[hosts[0]["Instances"][0]["InstanceId"]])
+    addresses = account.every("ec2", "describe_addresses", "Addresses", Filters=ours)
+    ec2.disassociate_address(AssociationId=addresses[0]["AssociationId"])
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.update_assume_role_policy(RoleName="orthweb-imaging", PolicyDocument=document)
+    iam.update_role(RoleName="orthweb-imaging", Description="by hand")
+    key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"]
+    kms.update_key_description(KeyId=key, Description="by hand")
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    rds.modify_db_subnet_group(DBSubnetGroupName="orthweb", DBSubnetGroupDescription="by hand", SubnetIds=subnets[:2])
+    account.client("secretsmanager").delete_secret(SecretId="orthweb/database-orthanc", RecoveryWindowInDays=7)
+
+
 def somebody_elses_vpc(account: Account) -> str:
     """With our name and our range, and without our tag."""
     ec2 = account.client("ec2")
@@ -123,3 +152,8 @@ def bucket_with_an_object(account: Account, name: str = "orthweb-made-by-hand") 
     s3.create_bucket(Bucket=name)
     s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "orthweb:stack", "Value": "orthweb"}]})
     s3.put_object(Bucket=name, Key="an-image", Body=b"...")
+
+
+def stray_volume(account: Account) -> None:
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "orthweb:stack", "Value": "orthweb"}]}]
+    account.client("ec2").create_volume(Size=1, AvailabilityZone="us-east-1a", TagSpecifications=tags)

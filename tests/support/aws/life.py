@@ -21,6 +21,20 @@ RANGES = {
     "orthweb_controller_ranges": [CONTROLLER],
 }
 MORE_TAGS = {"team": "imaging"}
+# What calls that nothing else does, and a change of what can be changed.
+VARIANT = {
+    "orthweb_instance_count": 1,
+    "orthweb_connect_by": "systems_manager",
+    "aws_network_interface_endpoints": ["secretsmanager"],
+}
+CHANGED = {
+    **VARIANT,
+    "orthweb_connect_by": "public",
+    "orthweb_tags": MORE_TAGS,
+    "orthweb_portal_ranges": ["203.0.113.0/25"],
+    "aws_database_backup_days": 14,
+    "aws_database_user": "archive",
+}
 
 
 @dataclass(frozen=True)
@@ -129,16 +143,24 @@ class Lifecycle:
 
     @once
     def revived(self) -> Step:
-        """Beside somebody else's VPC with our name and range."""
+        """In a variant, beside somebody else's VPC with our name and range."""
         assert self.gone_again
         theirs = disturb.somebody_elses_vpc(self.account)
-        return self.step(self.provision(orthweb_instance_count=1), **details(self.account), theirs=theirs)
+        return self.step(self.provision(**VARIANT), **details(self.account), theirs=theirs)
+
+    @once
+    def changed(self) -> Step:
+        """By hand and in the settings."""
+        assert self.revived.run.ok()
+        disturb.more(self.account)
+        return self.step(self.provision(**CHANGED))
 
     @once
     def bucket_in_the_way(self) -> Step:
-        assert self.revived.run.ok()
+        assert self.changed.run.ok()
         disturb.delete_snapshots(self.account)
         disturb.bucket_with_an_object(self.account)
+        disturb.stray_volume(self.account)
         return self.step(self.account.teardown(orthweb_rds_final_snapshot=False))
 
     @once

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.slow
 INVENTORY = """
 aws_account:
   hosts:
-    aws-network: {ansible_connection: local}
-    aws-database: {ansible_connection: local}
+    aws: {ansible_connection: local}
   vars:
     orthweb_stack: orthweb
     orthweb_modalities: []

@@ -141,6 +141,7 @@ def test_groups_that_may_be_ours_are_asked_for_their_tags_and_no_others() -> Non
     items = [{"DBSubnetGroupName": name, "DBSubnetGroupArn": arns[name]} for name in names]
     items[0] |= {
         "SubnetGroupStatus": "Complete",
+        "DBSubnetGroupDescription": "Private subnets",
         "VpcId": "vpc-1",
         "Subnets": [{"SubnetIdentifier": "subnet-2"}, {"SubnetIdentifier": "subnet-1"}],
     }
@@ -160,6 +161,7 @@ def test_groups_that_may_be_ours_are_asked_for_their_tags_and_no_others() -> Non
         "state": "complete",
         "tags": TAGS,
         "arn": arns["orthweb"],
+        "description": "Private subnets",
         "vpc_id": "vpc-1",
         "subnet_ids": ["subnet-1", "subnet-2"],
     }
@@ -217,7 +219,8 @@ def test_what_is_asked_of_a_kind_is_what_aws_has(kind: str) -> None:
     assert how.filters in operation.input_shape.members
     item = operation.output_shape.members[how.answer].member.members
     state = [how.state] if isinstance(how.state, str) else []
-    for key in filter(None, [how.id, how.name, *state, *how.more.values()]):
+    more = [key for key in how.more.values() if isinstance(key, str)]
+    for key in filter(None, [how.id, how.name, *state, *more]):
         many, dot, one = key.partition(".")
         assert many in item, key
         assert not dot or one in item[many].member.members, key
@@ -243,6 +246,48 @@ def test_a_kind_is_asked_for_by_tag_and_by_name_and_told_once() -> None:
     ]
     unnamed = ("describe_security_groups", by_tag, {"SecurityGroups": []})
     assert ask(ec2.ask(ec2.KINDS["security_groups"]), "ec2", unnamed) == []
+
+
+def test_routes_that_aws_adds_itself_are_not_told() -> None:
+    routes = [
+        {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local"},
+        {"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1"},
+        {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "blackhole"},
+        {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1"},
+    ]
+    table = {"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Tags": OURS, "Routes": routes}
+    asked = {"Filters": [{"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]}
+    told = ("describe_route_tables", asked, {"RouteTables": [table]})
+    [found] = ask(ec2.ask(ec2.KINDS["route_tables"]), "ec2", told)
+    assert found["routes"] == {"0.0.0.0/0": "nat-1", "::/0": "eigw-1"}
+
+
+def test_dns_and_default_group_are_told_of_our_vpcs_only() -> None:
+    ours = {"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/16", "State": "available", "Tags": OURS}
+    theirs = {"VpcId": "vpc-2", "CidrBlock": "10.1.0.0/16", "State": "available", "Tags": THEIRS}
+    by_tag = {"Filters": [{"Name": "tag:orthweb:stack", "Values": ["orthweb"]}]}
+    by_name = {"Filters": [{"Name": "tag:Name", "Values": ["orthweb"]}]}
+    of_group = {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}, {"Name": "group-name", "Values": ["default"]}]}
+    rules = [{"IpProtocol": "-1"}]
+    group = {"GroupId": "sg-1", "GroupName": "default", "IpPermissions": rules, "IpPermissionsEgress": rules}
+    dns = [("enableDnsSupport", "EnableDnsSupport", True), ("enableDnsHostnames", "EnableDnsHostnames", False)]
+    found = ask(
+        ec2.vpcs,
+        "ec2",
+        ("describe_vpcs", by_tag, {"Vpcs": [ours]}),
+        ("describe_vpcs", by_name, {"Vpcs": [theirs]}),
+        *(
+            ("describe_vpc_attribute", {"VpcId": "vpc-1", "Attribute": asked}, {told: {"Value": value}})
+            for asked, told, value in dns
+        ),
+        ("describe_security_groups", of_group, {"SecurityGroups": [group]}),
+        names=["orthweb"],
+    )
+    rest = {"dns_support": True, "dns_hostnames": False, "default_group_rules": 2}
+    assert found == [
+        {"id": "vpc-1", "name": "orthweb-1", "state": "available", "tags": TAGS, "cidr": "10.0.0.0/16", **rest},
+        {"id": "vpc-2", "name": "", "state": "available", "tags": {"owner": "somebody"}, "cidr": "10.1.0.0/16"},
+    ]
 
 
 def test_what_is_in_a_list_of_a_resource_is_told_in_order() -> None:
@@ -280,6 +325,8 @@ def test_a_host_is_described_whole_and_as_far_as_it_goes() -> None:
         "SubnetId": "subnet-1",
         "SecurityGroups": [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}],
         "KeyName": "key",
+        "IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/profile"},
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         "PrivateIpAddress": "10.0.0.1",
         "PublicIpAddress": "203.0.113.1",
         "PrivateDnsName": "private.example",
@@ -300,6 +347,10 @@ def test_a_host_is_described_whole_and_as_far_as_it_goes() -> None:
             "subnet_id": "subnet-1",
             "security_group_ids": ["sg-1", "sg-2"],
             "key_name": "key",
+            "instance_profile": "profile",
+            "metadata_tokens": "required",
+            "metadata_endpoint": "enabled",
+            "metadata_hop_limit": 1,
             "private_address": "10.0.0.1",
             "public_address": "203.0.113.1",
             "private_dns_name": "private.example",
@@ -314,6 +365,10 @@ def test_a_host_is_described_whole_and_as_far_as_it_goes() -> None:
             "subnet_id": None,
             "security_group_ids": [],
             "key_name": None,
+            "instance_profile": None,
+            "metadata_tokens": None,
+            "metadata_endpoint": None,
+            "metadata_hop_limit": None,
             "private_address": None,
             "public_address": None,
             "private_dns_name": None,
@@ -349,6 +404,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
         ("list_resource_tags", {"KeyId": "2"}, {"Tags": []}),
     ]
     names, arns = ["alias/gone", "alias/orthweb"], [ARN("kms", "key/2"), ARN("rds", "db:orthweb")]
+    undescribed = {"description": None, "rotates": None}
     assert ask(by_name.kms_keys, "kms", *talk, names=names, arns=arns) == [
         {
             "id": "1",
@@ -357,9 +413,30 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             "tags": {"orthweb:stack": "orthweb"},
             "arn": key,
             "aliases": ["alias/orthweb", "alias/a", "alias/z"],
+            **undescribed,
         },
-        {"id": "2", "name": "", "state": "enabled", "tags": {}, "arn": ARN("kms", "key/2"), "aliases": []},
+        {
+            "id": "2",
+            "name": "",
+            "state": "enabled",
+            "tags": {},
+            "arn": ARN("kms", "key/2"),
+            "aliases": [],
+            **undescribed,
+        },
     ]
+
+
+def test_it_is_told_of_a_key_of_ours_whether_it_rotates() -> None:
+    metadata = {"KeyId": "1", "Arn": ARN("kms", "key/1"), "KeyState": "Enabled", "Description": "d"}
+    talk = [
+        ("describe_key", {"KeyId": "alias/orthweb"}, {"KeyMetadata": metadata}),
+        ("list_aliases", {"KeyId": "1"}, {"Aliases": [{"AliasName": "alias/orthweb"}]}),
+        ("list_resource_tags", {"KeyId": "1"}, {"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]}),
+        ("get_key_rotation_status", {"KeyId": "1"}, {"KeyRotationEnabled": False}),
+    ]
+    [found] = ask(by_name.kms_keys, "kms", *talk, names=["alias/orthweb"])
+    assert (found["description"], found["rotates"]) == ("d", False)
 
 
 def test_secrets_are_listed_by_tag_and_looked_up_by_name() -> None:
@@ -404,13 +481,31 @@ def test_what_iam_has_of_our_names_is_described() -> None:
     }
     second = role | {"RoleName": "another"}
     base = {"name": "orthweb-1", "state": "available", "tags": TAGS}
+    theirs = role | {"RoleName": "theirs", "Tags": THEIRS}
+    attached = {"AttachedPolicies": [{"PolicyName": "a", "PolicyArn": "arn:aws:iam::aws:policy/a"}]}
+    one = {"RoleName": "orthweb-1"}
+    policy = one | {"PolicyName": "read"}
+    described = {"id": role["RoleId"], "arn": role["Arn"], "description": None, "trust_policy": None}
     assert ask(
         by_name.iam_roles,
         "iam",
         ("get_role", {"RoleName": "gone"}, "NoSuchEntity"),
-        ("get_role", {"RoleName": "orthweb-1"}, {"Role": role}),
-        names=["gone", "orthweb-1"],
-    ) == [base | {"id": role["RoleId"], "arn": role["Arn"]}]
+        ("get_role", one, {"Role": role | {"Description": "d"}}),
+        ("list_attached_role_policies", one, attached),
+        ("list_role_policies", one, {"PolicyNames": ["read"]}),
+        ("get_role_policy", policy, policy | {"PolicyDocument": "as AWS has it"}),
+        ("get_role", {"RoleName": "theirs"}, {"Role": theirs}),
+        names=["gone", "orthweb-1", "theirs"],
+    ) == [
+        base
+        | described
+        | {
+            "description": "d",
+            "managed_policies": ["arn:aws:iam::aws:policy/a"],
+            "policies": {"read": "as AWS has it"},
+        },
+        base | described | {"name": "theirs", "tags": {"owner": "somebody"}},
+    ]
     assert ask(
         by_name.instance_profiles,
         "iam",
@@ -639,5 +734,6 @@ def test_a_fault_of_our_own_is_not_taken_for_one_of_aws() -> None:
 
 
 def test_aws_is_asked_again_where_it_has_no_time() -> None:
-    vpcs = [error_of("ThrottlingException"), {"Vpcs": [{"VpcId": "vpc-1", "Tags": OURS}]}]
-    assert [each["id"] for each in Account(describe_vpcs=vpcs).survey().resources["vpcs"]] == ["vpc-1"]
+    tables = [error_of("ThrottlingException"), {"RouteTables": [{"RouteTableId": "rtb-1", "Tags": OURS}]}]
+    found = Account(describe_route_tables=tables).survey()
+    assert [each["id"] for each in found.resources["route_tables"]] == ["rtb-1"]

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of hosts: those that never ran, and those that are not as they would be made today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+GONE = ("shutting-down", "terminated")
+
+
+def not_running(launched: Sequence[Mapping[str, Any]]) -> list[str]:
+    """
+    A sentence for each host that AWS took back at once.
+
+    :param launched: results of amazon.aws.ec2_instance, each with the host's name as its ``item``
+    """
+    said = []
+    for result in launched:
+        for host in result.get("instances") or []:
+            if host["state"]["name"] in GONE:
+                reason = (host.get("state_reason") or {}).get("message") or "AWS gives no reason"
+                name = result["item"]["name"]
+                said.append(f"{name} ({host['instance_id']}) is {host['state']['name']} instead of running: {reason}")
+    return said
+
+
+def differences(found: Sequence[Mapping[str, Any]], wanted: Sequence[str], image_id: str, type_: str) -> list[str]:
+    """
+    What amazon.aws.ec2_instance passes over in silence, as it is not changed under a host that runs.
+
+    :param found: instances of the stack, as the module aws_stack_info returns them
+    :param wanted: names
+    """
+    said = []
+    for host in found:
+        name = host["name"]
+        if host["image_id"] != image_id:
+            said.append(
+                f"{name} runs the image {host['image_id']}; the newest is {image_id}. To take it, terminate the "
+                "host and deploy again: nothing on it is precious."
+            )
+        if host["type"] != type_:
+            said.append(
+                f"{name} is a {host['type']}, and orthweb_instance_type says {type_}. Terminate the host and deploy "
+                "again, or stop it and change its type."
+            )
+    said += [
+        f"{host['name']} is one more than orthweb_instance_count. It was left alone; terminate it by hand."
+        for host in found
+        if host["name"] not in wanted
+    ]
+    return said

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a stack calls its resources in an AWS account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def names(stack: str, engine_version: object = "17") -> dict[str, Any]:
+    """
+    Names by what they are for.
+
+    :param engine_version: of PostgreSQL, as far as RDS is told; its parameters belong to a major version
+    :returns: ``claimed`` has those that nobody else can have too, by kind as in the module aws_stack_info
+    """
+    family = f"postgres{str(engine_version).partition('.')[0]}"
+    found: dict[str, Any] = {
+        # The VPC, its gateway and its flow log, the key pair, the database and its subnet group.
+        "stack": stack,
+        "key_alias": f"alias/{stack}",
+        # The hosts' security group, role and instance profile.
+        "imaging": f"{stack}-imaging",
+        "database_security_group": f"{stack}-database",
+        "endpoints_security_group": f"{stack}-endpoints",
+        "public_route_table": f"{stack}-public",
+        "private_route_table": f"{stack}-private",
+        "flow_logs_role": f"{stack}-flow-logs",
+        "log_group": f"/orthweb/{stack}/flow-logs",
+        "parameter_group": f"{stack}-{family}",
+        "parameter_family": family,
+        "master_secret": f"{stack}/database-master",
+        "orthanc_secret": f"{stack}/database-orthanc",
+    }
+    found["claimed"] = {
+        "key_pairs": [stack],
+        "kms_keys": [found["key_alias"]],
+        "secrets": [found["master_secret"], found["orthanc_secret"]],
+        "iam_roles": [found["imaging"], found["flow_logs_role"]],
+        "instance_profiles": [found["imaging"]],
+        "log_groups": [found["log_group"]],
+        "db_instances": [stack],
+        "db_subnet_groups": [stack],
+        "db_parameter_groups": [found["parameter_group"]],
+    }
+    return found
+
+
+def hosts(stack: str, count: int) -> list[str]:
+    return [f"{stack}-imaging-{number}" for number in range(1, int(count) + 1)]
+
+
+def subnet(stack: str, tier: str, zone: str) -> str:
+    return f"{stack}-{tier}-{zone}"
+
+
+def endpoint(stack: str, service: str) -> str:
+    return f"{stack}-{service}"

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Subnets of a stack, and who reaches its hosts and whom they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import names
+
+ANYWHERE = "0.0.0.0/0"
+
+
+def subnets(stack: str, zones: Sequence[str], cidrs: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """
+    One in each zone and tier.
+
+    :param cidrs: by tier, in the order of the zones
+    """
+    return [
+        {"name": names.subnet(stack, tier, zone), "zone": zone, "cidr": cidr}
+        for tier, of_tier in cidrs.items()
+        for zone, cidr in zip(zones, of_tier, strict=False)
+    ]
+
+
+def ingress(
+    listeners: Sequence[Mapping[str, Any]],
+    modalities: Sequence[Mapping[str, Any]],
+    portal_ports: Sequence[int],
+    ranges: Mapping[str, Sequence[str]],
+) -> list[dict[str, Any]]:
+    """
+    Rules of the hosts' security group, as amazon.aws.ec2_security_group has them.
+
+    A listener may have networks of its own. nginx refuses the others, too; IPv6 does not get here. A modality that is
+    named by its address may send from there.
+
+    :param listeners: complete, as the role site publishes them; so are the modalities
+    :param ranges: networks that may reach ``dicom``, ``portal`` and ``controller`` (SSH)
+    """
+    from_modalities = [f"{each['host']}/32" for each in modalities if _is_ipv4(each["host"])]
+    rules = []
+    for listener in listeners:
+        own = [network for network in listener["allowed"] if ":" not in network]
+        what = "DICOM over TLS" if listener["tls"] else "DICOM"
+        rules += _rule(what, listener["port"], own or [*ranges["dicom"], *from_modalities])
+    for port in portal_ports:
+        rules += _rule("portal", port, ranges["portal"])
+    return rules + _rule("SSH from the controller", 22, ranges["controller"])
+
+
+def egress(
+    modalities: Sequence[Mapping[str, Any]], private_cidrs: Sequence[str], more: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """
+    What the hosts may reach.
+
+    :param more: rules that are added as they are
+    """
+    rules = _rule("packages", 80, ANYWHERE)
+    rules += _rule("packages, images, AWS", 443, ANYWHERE)
+    rules += _rule("database", 5432, private_cidrs)
+    for modality in modalities:
+        if host := modality["host"]:
+            where = f"{host}/32" if _is_ipv4(host) else ANYWHERE
+            rules += _rule(f"C-MOVE to {modality['name']}", modality["port"], where)
+    return [*rules, *more]
+
+
+def _rule(what: str, port: object, networks: str | Iterable[str]) -> list[dict[str, Any]]:
+    networks = networks if isinstance(networks, str) else list(dict.fromkeys(networks))
+    rule = {"proto": "tcp", "from_port": int(str(port)), "to_port": int(str(port)), "rule_desc": what}
+    return [{**rule, "cidr_ip": networks}] if networks else []
+
+
+def _is_ipv4(host: object) -> bool:
+    try:
+        IPv4Address(str(host))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of a stack's resources, who reaches its hosts, and what is said about hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import hosts, names, network
+
+LISTENER = {"port": 11112, "tls": True, "allowed": []}
+RANGES = {"dicom": ["198.51.100.0/24"], "portal": ["203.0.113.0/24"], "controller": ["192.0.2.10/32"]}
+
+
+class TestNames:
+    @pytest.mark.parametrize("version", ["17", "17.4", 17])
+    def test_parameters_belong_to_a_major_version(self, version: object) -> None:
+        found = names.names("clinic", version)
+        assert (found["parameter_group"], found["parameter_family"]) == ("clinic-postgres17", "postgres17")
+
+    def test_every_name_has_the_stack_in_it(self) -> None:
+        found = names.names("clinic")
+        claimed = found.pop("claimed")
+        del found["parameter_family"]
+        assert all("clinic" in name for name in found.values())
+        assert all("clinic" in name for each in claimed.values() for name in each)
+        assert claimed.keys() <= KINDS.keys()
+
+    def test_of_hosts_subnets_and_endpoints(self) -> None:
+        assert names.hosts("clinic", 2) == ["clinic-imaging-1", "clinic-imaging-2"]
+        assert names.subnet("clinic", "public", "eu-central-1a") == "clinic-public-eu-central-1a"
+        assert names.endpoint("clinic", "s3") == "clinic-s3"
+
+
+def test_a_subnet_in_each_zone_and_tier() -> None:
+    found = network.subnets(
+        "clinic", ["a", "b"], {"public": ["10.0.0.0/24", "10.0.1.0/24"], "private": ["10.0.2.0/24"]}
+    )
+    assert found == [
+        {"name": "clinic-public-a", "zone": "a", "cidr": "10.0.0.0/24"},
+        {"name": "clinic-public-b", "zone": "b", "cidr": "10.0.1.0/24"},
+        {"name": "clinic-private-a", "zone": "a", "cidr": "10.0.2.0/24"},
+    ]
+
+
+class TestIngress:
+    @staticmethod
+    def opened(listeners: list[dict[str, Any]], *modalities: dict[str, Any], **ranges: list[str]) -> list[Any]:
+        rules = network.ingress(listeners, modalities, [443, 8042], {**RANGES, **ranges})
+        assert all(rule["proto"] == "tcp" and rule["to_port"] == rule["from_port"] for rule in rules)
+        return [(rule["rule_desc"], rule["from_port"], rule["cidr_ip"]) for rule in rules]
+
+    def test_each_port_from_its_ranges(self) -> None:
+        assert self.opened([LISTENER]) == [
+            ("DICOM over TLS", 11112, ["198.51.100.0/24"]),
+            ("portal", 443, ["203.0.113.0/24"]),
+            ("portal", 8042, ["203.0.113.0/24"]),
+            ("SSH from the controller", 22, ["192.0.2.10/32"]),
+        ]
+
+    def test_a_listener_may_have_networks_of_its_own(self) -> None:
+        plain = {"port": 104, "tls": False, "allowed": ["10.1.0.0/16", "2001:db8::/32"]}
+        assert self.opened([LISTENER, plain])[1] == ("DICOM", 104, ["10.1.0.0/16"])
+
+    def test_a_modality_may_send_from_its_address(self) -> None:
+        modalities = [{"host": host} for host in ("10.1.2.3", "10.1.2.3", "mr.example", "")]
+        assert self.opened([LISTENER], *modalities)[0][2] == [
+            "198.51.100.0/24",
+            "10.1.2.3/32",
+        ]
+
+    def test_no_rule_without_a_network(self) -> None:
+        assert "SSH from the controller" not in str(self.opened([LISTENER], controller=[]))
+
+
+def test_egress_is_what_hosts_need_and_where_images_are_sent() -> None:
+    modalities = [
+        {"name": "ct", "host": "10.1.2.3", "port": 104},
+        {"name": "pacs", "host": "pacs.example", "port": 11112},
+        {"name": "ws", "host": "", "port": 104},
+    ]
+    rules = network.egress(modalities, ["10.0.2.0/24"], [{"more": "rules"}])
+    assert rules.pop() == {"more": "rules"}
+    assert [(rule["rule_desc"], rule["from_port"], rule["cidr_ip"]) for rule in rules] == [
+        ("packages", 80, "0.0.0.0/0"),
+        ("packages, images, AWS", 443, "0.0.0.0/0"),
+        ("database", 5432, ["10.0.2.0/24"]),
+        ("C-MOVE to ct", 104, "10.1.2.3/32"),
+        ("C-MOVE to pacs", 11112, "0.0.0.0/0"),
+    ]
+
+
+class TestHosts:
+    def test_what_never_ran_is_said_with_the_reason(self) -> None:
+        def launched(name: str, state: str, reason: Any) -> dict[str, Any]:
+            instance = {"instance_id": "i-1", "state": {"name": state}, "state_reason": reason}
+            return {"item": {"name": name}, "instances": [instance]}
+
+        told = [
+            launched("a", "running", None),
+            launched("b", "terminated", {"message": "Client error on launch"}),
+            launched("c", "shutting-down", {}),
+            {"item": {"name": "d"}, "skipped": True},
+        ]
+        assert hosts.not_running(told) == [
+            "b (i-1) is terminated instead of running: Client error on launch",
+            "c (i-1) is shutting-down instead of running: AWS gives no reason",
+        ]
+
+    def test_what_is_different_is_said(self) -> None:
+        def host(name: str, image: str = "ami-1", type_: str = "t3.medium") -> dict[str, str]:
+            return {"name": name, "image_id": image, "type": type_}
+
+        found = [host("a"), host("b", image="ami-0"), host("c", type_="t3.large"), host("d")]
+        image, type_, surplus = hosts.differences(found, ["a", "b", "c"], "ami-1", "t3.medium")
+        assert image.startswith("b runs the image ami-0; the newest is ami-1.")
+        assert type_.startswith("c is a t3.large, and orthweb_instance_type says t3.medium.")
+        assert surplus.startswith("d is one more than orthweb_instance_count.")
+        assert hosts.differences(found[:1], ["a"], "ami-1", "t3.medium") == []
