@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
@@ -44,10 +44,11 @@ KEYS = tuple(field.name for field in fields(Modality))
 def modalities(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each with all its keys, for entries that are right."""
     complete = []
-    for entry in entries:
-        modality = asdict(Modality(**entry))
-        ports = {key: int(str(modality[key])) for key in ("port", "listener")}
-        complete.append({**modality, **ports, "allow": list(modality["allow"])})
+    for modality in (Modality(**entry) for entry in entries):
+        # Key by key: dataclasses.asdict makes lists of the type that they have, and those of an inventory refuse that.
+        values = {key: getattr(modality, key) for key in KEYS}
+        ports = {key: int(str(values[key])) for key in ("port", "listener")}
+        complete.append({**values, **ports, "allow": list(values["allow"])})
     return complete
 
 

@@ -57,6 +57,21 @@ def test_what_is_not_said_has_its_default() -> None:
     assert (ct["host"], ct["port"], ct["allow"]) == ("192.0.2.7", 105, ["echo", "store", "find_worklist"])
 
 
+class OfAnInventory(list):
+    """Ansible's lists of an inventory render what they have when it is read, and nobody else makes one."""
+
+    def __init__(self, *items: object) -> None:
+        raise TypeError("Direct construction of lazy containers is not supported.")
+
+
+def test_lists_are_those_of_an_inventory() -> None:
+    allow = OfAnInventory.__new__(OfAnInventory)
+    allow.append("echo")
+    assert list(modality_problems([{**CT, "allow": allow}], "ORTHANC")) == []
+    (complete,) = modalities([{**CT, "allow": allow}])
+    assert type(complete["allow"]) is list
+
+
 def test_without_tls_is_fine_where_the_address_is_known() -> None:
     plain = {**CT, "tls": False, "listener": 105}
     assert list(modality_problems([{"name": "mr", "aet": "MR"}, plain], "ORTHANC")) == []
