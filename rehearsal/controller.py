@@ -26,8 +26,7 @@ PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
 
 @dataclass(frozen=True)
 class Run:
-    """
-    How a playbook ended.
+    """How a playbook ended.
 
     :ivar began: seconds since the epoch
     :ivar tasks: when (seconds since it began) each play and task began, and its name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Make this checkout importable as ``ansible_collections.cellcs.orthweb``, the way Ansible itself does it, and say which
-tests may run beside each other.
+"""Make this checkout importable as ``ansible_collections.cellcs.orthweb``, as Ansible does, and group tests.
+
+Those of one group run one after the other; groups run beside each other.
 """
 
 from __future__ import annotations

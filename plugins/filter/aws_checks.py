@@ -30,8 +30,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings 
 
 
 def aws_problems(given: dict[str, Any]) -> list[str]:
-    """
-    Sentences, each for one thing that is wrong and in one line; empty if nothing is.
+    """Sentences, each for one thing that is wrong and in one line; empty if nothing is.
 
     :param given: what a person gave and what AWS answered, by subject, as the role aws_survey puts it together
     """

@@ -33,8 +33,7 @@ COMPLETED = "service_completed_successfully"
 
 
 def enforceable(service: dict[str, Any], enforces: dict[str, bool]) -> dict[str, Any]:
-    """
-    The definition without the limits that an engine would discard.
+    """The definition without the limits that an engine would discard.
 
     :param enforces: by limit, whether the engine can hold a container to it
     """
@@ -42,8 +41,7 @@ def enforceable(service: dict[str, Any], enforces: dict[str, bool]) -> dict[str,
 
 
 def compose_service(service: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
-    """
-    The same container for `docker compose`.
+    """The same container for `docker compose`.
 
     :param folders: by folder of the host that is mounted, the folder beside the compose file that stands for it
     """
@@ -70,8 +68,7 @@ def compose_service(service: dict[str, Any], folders: dict[str, str]) -> dict[st
 
 
 def compose_file(stack: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """
-    A whole compose file.
+    """A whole compose file.
 
     :param stack: name of the stack, which names of containers begin with
     :param parts: what each role publishes: ``service`` (as `compose_service` gives it), ``networks`` (each with

@@ -10,8 +10,7 @@ from typing import Any
 
 
 def base_references(suites: Iterable[str], definition: Iterable[str]) -> dict[str, str]:
-    """
-    Suite → reference of the base image.
+    """Suite → reference of the base image.
 
     :param definition: all texts that the base image is made by
     """
@@ -22,8 +21,7 @@ def base_references(suites: Iterable[str], definition: Iterable[str]) -> dict[st
 def image_references(
     definitions: Mapping[str, Iterable[str]], suites: Mapping[str, str], bases: Mapping[str, str]
 ) -> dict[str, str]:
-    """
-    Name → reference of the image.
+    """Name → reference of the image.
 
     :param definitions: name → all texts that the image is made by
     :param suites: name → Debian's suite

@@ -11,8 +11,7 @@ ORDER = ("postgresql", "orthanc", "nginx")  # each needs those before it
 
 
 def patched_images(built: Mapping[str, str], had: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """
-    Name → reference to use: that of the definition, or of the patched image that the stack runs in its place.
+    """Name → reference to use: that of the definition, or of the patched image that the stack runs in its place.
 
     :param built: name → reference by the definition
     :param had: name → references that the stack has had, the newest first
@@ -32,8 +31,7 @@ def images_to_update(
     own: Collection[str],
     retry: bool,
 ) -> list[str]:
-    """
-    Names of the images to build again, in the order in which their containers depend on each other.
+    """Names of the images to build again, in the order in which their containers depend on each other.
 
     :param pending: name → security updates, as text
     :param refused: name → those that the archive did not pass with; the same ones are tried again with ``retry`` only

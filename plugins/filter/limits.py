@@ -24,8 +24,7 @@ ORTHANC_SHARES = {
 
 
 def orthanc_memory_options(memory_mb: int, options: dict[str, Any]) -> dict[str, int]:
-    """
-    Orthanc's options that bound its memory, in proportion to that of its container.
+    """Orthanc's options that bound its memory, in proportion to that of its container.
 
     :param options: where one of them is lower, it stays so
     """
@@ -39,8 +38,7 @@ OTHER_THREADS = 26
 
 
 def orthanc_data_limit(memory_mb: int, options: dict[str, Any], stack_mb: int, processors: int) -> int:
-    """
-    How much Orthanc may allocate, in bytes (RLIMIT_DATA): its heap, and stacks that its threads have but do not use.
+    """How much Orthanc may allocate, in bytes (RLIMIT_DATA): its heap, and stacks that its threads have but do not use.
 
     With the limit of the container alone, an image that says it is 65,535 by 65,535 has Orthanc killed. With this one,
     which is reached first, Orthanc does not get the memory and says so.

@@ -13,8 +13,7 @@ ANSWERED = 200
 
 
 def echo_report(answers: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """
-    Who answered the archive's C-ECHO, and who did not.
+    """Who answered the archive's C-ECHO, and who did not.
 
     :param answers: of Orthanc, each with ``status`` and ``json``
     :param asked: complete entries of ``orthweb_modalities``, in the same order

@@ -29,8 +29,7 @@ SUPPORTED_SCHEMA = "6"
 
 @dataclass(frozen=True)
 class Upgrade:
-    """
-    :ivar problem: why it must not go on, and what to do; empty if it may
+    """:ivar problem: why it must not go on, and what to do; empty if it may
     :ivar new_version: whether it is another version of Orthanc than the one that runs
     :ivar irreversible: whether the version before cannot read the database afterwards
     :ivar message: what will happen, for a person
@@ -61,8 +60,7 @@ def _properties(said: str) -> dict[str, str]:
 
 
 def upgrade(image: str, database: str, running: str = "") -> Upgrade:
-    """
-    Decide from what the image, the database and the container that runs have said.
+    """Decide from what the image, the database and the container that runs have said.
 
     :param image: ``Orthanc --version``, and the line in which Orthanc registers the plugin of the index
     :param database: rows of ``globalproperties``, property and value with a bar between them

@@ -13,8 +13,7 @@ ROUNDS = 5000
 
 
 def portal_users(users: list[dict[str, Any]], kept: dict[str, str], pepper: str, generate: str) -> list[dict[str, Any]]:
-    """
-    Each with ``name``, ``role``, ``password`` (empty if only its hash is known) and ``password_hash``.
+    """Each with ``name``, ``role``, ``password`` (empty if only its hash is known) and ``password_hash``.
 
     :param kept: generated passwords from before, by name
     :param pepper: a secret, from which salts are made: the same password has the same hash each time

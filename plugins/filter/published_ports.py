@@ -10,8 +10,7 @@ from typing import Any
 def published_ports(
     listeners: Iterable[Mapping[str, Any]], listen_address: str, *, portal: Iterable[object], direct: object = 0
 ) -> list[str]:
-    """
-    Address and port of the host and port of the container, as Docker takes them.
+    """Address and port of the host and port of the container, as Docker takes them.
 
     By its own loopback addresses a machine gets to a container by way of the bridge's gateway. Where addresses matter,
     what is published is IPv4 only, or IPv6 from anywhere would come that way, too. They always matter to the portal.

@@ -36,9 +36,7 @@ OTHERWISE = "Look at what it said, fix it and run the playbook again."
 
 
 def registry_advice(said: str) -> str:
-    """
-    :param said: what ``docker login`` or ``docker pull`` printed
-    """
+    """:param said: what ``docker login`` or ``docker pull`` printed"""
     return next((do for pattern, do in ADVICE if re.search(pattern, said, re.IGNORECASE)), OTHERWISE)
 
 

@@ -28,8 +28,7 @@ def destination(host: object, port: object) -> str:
 
 
 def relays(modalities: Iterable[dict[str, Any]], database: dict[str, Any], taken: Iterable[object]) -> dict[str, int]:
-    """
-    Port of nginx by destination (``host:port``), for each modality with a ``host`` and for a database with a name.
+    """Port of nginx by destination (``host:port``), for each modality with a ``host`` and for a database with a name.
 
     A destination keeps its port while others come and go (but for the rare two that would have the same), and another
     destination has another one: while a change is half done, Orthanc reaches nobody rather than somebody else. A

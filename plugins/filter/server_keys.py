@@ -12,8 +12,7 @@ NOT_YET = "(not made yet)"
 def server_keys(
     pairs: Sequence[object], keys: Sequence[str] | None, certificates: Sequence[str] | None
 ) -> list[dict[str, str]]:
-    """
-    Files for ``config_folder``.
+    """Files for ``config_folder``.
 
     :param pairs: key and certificate of each, of which only the number counts
     :param keys: text of each key; none before the PKI is made, in check mode

@@ -10,8 +10,7 @@ from typing import Any
 def service_certificates(
     hosts: Iterable[Sequence[Any]], services: Mapping[str, Sequence[str]], *, valid_days: int, key_type: str
 ) -> list[dict[str, Any]]:
-    """
-    One certificate for each service of each host.
+    """One certificate for each service of each host.
 
     :param hosts: name of each host in the inventory, and the names that clients have for it
     :param services: further names of each service; ``postgresql`` is known by these only
@@ -35,8 +34,7 @@ def service_certificates(
 def client_certificates(
     modalities: Iterable[Mapping[str, Any]], *, valid_days: int, key_type: str, passphrase: str
 ) -> list[dict[str, Any]]:
-    """
-    One certificate for each modality, with a bundle to hand over.
+    """One certificate for each modality, with a bundle to hand over.
 
     :param modalities: entries of ``orthweb_modalities``
     :param passphrase: of the bundle (PKCS#12)

@@ -21,8 +21,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True)
 class Modality:
-    """
-    :ivar name: part of the names of its certificate's files
+    """:ivar name: part of the names of its certificate's files
     :ivar host: where the archive reaches it, with ``port``; empty if it does not
     :ivar allow: what it is allowed to ask of the archive
     :ivar tls: whether it calls the archive over TLS; its certificate is for that
@@ -61,8 +60,7 @@ def ipv4_network(host: object) -> str:
 
 
 def modality_problems(entries: object, archive_aet: object) -> Iterator[str]:
-    """
-    :param entries: as ``orthweb_modalities`` has them
+    """:param entries: as ``orthweb_modalities`` has them
     :param archive_aet: the archive's own AE title
     """
     if problem := ae_title_problem(str(archive_aet)):
@@ -118,8 +116,7 @@ def _tls_problems(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plain_port_problems(listeners: Sequence[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """
-    :param listeners: entries of ``orthweb_dicom_listeners`` that are right in themselves
+    """:param listeners: entries of ``orthweb_dicom_listeners`` that are right in themselves
     :param entries: those of ``orthweb_modalities`` that are right in themselves
     """
     with_tls = {str(listener["port"]) for listener in listeners if listener.get("tls", True)}

@@ -18,8 +18,7 @@ PLACEHOLDER = "xxxxxxxx"
 
 @dataclass(frozen=True)
 class Kind:
-    """
-    How a module's resource is shown. Keys may have dots: ``tags.Name``.
+    """How a module's resource is shown. Keys may have dots: ``tags.Name``.
 
     :ivar name: the argument that names it
     :ivar found: the result that is there only if the resource is; empty where the module makes things only
@@ -87,8 +86,7 @@ def is_aws(action: str) -> bool:
 
 
 def read(action: str, arguments: Mapping[str, Any], result: Mapping[str, Any], task_name: str) -> Resource:
-    """
-    What a changed result in check mode is about.
+    """What a changed result in check mode is about.
 
     :param arguments: the task's arguments, as the module understood them if core tells
     """

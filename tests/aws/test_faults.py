@@ -123,9 +123,9 @@ class TestProvision:
         assert ours(account)["instances"] == 1
 
     def test_next_run_reaches_the_goal(self, account: Account) -> None:
-        """
-        It takes the address that a run before could not give to the host any more, and leaves a database alone that RDS
-        is still making: it has no endpoint until then.
+        """It takes the address that a run before could no longer give to the host.
+
+        It leaves a database alone that RDS is still making: it has no endpoint until then.
         """
         tags = [{"Key": "orthweb:stack", "Value": "orthweb"}, {"Key": "Name", "Value": "orthweb-imaging-1"}]
         kind = [{"ResourceType": "elastic-ip", "Tags": tags}]

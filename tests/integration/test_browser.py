@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The portal in Chromium: what a person sees and clicks. ``ORTHWEB_SCREENSHOTS`` names a folder to keep the pictures in.
+"""The portal in Chromium: what a person sees and clicks.
+
+``ORTHWEB_SCREENSHOTS`` names a folder to keep the pictures in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Requests that say they are larger than they are, or become larger than anybody has room for: refused or bounded, while
-others are answered, and the process stays the same one.
+"""Requests that say they are larger than they are, or become larger than anybody has room for.
+
+They are refused or bounded, while others are answered, and the process stays the same one.
 """
 
 from __future__ import annotations

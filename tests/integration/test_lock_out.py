@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-The lock-out against somebody who has many addresses and many names. The tests ask admission at its socket, as nginx
+"""The lock-out against somebody who has many addresses and many names. The tests ask admission at its socket, as nginx
 does, so that they can come from any address.
 """
 

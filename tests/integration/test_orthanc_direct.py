@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Orthanc's own port, straight from Orthanc by choice: Debian's package crashes on its first HTTPS request unless
+"""Orthanc's own port, straight from Orthanc by choice: Debian's package crashes on its first HTTPS request unless
 something is done about it.
 """
 

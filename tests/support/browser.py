@@ -79,10 +79,9 @@ def home(folder: Path, *authorities: str) -> Path:
 
 @contextmanager
 def chromium(playwright: Playwright, where: Place, home: Path) -> Iterator[Browser]:
-    """
-    :param where: the browser runs there: in the midst of this machine's networks it drops its connections
-        (ERR_NETWORK_CHANGED) whenever somebody starts a container. The archive has the name there that its certificate
-        says.
+    """:param where: the browser runs there: in the midst of this machine's networks it drops its connections
+    (ERR_NETWORK_CHANGED) whenever somebody starts a container. The archive has the name there that its certificate
+    says.
     """
     program = home / "chromium"
     command = where.command("env", f"HOME={home}", CHROMIUM)
@@ -123,8 +122,7 @@ class Visit:
         return answer.status
 
     def answer_prompts(self, login: tuple[str, str]) -> list[str]:
-        """
-        Where the browser asks for a login, type this one, as at the keyboard; give up if it asks again.
+        """Where the browser asks for a login, type this one, as at the keyboard; give up if it asks again.
 
         :returns: where it will have asked
         """

@@ -43,8 +43,7 @@ def is_chosen(command: str, only: str, but: str) -> bool:
 
 
 class Desk:
-    """
-    :ivar stack: the stack that stands in for the one of the pages, which is called orthweb and has other ports
+    """:ivar stack: the stack that stands in for the one of the pages, which is called orthweb and has other ports
     :ivar home: where `~/.orthweb` is what that stack keeps on the controller
     """
 
@@ -114,8 +113,7 @@ class Desk:
         instead: Mapping[str, str] | None = None,
         answers: Mapping[str, str] | None = None,
     ) -> Run:
-        """
-        Run the bash blocks below these headings as one script that ends with the first failure.
+        """Run the bash blocks below these headings as one script that ends with the first failure.
 
         :param only: only commands that contain this regular expression
         :param but: no commands that contain this one

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""
-Services that are asked name by name: keys, secrets, IAM, log groups, buckets.
+"""Services that are asked name by name: keys, secrets, IAM, log groups, buckets.
 
 They have no filter by tag, or answer one with what was true some minutes ago. So each name that the stack uses is
 looked up by itself; what has the tag under any other name comes from the tag index (not for IAM, which has none).

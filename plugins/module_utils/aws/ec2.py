@@ -18,8 +18,7 @@ from .resource import (
 
 @dataclass(frozen=True)
 class Kind:
-    """
-    How one kind is asked for.
+    """How one kind is asked for.
 
     :ivar answer: key of the answer that has the list
     :ivar name: key of an item that has its name; empty where the name is the tag ``Name``

@@ -17,8 +17,7 @@ GONE = frozenset({"terminated", "shutting-down", "deleted"})
 
 @dataclass(frozen=True)
 class Question:
-    """
-    What is asked about one kind.
+    """What is asked about one kind.
 
     :ivar client: the boto3 client of the kind's service
     :ivar names: what the stack calls its resources of this kind

@@ -52,8 +52,7 @@ class SurveyError(Exception):
 
 @dataclass(frozen=True)
 class Survey:
-    """
-    :ivar resources: what carries the stack's tag, by kind
+    """:ivar resources: what carries the stack's tag, by kind
     :ivar going: the same of what is on its way out
     :ivar foreign: what has one of our names and lacks the tag
     """
@@ -64,8 +63,7 @@ class Survey:
 
 
 def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequence[str]]) -> Survey:
-    """
-    Look at the account.
+    """Look at the account.
 
     :param client: makes the boto3 client of a service
     :param names: what the stack calls its resources, by kind

@@ -21,8 +21,7 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Advisory:
-    """
-    One or several vulnerabilities with the same fix.
+    """One or several vulnerabilities with the same fix.
 
     :ivar component: name of the package, as an image's list of packages has it
     :ivar fixed_in: first upstream version that is not affected
@@ -89,8 +88,7 @@ def rating(score: float) -> str:
 
 
 def upstream(version: str) -> str:
-    """
-    The upstream part of a Debian version (Debian policy §5.6.12), without what Debian removed from it.
+    """The upstream part of a Debian version (Debian policy §5.6.12), without what Debian removed from it.
 
     ``1:1.12.7+dfsg-1+b1`` → ``1.12.7``; an upstream version is its own upstream part.
     """

@@ -16,8 +16,7 @@ _UPGRADE = re.compile(r"Inst (?P<name>\S+) \[(?P<installed>\S+)\] \((?P<candidat
 
 @dataclass(frozen=True)
 class Contents:
-    """
-    :ivar versions: package or other component → version
+    """:ivar versions: package or other component → version
     :ivar built: when the image was built
     """
 
@@ -27,8 +26,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Update:
-    """
-    A package that apt would upgrade.
+    """A package that apt would upgrade.
 
     :ivar origins: where the newer one is, such as ``Debian-Security:13/stable-security``
     """

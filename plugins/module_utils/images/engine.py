@@ -37,8 +37,7 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """
-    What apt in an image answered.
+    """What apt in an image answered.
 
     :ivar problem: why it could not be asked; then ``updates`` is empty
     """

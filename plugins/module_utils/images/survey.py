@@ -26,8 +26,7 @@ NAMED_UPDATES = 4
 
 @dataclass(frozen=True)
 class Image:
-    """
-    An image that a host has.
+    """An image that a host has.
 
     :ivar packages_of: date of the newest package index that it was built from; None where it does not say
     :ivar built: None where it does not say
@@ -99,8 +98,7 @@ def look(
     version: str = "",
     timeout_seconds: float = 60,
 ) -> Image:
-    """
-    :param version: the version that the running program says it has, for an image that carries no list of packages
+    """:param version: the version that the running program says it has, for an image that carries no list of packages
     :param timeout_seconds: how long apt may take, where there is no answer that is new enough; 0 = it is not asked
     """
     sbom, index = engine.read_files(image)

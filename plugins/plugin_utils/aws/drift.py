@@ -11,8 +11,7 @@ OPEN_ENDED = frozenset({"tags", "parameters"})
 
 
 def drift(wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """
-    Those of ``wanted`` that are missing, there twice, or different.
+    """Those of ``wanted`` that are missing, there twice, or different.
 
     :param wanted: each with its ``name``, and what it should have in the words of ``found``
     :param found: resources of one kind, as the module aws_stack_info returns them
@@ -44,8 +43,7 @@ def _plain(value: Any) -> Any:
 def ids(
     names: Sequence[str], found: Sequence[Mapping[str, Any]], made: Mapping[str, str | None], no_id: str
 ) -> list[str]:
-    """
-    The id of each name: of what was just made, else of what was found.
+    """The id of each name: of what was just made, else of what was found.
 
     :param made: name to id; none in check mode
     :param no_id: what stands in for an id that there is none of yet

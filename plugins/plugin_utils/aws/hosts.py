@@ -10,8 +10,7 @@ GONE = ("shutting-down", "terminated")
 
 
 def not_running(launched: Sequence[Mapping[str, Any]]) -> list[str]:
-    """
-    A sentence for each host that AWS took back at once.
+    """A sentence for each host that AWS took back at once.
 
     :param launched: results of amazon.aws.ec2_instance, each with the host's name as its ``item``
     """
@@ -26,8 +25,7 @@ def not_running(launched: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def differences(found: Sequence[Mapping[str, Any]], wanted: Sequence[str], image_id: str, type_: str) -> list[str]:
-    """
-    What amazon.aws.ec2_instance passes over in silence, as it is not changed under a host that runs.
+    """What amazon.aws.ec2_instance passes over in silence, as it is not changed under a host that runs.
 
     :param found: instances of the stack, as the module aws_stack_info returns them
     :param wanted: names

@@ -7,8 +7,7 @@ from typing import Any
 
 
 def names(stack: str, engine_version: object = "17") -> dict[str, Any]:
-    """
-    Names by what they are for.
+    """Names by what they are for.
 
     :param engine_version: of PostgreSQL, as far as RDS is told; its parameters belong to a major version
     :returns: ``claimed`` has those that nobody else can have too, by kind as in the module aws_stack_info

@@ -13,8 +13,7 @@ ANYWHERE = "0.0.0.0/0"
 
 
 def subnets(stack: str, zones: Sequence[str], cidrs: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """
-    One in each zone and tier.
+    """One in each zone and tier.
 
     :param cidrs: by tier, in the order of the zones
     """
@@ -31,8 +30,7 @@ def ingress(
     portal_ports: Sequence[int],
     ranges: Mapping[str, Sequence[str]],
 ) -> list[dict[str, Any]]:
-    """
-    Rules of the hosts' security group, as amazon.aws.ec2_security_group has them.
+    """Rules of the hosts' security group, as amazon.aws.ec2_security_group has them.
 
     A listener may have networks of its own. nginx refuses the others, too; IPv6 does not get here. A modality that is
     named by its address may send from there.
@@ -54,8 +52,7 @@ def ingress(
 def egress(
     modalities: Sequence[Mapping[str, Any]], private_cidrs: Sequence[str], more: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """
-    What the hosts may reach.
+    """What the hosts may reach.
 
     :param more: rules that are added as they are
     """

@@ -54,8 +54,7 @@ def failure_advice(message: object) -> str:
 
 
 def inventory(counts: Mapping[str, int] | None) -> str:
-    """
-    ``1 vpc, 4 subnets``.
+    """``1 vpc, 4 subnets``.
 
     :param counts: resources of the stack by kind; none if AWS did not say
     """

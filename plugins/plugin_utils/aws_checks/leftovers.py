@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 
 
 def left_over(resources: Mapping[str, Sequence[Mapping[str, str]]]) -> list[str]:
-    """
-    ``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and the key that it needs.
+    """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and the key that it needs.
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
     """

@@ -31,8 +31,7 @@ def vpc_problems(
     public_subnet_ids: Sequence[str],
     private_subnet_ids: Sequence[str],
 ) -> Iterator[str]:
-    """
-    :param docker_networks: what Docker uses on the hosts
+    """:param docker_networks: what Docker uses on the hosts
     :param vpc_id: an existing VPC, empty to have one made; the subnets are in it
     """
     if problem := network_problem(cidr):

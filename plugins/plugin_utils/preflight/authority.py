@@ -10,8 +10,7 @@ CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+")
 
 
 def folder_problems(stack: str, ca_certificate: str, ca_name: str) -> Iterator[str]:
-    """
-    :param ca_certificate: path of the CA's certificate in the folder
+    """:param ca_certificate: path of the CA's certificate in the folder
     :param ca_name: its common name, or empty if there is no certificate yet
     """
     ours = f"OrthWeb {stack} CA"
@@ -23,8 +22,7 @@ def folder_problems(stack: str, ca_certificate: str, ca_name: str) -> Iterator[s
 
 
 def stranger_problems(*, host: str, clients_ca: str, found: str, ca_bundle: str, known: str) -> Iterator[str]:
-    """
-    Another user, or another controller: a new CA and new passwords would be made, and no modality would get in.
+    """Another user, or another controller: a new CA and new passwords would be made, and no modality would get in.
 
     :param clients_ca: path on the host of the CAs whose clients its archive lets in; ``found`` is what it holds (PEM)
     :param ca_bundle: path on the controller of the CAs that it has; ``known`` is what it holds (PEM)

@@ -17,9 +17,10 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 
 def database_problems(database: Mapping[str, Any]) -> Iterator[str]:
-    """
-    On AWS, host and passwords are known only later: RDS is asked for first and waited for last. So a missing key is a
-    mistake, and an empty value is one that comes later. The other values are checked as soon as there is a host.
+    """Of a database that exists. A missing key is a mistake, an empty value is one that comes later.
+
+    On AWS, host and passwords are known only later: RDS is asked for first and waited for last. The other values are
+    checked as soon as there is a host.
 
     :param database: with any text in place of its passwords
     """
@@ -78,8 +79,7 @@ def _ca_problems(path: str) -> Iterator[str]:
 
 
 def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int, storage: str) -> Iterator[str]:
-    """
-    The embedded database is reached on its own host only.
+    """The embedded database is reached on its own host only.
 
     :param given: whether there is ``orthweb_database``
     :param embedded: whether ``host`` runs a database of the stack

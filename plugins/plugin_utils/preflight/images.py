@@ -29,8 +29,7 @@ def image_problems(
     snapshot: str,
     require_fresh_index: bool,
 ) -> Iterator[str]:
-    """
-    :param source: as ``orthweb_images_source`` has it; the rules of the others do not matter
+    """:param source: as ``orthweb_images_source`` has it; the rules of the others do not matter
     :param archive: path of the tarball on the controller
     :param registry: what ``registry_problems`` takes
     """
@@ -44,8 +43,7 @@ def image_problems(
 
 
 def source_problems(source: str, archive: str) -> Iterator[str]:
-    """
-    :param source: as ``orthweb_images_source`` has it
+    """:param source: as ``orthweb_images_source`` has it
     :param archive: path of the tarball on the controller
     """
     if source not in ("debian", "archive", "registry"):
@@ -63,8 +61,7 @@ def source_problems(source: str, archive: str) -> Iterator[str]:
 def registry_problems(
     references: Mapping[str, Any], *, needed: Collection[str], host: str, login_keys: Sequence[str], ca: str
 ) -> Iterator[str]:
-    """
-    A tag can be moved to other contents, a digest cannot: what was tried is what runs.
+    """A tag can be moved to other contents, a digest cannot: what was tried is what runs.
 
     :param references: by image, as ``orthweb_images_registry`` has them
     :param needed: images that ``host`` runs
@@ -110,8 +107,7 @@ def _suite_problems(suites: object) -> Iterable[str]:
 
 
 def image_source_problems(suites: object, mirror: str, snapshot: str, require_fresh_index: bool) -> list[str]:
-    """
-    Sentences; empty if nothing is wrong.
+    """Sentences; empty if nothing is wrong.
 
     :param suites: image → Debian release
     :param mirror: URL of a Debian mirror, or empty
@@ -142,8 +138,7 @@ def image_source_problems(suites: object, mirror: str, snapshot: str, require_fr
 
 
 def upstream_image_problems(reference: str, source: str) -> list[str]:
-    """
-    Sentences; empty if nothing is wrong.
+    """Sentences; empty if nothing is wrong.
 
     :param reference: the upstream image of Orthanc, or empty
     :param source: where the other images come from, as ``orthweb_images_source`` has it

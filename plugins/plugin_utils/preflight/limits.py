@@ -23,8 +23,7 @@ def _problem(variable: str, value: object, least: int, most: int, unit: str, why
 
 
 def limit_problems(limits: dict[str, object], memory_mb: int) -> list[str]:
-    """
-    Sentences; empty if nothing is wrong.
+    """Sentences; empty if nothing is wrong.
 
     :param limits: value by variable, for those that were set; an empty value stands for the default
     :param memory_mb: what the host has

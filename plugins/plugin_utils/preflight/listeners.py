@@ -63,8 +63,7 @@ def _access_problems(listener: dict[str, Any]) -> Iterable[str]:
 
 
 def dicom_listener_problems(listeners: object, checked_port: object) -> list[str]:
-    """
-    Sentences, each with the entry it is about; empty if nothing is wrong.
+    """Sentences, each with the entry it is about; empty if nothing is wrong.
 
     :param listeners: entries with ``port``, and maybe ``tls``, ``client_certificate``, ``allowed`` and ``tls_profile``
     :param checked_port: where a deployment is proved from outside: over TLS, with a client certificate
@@ -93,8 +92,7 @@ def dicom_listener_problems(listeners: object, checked_port: object) -> list[str
 def dicom_listeners(
     listeners: list[dict[str, Any]], modalities: Iterable[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """
-    Each with all its keys: what is not said has its default. Each port that modalities without TLS call is one more,
+    """Each with all its keys: what is not said has its default. Each port that modalities without TLS call is one more,
     open to them alone; where it is among the listeners, that one is open to them, too.
 
     :param modalities: entries of ``orthweb_modalities``

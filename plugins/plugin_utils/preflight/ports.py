@@ -12,8 +12,7 @@ from .words import port_problem
 def with_listeners(
     ports: Mapping[str, object], listeners: Sequence[Mapping[str, Any]], plain: Iterable[object] = ()
 ) -> dict[str, object]:
-    """
-    Ports by variable, with those of the DICOM listeners that have no variable of their own.
+    """Ports by variable, with those of the DICOM listeners that have no variable of their own.
 
     :param plain: further ones, which modalities without TLS call
     """
@@ -32,8 +31,7 @@ def port_problems(
     own: Sequence[str],
     listeners: Sequence[Mapping[str, Any]],
 ) -> Iterator[str]:
-    """
-    :param ports: by the variable that has them
+    """:param ports: by the variable that has them
     :param containers: of the host, as ``docker ps`` prints names and ports: ``nginx 0.0.0.0:443->443/tcp``
     :param own: names of containers that may have these ports: the stack's own
     :param listeners: of the host, each with ``port``, ``address``, ``process`` and ``pid`` (0 if somebody else's)

@@ -53,8 +53,7 @@ def settings() -> dict[str, dict[str, Any]]:
 
 
 def setting_problems(given: Mapping[str, object]) -> dict[str, str]:
-    """
-    Sentences by the variable that they are about; empty if nothing is wrong.
+    """Sentences by the variable that they are about; empty if nothing is wrong.
 
     :param given: value by name, of all variables that begin with ``orthweb_``
     """

@@ -83,8 +83,7 @@ def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
 
 
 def portal_user_problems(users: object, default_allowed: bool = False) -> list[str]:
-    """
-    Sentences, each with the entry it is about, and none with a password; empty if nothing is wrong.
+    """Sentences, each with the entry it is about, and none with a password; empty if nothing is wrong.
 
     :param users: entries with ``name``, ``role``, and maybe ``password`` or ``password_hash``
     :param default_allowed: whether a password may be the one that Orthanc used to come with

@@ -48,8 +48,7 @@ class Run(controller.Run):
 
 
 class Account(controller.Rehearsal):
-    """
-    A rehearsal without stand-ins.
+    """A rehearsal without stand-ins.
 
     :ivar stack: name of the stack that the playbooks are run for; a test may change it
     :ivar seen_at: where the playbooks look for the API; a proxy's address, where a test has one

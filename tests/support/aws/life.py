@@ -39,8 +39,7 @@ CHANGED = {
 
 @dataclass(frozen=True)
 class Step:
-    """
-    :ivar things: what was in the account afterwards
+    """:ivar things: what was in the account afterwards
     :ivar raw: the same as AWS describes it
     :ivar more: what only this step has
     """

@@ -23,8 +23,7 @@ ERRORS = {
 
 @dataclass
 class Fault:
-    """
-    Answers calls of ``action`` ("ec2:CreateVpc", or "" for all) with an error.
+    """Answers calls of ``action`` ("ec2:CreateVpc", or "" for all) with an error.
 
     :ivar times: how many of them, 0 for all
     :ivar skip: how many are let through before
