@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import names
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import ipv4_network
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -38,7 +38,7 @@ def ingress(
     :param listeners: complete, as the role site publishes them; so are the modalities
     :param ranges: networks that may reach ``dicom``, ``portal`` and ``controller`` (SSH)
     """
-    from_modalities = [f"{each['host']}/32" for each in modalities if _is_ipv4(each["host"])]
+    from_modalities = [network for each in modalities if (network := ipv4_network(each["host"]))]
     rules = []
     for listener in listeners:
         own = [network for network in listener["allowed"] if ":" not in network]
@@ -61,8 +61,7 @@ def egress(
     rules += _rule("database", 5432, private_cidrs)
     for modality in modalities:
         if host := modality["host"]:
-            where = f"{host}/32" if _is_ipv4(host) else ANYWHERE
-            rules += _rule(f"C-MOVE to {modality['name']}", modality["port"], where)
+            rules += _rule(f"C-MOVE to {modality['name']}", modality["port"], ipv4_network(host) or ANYWHERE)
     return [*rules, *more]
 
 
@@ -70,11 +69,3 @@ def _rule(what: str, port: object, networks: str | Iterable[str]) -> list[dict[s
     networks = networks if isinstance(networks, str) else list(dict.fromkeys(networks))
     rule = {"proto": "tcp", "from_port": int(str(port)), "to_port": int(str(port)), "rule_desc": what}
     return [{**rule, "cidr_ip": networks}] if networks else []
-
-
-def _is_ipv4(host: object) -> bool:
-    try:
-        IPv4Address(str(host))
-    except ValueError:
-        return False
-    return True
