@@ -78,7 +78,9 @@ class Rule:
 
 
 def rules(stack: str, made: list[str]) -> list[Rule]:
-    """:param stack: name of the stack, or ``*`` for any
+    """What a deployer must be allowed to do.
+
+    :param stack: name of the stack, or ``*`` for any
     :param made: names of the calls that make something in EC2
     """
     tagged = {"Null": {TAG: "false"}} if stack == "*" else {"StringEquals": {TAG: stack}}

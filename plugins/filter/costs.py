@@ -26,7 +26,9 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
 
 
 def monthly_cost(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[str, Any]:
-    """:param stack: described by the keys of INPUT
+    """What a stack costs a month, as a text and a sum.
+
+    :param stack: described by the keys of INPUT
     :param prices: as files/aws_prices.yml has them
     """
     described = _described(stack)

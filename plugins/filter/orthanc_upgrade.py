@@ -29,7 +29,9 @@ SUPPORTED_SCHEMA = "6"
 
 @dataclass(frozen=True)
 class Upgrade:
-    """:ivar problem: why it must not go on, and what to do; empty if it may
+    """What a change to another image means.
+
+    :ivar problem: why it must not go on, and what to do; empty if it may
     :ivar new_version: whether it is another version of Orthanc than the one that runs
     :ivar irreversible: whether the version before cannot read the database afterwards
     :ivar message: what will happen, for a person

@@ -36,7 +36,10 @@ OTHERWISE = "Look at what it said, fix it and run the playbook again."
 
 
 def registry_advice(said: str) -> str:
-    """:param said: what ``docker login`` or ``docker pull`` printed"""
+    """What to do, in a sentence or two.
+
+    :param said: what ``docker login`` or ``docker pull`` printed
+    """
     return next((do for pattern, do in ADVICE if re.search(pattern, said, re.IGNORECASE)), OTHERWISE)
 
 

@@ -21,7 +21,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True)
 class Modality:
-    """:ivar name: part of the names of its certificate's files
+    """An entry of ``orthweb_modalities``.
+
+    :ivar name: part of the names of its certificate's files
     :ivar host: where the archive reaches it, with ``port``; empty if it does not
     :ivar allow: what it is allowed to ask of the archive
     :ivar tls: whether it calls the archive over TLS; its certificate is for that
@@ -60,7 +62,9 @@ def ipv4_network(host: object) -> str:
 
 
 def modality_problems(entries: object, archive_aet: object) -> Iterator[str]:
-    """:param entries: as ``orthweb_modalities`` has them
+    """Of the archive's AE title, and of each entry.
+
+    :param entries: as ``orthweb_modalities`` has them
     :param archive_aet: the archive's own AE title
     """
     if problem := ae_title_problem(str(archive_aet)):
@@ -116,7 +120,9 @@ def _tls_problems(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plain_port_problems(listeners: Sequence[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """:param listeners: entries of ``orthweb_dicom_listeners`` that are right in themselves
+    """Of modalities without TLS that call a port with TLS.
+
+    :param listeners: entries of ``orthweb_dicom_listeners`` that are right in themselves
     :param entries: those of ``orthweb_modalities`` that are right in themselves
     """
     with_tls = {str(listener["port"]) for listener in listeners if listener.get("tls", True)}

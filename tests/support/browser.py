@@ -79,7 +79,9 @@ def home(folder: Path, *authorities: str) -> Path:
 
 @contextmanager
 def chromium(playwright: Playwright, where: Place, home: Path) -> Iterator[Browser]:
-    """:param where: the browser runs there: in the midst of this machine's networks it drops its connections
+    """A browser in a place of its own.
+
+    :param where: the browser runs there: in the midst of this machine's networks it drops its connections
     (ERR_NETWORK_CHANGED) whenever somebody starts a container. The archive has the name there that its certificate
     says.
     """

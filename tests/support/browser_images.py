@@ -32,7 +32,9 @@ WINDOW_WIDTH, WINDOW_CENTER = 1000, 500
 
 @dataclass
 class Study:
-    """:ivar number: what the patient's name and ID have at their end
+    """A study that was sent.
+
+    :ivar number: what the patient's name and ID have at their end
     :ivar series: kind to UID
     :ivar sent: SOP instance UID to what was sent under it
     """

@@ -43,7 +43,9 @@ def is_chosen(command: str, only: str, but: str) -> bool:
 
 
 class Desk:
-    """:ivar stack: the stack that stands in for the one of the pages, which is called orthweb and has other ports
+    """A desk with a checkout and a home of its own.
+
+    :ivar stack: the stack that stands in for the one of the pages, which is called orthweb and has other ports
     :ivar home: where `~/.orthweb` is what that stack keeps on the controller
     """
 

@@ -12,7 +12,9 @@ from ipaddress import IPv4Network
 
 @dataclass(frozen=True)
 class Place:
-    """:ivar address: its own
+    """A machine on a cable of its own.
+
+    :ivar address: its own
     :ivar archive: the address that this machine has there
     """
 
@@ -42,7 +44,9 @@ def ip(*arguments: str) -> None:
 
 @contextmanager
 def place(name: str, network: str) -> Iterator[Place]:
-    """:param name: at most 15 characters, as the kernel has it for interfaces
+    """A place for as long as the block lasts.
+
+    :param name: at most 15 characters, as the kernel has it for interfaces
     :param network: a /30: the first address is this machine's, the second one that of the place
     """
     archive, address = map(str, IPv4Network(network).hosts())

@@ -30,7 +30,9 @@ class FlowLog:
 
 @dataclass(frozen=True)
 class Plan:
-    """:ivar keep: the flow log that has the settings wanted; without one, it has to be made
+    """What has to be done.
+
+    :ivar keep: the flow log that has the settings wanted; without one, it has to be made
     :ivar remove: IDs of flow logs of ours that go
     """
 

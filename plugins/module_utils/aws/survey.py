@@ -52,7 +52,9 @@ class SurveyError(Exception):
 
 @dataclass(frozen=True)
 class Survey:
-    """:ivar resources: what carries the stack's tag, by kind
+    """What there is in the account.
+
+    :ivar resources: what carries the stack's tag, by kind
     :ivar going: the same of what is on its way out
     :ivar foreign: what has one of our names and lacks the tag
     """

@@ -38,7 +38,10 @@ class Advisory:
 
 @dataclass(frozen=True)
 class Table:
-    """:ivar date: when it was last looked through"""
+    """Vulnerabilities with a known fix.
+
+    :ivar date: when it was last looked through
+    """
 
     date: date
     advisories: tuple[Advisory, ...]

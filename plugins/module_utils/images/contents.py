@@ -16,7 +16,9 @@ _UPGRADE = re.compile(r"Inst (?P<name>\S+) \[(?P<installed>\S+)\] \((?P<candidat
 
 @dataclass(frozen=True)
 class Contents:
-    """:ivar versions: package or other component → version
+    """What is in an image.
+
+    :ivar versions: package or other component → version
     :ivar built: when the image was built
     """
 

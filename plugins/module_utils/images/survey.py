@@ -98,7 +98,9 @@ def look(
     version: str = "",
     timeout_seconds: float = 60,
 ) -> Image:
-    """:param version: the version that the running program says it has, for an image that carries no list of packages
+    """Look at an image that the host has.
+
+    :param version: the version that the running program says it has, for an image that carries no list of packages
     :param timeout_seconds: how long apt may take, where there is no answer that is new enough; 0 = it is not asked
     """
     sbom, index = engine.read_files(image)

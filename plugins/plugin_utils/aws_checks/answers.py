@@ -8,7 +8,9 @@ from typing import Any
 
 
 def zone_problems(wanted: Sequence[str], *, found: Sequence[str], used: Sequence[str], region: str) -> Iterator[str]:
-    """:param wanted: zones that a person chose; none to have the first ones of the region
+    """Of the availability zones.
+
+    :param wanted: zones that a person chose; none to have the first ones of the region
     :param found: those that the region has
     :param used: those that the stack would use
     """
@@ -23,7 +25,10 @@ def zone_problems(wanted: Sequence[str], *, found: Sequence[str], used: Sequence
 
 
 def image_problems(images: Sequence[object], *, names: str, owner: str, region: str) -> Iterator[str]:
-    """:param images: those of the account ``owner`` whose names fit the pattern ``names``"""
+    """Of the image that the hosts would have.
+
+    :param images: those of the account ``owner`` whose names fit the pattern ``names``
+    """
     if not images:
         yield (
             f"There is no image {names} of the account {owner} in {region} (aws_survey_image_names, "
@@ -32,7 +37,10 @@ def image_problems(images: Sequence[object], *, names: str, owner: str, region: 
 
 
 def foreign_name_problems(foreign: Sequence[Mapping[str, str]], stack: str) -> Iterator[str]:
-    """:param foreign: resources with ``kind``, ``id`` and ``name`` that have a name of the stack, and not its tag"""
+    """Of names that somebody else has.
+
+    :param foreign: resources with ``kind``, ``id`` and ``name`` that have a name of the stack, and not its tag
+    """
     for thing in foreign:
         yield (
             f'The name "{thing["name"]}" is taken: {thing["kind"].replace("_", " ")} {thing["id"]} has it and does not '
@@ -41,7 +49,10 @@ def foreign_name_problems(foreign: Sequence[Mapping[str, str]], stack: str) -> I
 
 
 def going_database_problems(databases: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """:param databases: the stack's own that RDS is deleting, with ``id`` and ``name``"""
+    """Of a database that is on its way out.
+
+    :param databases: the stack's own that RDS is deleting, with ``id`` and ``name``
+    """
     for database in databases:
         yield (
             f"RDS is still deleting the database {database['name']} of this stack, and until it is gone there cannot "
@@ -57,7 +68,9 @@ def given_subnet_problems(
     private_subnet_ids: Sequence[str],
     region: str,
 ) -> Iterator[str]:
-    """:param found: those of the given subnets that there are, with ``subnet_id``, ``vpc_id`` and ``availability_zone``
+    """Of the subnets of an existing VPC.
+
+    :param found: those of the given subnets that there are, with ``subnet_id``, ``vpc_id`` and ``availability_zone``
     :param vpc_id: the VPC that was given with them; if it is empty, there is nothing to check
     """
     if not vpc_id:

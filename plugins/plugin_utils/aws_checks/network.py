@@ -31,7 +31,9 @@ def vpc_problems(
     public_subnet_ids: Sequence[str],
     private_subnet_ids: Sequence[str],
 ) -> Iterator[str]:
-    """:param docker_networks: what Docker uses on the hosts
+    """Of the VPC, ours or an existing one.
+
+    :param docker_networks: what Docker uses on the hosts
     :param vpc_id: an existing VPC, empty to have one made; the subnets are in it
     """
     if problem := network_problem(cidr):

@@ -21,7 +21,9 @@ def range_problems(
     connect_by: object,
     whole_internet_allowed: bool,
 ) -> Iterator[str]:
-    """:param ranges: by the variable that has them; none if it is not set
+    """Of who may connect.
+
+    :param ranges: by the variable that has them; none if it is not set
     :param portal_ports: those that are open to ``orthweb_portal_ranges``
     """
     purposes = {
@@ -60,7 +62,10 @@ def _entry_problems(variable: str, networks: Sequence[object], whole_internet_al
 
 
 def open_listener_problems(listeners: Sequence[Mapping[str, Any]], whole_internet_allowed: bool) -> Iterator[str]:
-    """:param listeners: entries that are right in themselves; IPv6 is allowed in ``allowed``"""
+    """Of listeners that are open to everybody.
+
+    :param listeners: entries that are right in themselves; IPv6 is allowed in ``allowed``
+    """
     for number, listener in enumerate([] if whole_internet_allowed else listeners, 1):
         for network in filter(_is_whole_internet, listener.get("allowed", [])):
             yield f"entry {number} (port {listener['port']}): allowed has {network}{IF_MEANT}"

@@ -10,7 +10,9 @@ CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+")
 
 
 def folder_problems(stack: str, ca_certificate: str, ca_name: str) -> Iterator[str]:
-    """:param ca_certificate: path of the CA's certificate in the folder
+    """Of a folder that belongs to another stack.
+
+    :param ca_certificate: path of the CA's certificate in the folder
     :param ca_name: its common name, or empty if there is no certificate yet
     """
     ours = f"OrthWeb {stack} CA"

@@ -23,7 +23,9 @@ def host_problems(
     minimum_memory_mb: int,
     runs: bool,
 ) -> Iterator[str]:
-    """:param name: in the inventory
+    """Of the host itself: root, distribution, disk and memory.
+
+    :param name: in the inventory
     :param root: whether it is root who looked
     :param version: of the distribution, the major version first
     :param tried: distribution → major versions

@@ -29,7 +29,9 @@ def image_problems(
     snapshot: str,
     require_fresh_index: bool,
 ) -> Iterator[str]:
-    """:param source: as ``orthweb_images_source`` has it; the rules of the others do not matter
+    """Of where the images come from, and what that needs.
+
+    :param source: as ``orthweb_images_source`` has it; the rules of the others do not matter
     :param archive: path of the tarball on the controller
     :param registry: what ``registry_problems`` takes
     """
@@ -43,7 +45,9 @@ def image_problems(
 
 
 def source_problems(source: str, archive: str) -> Iterator[str]:
-    """:param source: as ``orthweb_images_source`` has it
+    """Of the source alone.
+
+    :param source: as ``orthweb_images_source`` has it
     :param archive: path of the tarball on the controller
     """
     if source not in ("debian", "archive", "registry"):

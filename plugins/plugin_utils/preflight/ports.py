@@ -31,7 +31,9 @@ def port_problems(
     own: Sequence[str],
     listeners: Sequence[Mapping[str, Any]],
 ) -> Iterator[str]:
-    """:param ports: by the variable that has them
+    """Of ports that are none, that are wanted twice, or that somebody has.
+
+    :param ports: by the variable that has them
     :param containers: of the host, as ``docker ps`` prints names and ports: ``nginx 0.0.0.0:443->443/tcp``
     :param own: names of containers that may have these ports: the stack's own
     :param listeners: of the host, each with ``port``, ``address``, ``process`` and ``pid`` (0 if somebody else's)

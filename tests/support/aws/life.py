@@ -39,7 +39,9 @@ CHANGED = {
 
 @dataclass(frozen=True)
 class Step:
-    """:ivar things: what was in the account afterwards
+    """One step in the life of an account.
+
+    :ivar things: what was in the account afterwards
     :ivar raw: the same as AWS describes it
     :ivar more: what only this step has
     """
