@@ -45,7 +45,7 @@ def one_run(scale: float, port: int) -> tuple[float, float, float]:
         if run.code:
             sys.exit(run.errors)
         asked, launched = (call_at(run, action) for action in ("CreateDBInstance", "RunInstances"))
-    after = run.seconds - task_at(run, "wait | Refuse to go on without it")
+    after = run.seconds - task_at(run, "wait | Check that the database is available")
     configure = task_at(run, "wait | Wait until RDS is ready") - task_at(run, "Wait for SSH")
     through_database = asked + database + after
     through_host = launched + instance + configure + after

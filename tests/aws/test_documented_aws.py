@@ -53,4 +53,4 @@ def test_teardown(desk: Desk) -> None:
     clinic = {"^make": f"AWS_PROFILE=clinic AWS_REGION={REGION} make"}
     asked = {"leave everything as it is": desk.stack.name}
     gone = desk.run("docs/aws.md", "Teardown", instead=clinic, answers=asked).ok()
-    assert "PLAY [Take everything in the account away" in gone.output
+    assert "PLAY [Remove everything from the AWS account" in gone.output

@@ -50,7 +50,7 @@ class TestProvision:
             run = self.provision(account).failed()
         assert limit.used == 1
         (said,) = explanations(run)
-        assert '"own_vpc | VPC" failed: ' in said
+        assert '"own_vpc | Make the VPC" failed: ' in said
         assert "The maximum number of VPCs has been reached." in said
         assert "There is now: 1 kms key." in said
         assert "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give" in said
@@ -102,7 +102,7 @@ class TestProvision:
         account.post("/rehearsal/settings", {"instance_fails": True})
         run = self.provision(account).failed()
         (said,) = explanations(run)
-        assert '"hosts | Refuse hosts that do not run" failed: orthweb-imaging-1 (i-' in said
+        assert '"hosts | Check that the hosts run" failed: orthweb-imaging-1 (i-' in said
         assert "is terminated instead of running: Client.InternalError: Client error on launch" in said
         assert "The instance did not start." in said
         assert "1 instance profile, " in said
@@ -116,7 +116,7 @@ class TestProvision:
         with faulty(account, limit):
             run = self.provision(account).failed()
         (said,) = explanations(run)
-        assert '"hosts | Fixed addresses" failed: ' in said
+        assert '"hosts | Give the hosts fixed addresses" failed: ' in said
         assert "The maximum number of addresses has been reached." in said
         assert "The account has no Elastic IP left (5 a region by default)" in said
         assert "1 instance," in said

@@ -72,17 +72,17 @@ class TestCheckOfAnEmptyAccount:
         planned, made = set(lifecycle.empty_check.run.changes), set(lifecycle.created.run.changes)
         # What stands for a task that cannot be tried before something else is there.
         announced = {
-            "hosts | Imaging hosts that would be launched": "hosts | Imaging hosts",
-            "hosts | Fixed addresses that they would have": "hosts | Fixed addresses",
-            "role | What the hosts would be allowed to do": (
-                "role | What the hosts may do, which is to read the password of Orthanc's database user"
+            "hosts | Announce new imaging hosts": "hosts | Make the imaging hosts",
+            "hosts | Announce their fixed addresses": "hosts | Give the hosts fixed addresses",
+            "role | Announce the hosts' permissions": (
+                "role | Allow the hosts to read the password of Orthanc's database user only"
             ),
-            "flow_log | What that role would be allowed to do": "flow_log | What that role may do",
+            "flow_log | Announce the role's permissions": "flow_log | Allow the role to write to the log group",
         }
         # These are parts of something else that is listed.
         parts = {
             "key_pair | Make the key, once",
-            "own_vpc | Let the VPC's default security group let nothing through",
+            "own_vpc | Remove all rules from the VPC's default security group",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
         # A volume is part of its instance, two secrets are one entry; two policies and the folder of the key are more.
@@ -226,7 +226,7 @@ class TestCreate:
 
     def test_no_password_is_shown(self, created: Step) -> None:
         """With -vv. The task that would show it is there, so it is no_log that hides it."""
-        assert "Passwords of the master user" in created.run.output
+        assert "Generate the passwords of the master user" in created.run.output
         for password in created.more["passwords"].values():
             assert len(password) >= 24
             assert password not in created.run.output
@@ -297,7 +297,7 @@ class TestTeardown:
     def test_check_touches_nothing(self, lifecycle: Lifecycle) -> None:
         lifecycle.teardown_check.run.ok()
         assert lifecycle.teardown_check.run.writes == []
-        assert "absent | RDS PostgreSQL" in lifecycle.teardown_check.run.changes
+        assert "absent | Delete RDS PostgreSQL" in lifecycle.teardown_check.run.changes
 
     def test_check_lists_what_teardown_does(self, lifecycle: Lifecycle) -> None:
         """Also that the final snapshot, which is not there yet, keeps the key and the controller's folder."""

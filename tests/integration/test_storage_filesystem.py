@@ -82,7 +82,7 @@ def delete(stack: Stack, uid: str) -> None:
 
 def test_it_is_deployed_and_proved(files: Stack) -> None:
     ran = files.deploy().ok()
-    assert "See the index entry and the bytes of each where Orthanc keeps them" in ran.output
+    assert "Check the index entry and the bytes of each in Orthanc's storage" in ran.output
     assert select(files, "SELECT to_regclass('storagearea') IS NULL") == ["t"]
     assert on_disk(files) == {}, "The acceptance has removed what it stored"
     assert select(files, "SELECT count(*) FROM attachedfiles") == ["0"]

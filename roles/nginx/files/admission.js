@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The one place where it is decided who comes in and may do what: `auth_request` of the portal asks here for each request.
-// Sessions or OpenID Connect would take the place of passwordIsRight and $remote_user; nothing else knows of HTTP Basic (RFC 7617).
+// The only place that decides who is let in and what they are allowed to do: the portal's `auth_request` asks here for each request.
+// Sessions or OpenID Connect would replace passwordIsRight and $remote_user; nothing else depends on HTTP Basic (RFC 7617).
 //
 // In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization.
-// Out: 204 with X-Account, X-Role and X-Query, the query that goes on, X-Accept, which stood in it, and X-Warning, what was done to it;
-//      401 without a right password; 403 with X-Refused: role, foreign, locked, argument or encoding, the last two with X-Argument.
+// Out: 204 with X-Account, X-Role, X-Query (the query to pass on), X-Accept (taken from the query) and X-Warning (what was changed);
+//      401 without a correct password; 403 with X-Refused: role, foreign, locked, argument or encoding, the last two with X-Argument.
 
 import crypto from 'crypto'
 import table from 'routes.js'
 
 const SLOWER_MS = 250
 
-// Whole paths and whole names. An admin's row has no methods, which means all of them.
+// Patterns match whole paths and whole names. A row without methods allows all of them.
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`)
 const anyOf = (patterns) => whole((patterns || []).join('|') || '(?!)')
 const ROUTES = table.map((row) => ({
@@ -30,12 +30,12 @@ function refuse(r, why) {
     r.return(403)
 }
 
-// Of a URL, as browsers write it (RFC 6454): in lower case, without the port that everybody knows.
+// The origin as browsers write it (RFC 6454): in lower case, without the default port.
 function origin(url) {
     return url.toLowerCase().replace(/:443$/, '')
 }
 
-// Another site's page has the browser send what it likes, with the login of who looks at it.
+// A page of another site can make the browser send any request, with the login of the person who opened it.
 function comesFromAnotherSite(r) {
     const sent = r.headersIn
     if (['GET', 'HEAD'].includes(sent['X-Method'])) {
@@ -49,9 +49,9 @@ function routeOf(role, method, path) {
     return ROUTES.find((route) => route.roles.includes(role) && (!route.methods || route.methods.includes(method)) && route.path.test(path))
 }
 
-// As RFC 3986 (section 6.2.2) writes a query: encoded is what has to be, and in one way. Not a plus, which is a space to some and a
-// plus to others. Undefined, if a percent sign begins no octet, or if it hides a control character, or an ampersand: Orthanc 1.13
-// decodes a query first and looks for its arguments afterwards, so that x%26_method=DELETE would be two.
+// Normalizes a query by RFC 3986 (section 6.2.2): only what must be encoded is, and in one way. A plus is left alone, as it means a
+// space to some and a plus to others. Undefined if a percent sign begins no octet, or hides a control character or an ampersand:
+// Orthanc 1.13 decodes a query before it splits it into arguments, so x%26_method=DELETE would become two.
 function normalized(text) {
     if (/%(?![0-9A-Fa-f]{2})|%[01]|%7[Ff]|%26/.test(text)) {
         return undefined
@@ -65,8 +65,8 @@ function normalized(text) {
         .replace(/[^A-Za-z0-9._~!$'()*,;:@/?=+%-]+/g, encodeURIComponent)
 }
 
-// One of a query: what stands before the first = and, from there on, the rest. In the value that an attribute is searched for, an
-// ampersand becomes a question mark, which stands for any character: who has `A&B` is found.
+// One argument of a query: the name before the first =, and the rest from there on. In the value of a searched attribute, an
+// ampersand becomes a question mark, which matches any character, so that `A&B` is found.
 function argumentOf(route, text) {
     const end = (text + '=').indexOf('=')
     const name = normalized(text.slice(0, end))
@@ -74,7 +74,7 @@ function argumentOf(route, text) {
     return { name, ampersand, rest: normalized(ampersand ? text.slice(end).replace(/%26/g, '?') : text.slice(end)) }
 }
 
-// PS3.18 section 8.3.1.2 has a server say what it did not do as it was asked.
+// PS3.18 section 8.3.1.2 requires a server to report what it did not do as requested.
 function warningOf(given, ignored) {
     const said = []
     if (ignored.length) {
@@ -93,7 +93,7 @@ function warningOf(given, ignored) {
     return said.length ? `299 orthweb "${said.join(' ').slice(0, 500)}"` : ''
 }
 
-// The query that goes on to Orthanc: what the route lists, written anew. jQuery's _ is for caches, and ends here.
+// The query that is passed on to Orthanc: what the route lists, rewritten. jQuery's _ only defeats caches, and is dropped.
 function queryFor(route, uri) {
     const query = uri.slice((uri + '?').indexOf('?') + 1)
     let given = query.split('&').filter((text) => text).map((text) => argumentOf(route, text)).filter((argument) => argument.name !== '_')
@@ -110,10 +110,10 @@ function queryFor(route, uri) {
     const ignored = given.filter((argument) => !listed(argument))
     given = given.filter(listed)
     const warning = warningOf(given, ignored)
-    // Hyperlinks have it here, as they have no headers (PS3.18 section 8.3.3.1). Orthanc looks at the header only.
+    // Hyperlinks have `accept` in the query, as they have no headers (PS3.18 section 8.3.3.1). Orthanc reads the header only.
     const accept = given.filter((argument) => argument.name === 'accept').map((argument) => argument.rest.slice(1))
     given = given.filter((argument) => argument.name !== 'accept')
-    // Orthanc 1.13 finds nothing behind an offset without a limit.
+    // Orthanc 1.13 finds nothing with an offset and no limit.
     if (route.page && given.some((argument) => argument.name === 'offset')
         && !given.some((argument) => argument.name === 'limit' && Number(argument.rest.slice(1)) > 0)) {
         given = given.filter((argument) => argument.name !== 'limit').concat({ name: 'limit', rest: `=${route.page}` })
@@ -125,7 +125,7 @@ async function passwordIsRight(r) {
     return (await r.subrequest('/password')).status === 204
 }
 
-// An IPv6 client has all of its /64 (RFC 6177) to ask from.
+// An IPv6 client can send from any address of its /64 (RFC 6177).
 function network(address) {
     if (!address.includes(':') || address.includes('.')) {
         return address
@@ -135,9 +135,9 @@ function network(address) {
     return before.concat(Array(Math.max(0, 8 - before.length - behind.length)).fill('0'), behind).slice(0, 4).join(':')
 }
 
-// What wrong passwords are counted for: the account, if there is one of that name, and the address. In zones of their own, as somebody
-// with many addresses and many names fills one, and what is counted for an account must outlast that. Keys of one length, so that an
-// address that goes leaves just the room for another.
+// What wrong passwords are counted for: the account, if it exists, and the address. In separate zones: somebody with many addresses
+// can fill the one for addresses, and the counters of accounts must outlast that. All keys have the same length, so that an address
+// that is dropped leaves exactly the room for another.
 function countersOf(r, account) {
     const counters = r.variables.role ? [{ zone: ngx.shared.failures_of_accounts, key: account }] : []
     return counters.concat({ zone: ngx.shared.failures_of_addresses, key: network(r.headersIn['X-Address']).padEnd(20) })
@@ -153,8 +153,8 @@ function haveRoom(counters) {
     }
 }
 
-// Who was let in a moment ago with the same login is let in without another look at the password: a viewer asks for hundreds
-// of images, and a look takes milliseconds.
+// A login that was accepted a moment ago is accepted without checking the password again: a viewer requests hundreds of images, and
+// a check takes milliseconds.
 async function isLetIn(r, account) {
     const admitted = ngx.shared.admitted
     const login = crypto.createHash('sha256')
@@ -164,12 +164,12 @@ async function isLetIn(r, account) {
     }
     const counters = countersOf(r, account)
     const worst = Math.max.apply(null, counters.map((counter) => counter.zone.get(counter.key) || 0))
-    if (worst >= Number(r.variables.failures_allowed) || !haveRoom(counters)) { // who cannot be counted is not let try
+    if (worst >= Number(r.variables.failures_allowed) || !haveRoom(counters)) { // without room for a counter, no attempt is allowed
         refuse(r, 'locked')
         return false
     }
     if (r.variables.role && await passwordIsRight(r)) {
-        counters[0].zone.delete(account) // not the address: it may be that of somebody who has an account and tries others
+        counters[0].zone.delete(account) // not the address: somebody with an account may be trying others from it
         admitted.set(login, '1')
         return true
     }
@@ -179,12 +179,12 @@ async function isLetIn(r, account) {
     return false
 }
 
-// As a header has it.
+// In the encoding of a header.
 function accept(found) {
     try {
         const text = decodeURIComponent(found.accept || '')
         return /^[\x20-\x7e]*$/.test(text) ? text : ''
-    } catch (error) { // an octet that is no UTF-8
+    } catch (error) { // an octet that is not UTF-8
         return ''
     }
 }
@@ -194,7 +194,7 @@ async function admit(r) {
     if (!account) {
         return r.return(401)
     }
-    if (r.variables.role) { // what somebody typed who has no account is not written down: it may be a password
+    if (r.variables.role) { // a name without an account is not logged: it may be a password
         r.headersOut['X-Account'] = account
         r.headersOut['X-Role'] = r.variables.role
     }
@@ -208,7 +208,7 @@ async function admit(r) {
     if (!route) {
         return refuse(r, 'role')
     }
-    // Only what goes to Orthanc: the viewer has its arguments for itself.
+    // Only for requests to Orthanc: the viewer uses its arguments itself.
     const found = /^\/(orthanc|dicom-web|wado)(\/|$)/.test(r.headersIn['X-Path']) ? queryFor(route, r.headersIn['X-Uri']) : { query: '' }
     if (found.refused) {
         r.headersOut['X-Argument'] = (found.argument || '').slice(0, 80)

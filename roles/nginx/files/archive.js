@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The archive's own page: what it is, how it is, and for those who may, how to bring images and to connect a modality.
+// The archive's own page: its data, its state, and for those who are allowed to, how to upload images and connect a modality.
 
 const DAY = 24 * 60 * 60 * 1000
 const WARN_DAYS = 30
@@ -56,13 +56,13 @@ async function answers(question) {
     }
 }
 
-// Of what stands before a part that is down, nothing can be known: each is asked only if the one before it has answered.
+// Nothing is known about a part that is behind one that is down, so each is asked only if the one before it has answered.
 async function showHealth() {
     const unknown = 'not known, as Orthanc does not answer'
     const system = await answers(() => ask('/orthanc/system'))
     const statistics = system.problem ? system : await answers(() => ask('/orthanc/statistics'))
     if (system.problem && !/: 502|: 504|fetch/.test(system.problem)) {
-        // Orthanc answers, and with an error: it asks the database for this, too.
+        // Orthanc answers, but with an error: this request also needs the database.
         system.value = {}
     }
     say('orthanc', system.value ? 'answers' : `does not answer (${system.problem})`, !system.value)
@@ -107,7 +107,7 @@ async function showModalities() {
     ]))
 }
 
-// One file at a time: each is streamed to the archive, and the browser has none of it in memory.
+// One file at a time: each is streamed to the archive, without being read into the browser's memory.
 async function upload(event) {
     event.preventDefault()
     const files = [...document.getElementById('files').files]

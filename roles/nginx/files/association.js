@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Waits until all of a client's A-ASSOCIATE-RQ is there (PS3.8 section 9.3.2), before Orthanc hears of it: Orthanc reads the request of
-// one association at a time, and one that stops in the middle of it would keep all others out. preread_timeout is the
-// deadline, preread_buffer_size bounds the length.
+// Waits for a client's whole A-ASSOCIATE-RQ (PS3.8 section 9.3.2) before connecting to Orthanc: Orthanc reads one request at a time,
+// and a client that stops in the middle would keep all others out. preread_timeout is the deadline, preread_buffer_size limits the
+// length.
 
 const REQUEST = 0x01
 const HEADER = 6 // type, reserved, and the length of what follows in 4 bytes
 const CALLED_AET = 10
 const CALLING_AET = 26
-const SHORTEST = 68 // all that is before the variable items
+const SHORTEST = 68 // everything before the variable items
 const LONGEST = 128 * 1024 - HEADER
 
-// PS3.5 section 6.2: no backslash, no control characters, not only spaces. Orthanc forgets to close an association with another.
+// PS3.5 section 6.2: no backslash, no control characters, not only spaces. With any other title, Orthanc does not close the association.
 function isTitle(bytes) {
     return bytes.every((byte) => byte >= 0x20 && byte !== 0x5c && byte !== 0x7f) && bytes.some((byte) => byte !== 0x20)
 }
 
-// Why this is not the beginning of a request; '' if it is one.
+// Why this is not the beginning of a request; '' if it is.
 function whyNot(received) {
     if (received.length && received[0] !== REQUEST) {
         return `begins with PDU type ${received[0]}, not with an A-ASSOCIATE-RQ`

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Bulk data in a single part (PS3.18 section 8.7.3.3), which OHIF asks for to draw an ECG: Orthanc has it in a multipart only.
-// The first part is taken out of it as it passes.
+// Bulk data in a single part (PS3.18 section 8.7.3.3), which OHIF requests to draw an ECG. Orthanc only sends it as multipart; the
+// first part is extracted on the way.
 
 const END_OF_HEADER = '\r\n\r\n'
 const LONGEST_HEADER = 4096
 
-// All of this is of one request.
+// All of this belongs to one request.
 let header = Buffer.alloc(0)
 let left // bytes of the part, once its header is known
 

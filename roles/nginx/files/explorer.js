@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A button on the page of a study in Orthanc Explorer, which nginx adds to it: one click opens the study in OHIF.
+// A button that nginx adds to Orthanc Explorer's page of a study: one click opens the study in OHIF.
 $('#study').live('pagebeforecreate', function () {
     $('<a>')
         .attr({ 'data-role': 'button', 'data-icon': 'search', 'data-theme': 'e', href: '#', id: 'study-ohif' })

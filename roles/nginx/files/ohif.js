@@ -2,12 +2,12 @@
 
 // nginx writes it into OHIF's page.
 const ARCHIVE = document.querySelector('meta[name=application-name]').content
-// What shows a segmentation makes its arrays with new Function. The policy of the page has every string that is to become a script
-// pass here, where the browser knows trusted types: nothing else becomes one.
+// OHIF's segmentation code makes arrays with new Function. In browsers with trusted types, the page's policy sends every string that
+// is to become a script through here, and nothing else becomes one.
 const NDARRAY = /^\(function anonymous\((TrivialArray|CTOR_LIST,ORDER)?\n\) \{\n('use strict'\n)?function View\w+\(/
 window.trustedTypes?.createPolicy('default', {
     createScript: (source) => NDARRAY.test(source) ? source : null,
-    createScriptURL: (address) => address, // script-src and worker-src say from where
+    createScriptURL: (address) => address, // script-src and worker-src limit the sources
     createHTML: (markup) => markup,
 })
 
@@ -15,16 +15,16 @@ window.trustedTypes?.createPolicy('default', {
 const STUDIES_SHOWN = 100
 
 /**
- * What a person types as a name. OHIF shows Müller^Anna as "Müller, Anna", so a comma or a space stands for whatever separates
- * the parts of a name.
+ * A name as a person types it. OHIF shows Müller^Anna as "Müller, Anna", so a comma or a space matches whatever separates the
+ * parts of a name.
  */
 function namePattern(typed) {
     return typed?.trim().replace(/[\s,]+/g, '*')
 }
 
 /**
- * A study as QIDO-RS returns it, without what OHIF's list cannot bear: attributes without a value, of which one is enough to lose
- * the whole list, and names that have no alphabetic form (PS3.18 section F.2.2).
+ * A study as QIDO-RS returns it, without what breaks OHIF's list: attributes without a value, a single one of which loses the whole
+ * list, and names without an alphabetic form (PS3.18 section F.2.2).
  */
 function presentable(study) {
     const attributes = Object.entries(study).filter(([, attribute]) => attribute.Value?.length)
@@ -46,7 +46,7 @@ async function findStudies(root, parameters) {
     return answer.status === 204 ? [] : answer.json()
 }
 
-// Of these SOP classes an instance may be a video.
+// SOP classes whose instances can be videos.
 const MAYBE_VIDEO = [
     '1.2.840.10008.5.1.4.1.1.77.1.1.1', // endoscope
     '1.2.840.10008.5.1.4.1.1.77.1.2.1', // microscope
@@ -56,7 +56,7 @@ const MAYBE_VIDEO = [
 ]
 const MPEG2 = /^1\.2\.840\.10008\.1\.2\.4\.10[01](\.1)?$/
 
-/** SOP instance UID to transfer syntax, of a series: OHIF plays a video if it knows the syntax, which Orthanc's DICOMweb does not say. */
+/** A series' SOP instance UIDs → transfer syntaxes: OHIF plays a video if it knows the syntax, which Orthanc's DICOMweb omits. */
 async function transferSyntaxes(seriesInstanceUID) {
     const answer = await fetch('/orthanc/tools/find', {
         method: 'POST',
@@ -70,7 +70,7 @@ async function transferSyntaxes(seriesInstanceUID) {
     return new Map(instances.map((instance) => [instance.MainDicomTags.SOPInstanceUID, instance.Metadata.TransferSyntax]))
 }
 
-/** Items of a structured report need not have a name (PS3.3 section C.17.3), and OHIF closes the study over one without. */
+/** Items of a structured report need not have a name (PS3.3 section C.17.3), but OHIF closes the study if one has none. */
 function nameItems(content) {
     for (const item of content['0040A730']?.Value ?? []) {
         item['0040A043'] ??= {
@@ -81,7 +81,7 @@ function nameItems(content) {
     }
 }
 
-/** The metadata of a series, with what OHIF needs and Orthanc leaves out. */
+/** The metadata of a series, with what OHIF needs and Orthanc omits. */
 async function completeSeries(instances, seriesInstanceUID, warn) {
     instances.forEach(nameItems)
     if (instances.some((instance) => MAYBE_VIDEO.includes(instance['00080016']?.Value?.[0]))) {
@@ -142,9 +142,9 @@ const COLUMN_CHANGES = {
 }
 
 /**
- * A column of the list of studies. The patient's ID has one, and so a field to search by it, on a narrow screen too: the description
- * gives way for it. What the archive has found is shown: OHIF would look for what was typed once more, and knows neither `*` nor
- * that a name has other forms than the one it shows.
+ * A column of the list of studies. The patient's ID has one, and so a search field, even on a narrow screen, where the description is
+ * hidden instead. All that the archive has found is shown: OHIF would filter by the typed text again, and knows neither `*` nor that
+ * a name has other forms than the one it shows.
  */
 function column(original) {
     return {
@@ -164,9 +164,9 @@ window.config = {
     extensions: [archiveExtension],
     modes: [],
     customizationService: {
-        // The tour for newcomers lies over the images, and is about OHIF.
+        // The tour for new users covers the images, and is about OHIF.
         'ohif.tours': { $set: [] },
-        // Videos and runs have the button that plays them at once.
+        // Videos and multi-frame runs show the play button at once.
         autoCineModalities: { $push: ['ES', 'GM', 'XC', 'XA', 'RF'] },
         'workList.columns': { $apply: (columns) => columns.map(column) },
     },
@@ -174,7 +174,7 @@ window.config = {
     whiteLabeling: {
         createLogoComponentFn: (React) => React.createElement('span', { className: 'text-foreground text-lg font-semibold' }, ARCHIVE),
     },
-    // OHIF is no medical device; whoever uses it is told so, once a year.
+    // OHIF is not a medical device; users are told so once a year.
     investigationalUseDialog: { option: 'configure', days: 365 },
     defaultDataSourceName: 'archive',
     dataSources: [
@@ -196,7 +196,7 @@ window.config = {
                 enableStudyLazyLoad: true,
                 omitQuotationForMultipartRequest: true,
                 bulkDataURI: { enabled: true },
-                // A video straight from its address, so that it is played while it comes.
+                // A video directly from its address, so that it plays while it loads.
                 singlepart: 'video',
             },
         },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What nginx says when it answers with an error of its own: a page for people, the sentence alone for programs.
+// nginx's own error answers: a page for people, only the sentence for programs.
 
 import names from 'names.js'
 
@@ -46,8 +46,8 @@ function say(r) {
     r.return(answer[0], forPeople ? page(answer[0], answer[1]) : `${answer[1]}\n`)
 }
 
-// What is asked of the DICOM port is no DICOM: whoever listens there ends the connection at once. Nobody takes what is sent if the
-// port is closed, and nothing comes of it, within the time there is for it, if only the kernel is left to take it.
+// The request to the DICOM port is not DICOM, so a listener closes the connection at once. If the port is closed, nobody accepts the
+// request; if only the kernel accepts it, no answer comes in time.
 async function sayWhetherDicomAnswers(r) {
     const reply = await r.subrequest('/_dicom')
     const answers = Number(reply.variables.upstream_bytes_sent) > 0 && reply.status !== 504

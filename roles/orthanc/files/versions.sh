@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Run by tasks/upgrade.yml in a container of its own: the versions of Orthanc, and of the plugin of the index as Orthanc loads it.
+# Run by tasks/upgrade.yml in a separate container: prints the versions of Orthanc, and of the index plugin that Orthanc loads.
 Orthanc --version
 for plugin in /usr/share/orthanc/plugins*/libOrthancPostgreSQLIndex.so; do
     cat >/tmp/orthanc.json <<JSON

@@ -8,23 +8,23 @@ from typing import Any
 
 from .account import Account
 
-ROUTES = "routes | Route tables, a public one out to the Internet and a private one without a way out"
+ROUTES = "routes | Make a public route table to the Internet and a private one without a way out"
 # What is changed by hand → the task of a plan that has to say so.
 DRIFT = {
-    "a rule for the whole Internet on port 22": "security_groups | Security group of the imaging hosts",
+    "a rule for the whole Internet on port 22": "security_groups | Make the security group of the imaging hosts",
     "a default route on the private table": ROUTES,
     "a private subnet on the public table": ROUTES,
-    "the default group lets something in": "own_vpc | Let the VPC's default security group let nothing through",
-    "the endpoint of S3 is gone": "endpoints | Gateway endpoint to S3, which costs nothing",
-    "the metadata service answers without a token": "hosts | Imaging hosts",
-    "a released address": "hosts | Fixed addresses",
-    "the database is public, without protection and backups": "request | RDS PostgreSQL",
-    "TLS is not insisted on": "request | Parameter group (TLS for everybody, no patients' names in logs)",
-    "the hosts may do everything": "role | Role of the hosts",
-    "the hosts may read every bucket": "role | What somebody else has allowed them",
-    "the key does not rotate": "Key that encrypts database, disks and secrets",
-    "the flow log is gone": "flow_log | Flow log of the VPC",
-    "flow logs are kept for ever": "flow_log | Log group that would be changed",
+    "the default group lets something in": "own_vpc | Remove all rules from the VPC's default security group",
+    "the endpoint of S3 is gone": "endpoints | Make the gateway endpoint to S3 (free of charge)",
+    "the metadata service answers without a token": "hosts | Make the imaging hosts",
+    "a released address": "hosts | Give the hosts fixed addresses",
+    "the database is public, without protection and backups": "request | Request RDS PostgreSQL",
+    "TLS is not insisted on": "request | Make the parameter group (TLS for everybody, no patients' names in logs)",
+    "the hosts may do everything": "role | Make the role of the hosts",
+    "the hosts may read every bucket": "role | Remove all other policies",
+    "the key does not rotate": "Make the key that encrypts database, disks and secrets",
+    "the flow log is gone": "flow_log | Make the VPC's flow log",
+    "flow logs are kept for ever": "flow_log | Announce changes to the log group",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
