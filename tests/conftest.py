@@ -7,6 +7,7 @@ Those of one group run one after the other; groups run beside each other.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 
 import pytest
@@ -55,6 +56,8 @@ def group(test: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if (ROOT / ".venv").exists():
+        os.environ["PYTHONPATH"] = str(ROOT / "tests" / "support" / "module_bytecode")
 
 
 class Groups(LoadScopeScheduling):
