@@ -16,7 +16,6 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 
 # Two processes: what needs the engine in one, what needs the simulated AWS in the other, the rest where there is room.
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
-COVERAGE ?= --cov plugins --cov-branch --cov-report term:skip-covered
 
 .PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
@@ -72,7 +71,7 @@ rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, 
 
 test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
-	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(COVERAGE) $(PYTEST_ARGS)
+	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(PYTEST_ARGS)
 
 test-unit: venv-test ## Run the unit tests that take no minutes; they need neither root nor Docker
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine and not slow" \

@@ -41,7 +41,7 @@ def test_units():
     assert len(re.findall(r"\b\d+ passed", said)) == len(files)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_integration(target):
-    said = ansible_test("integration", target)
-    assert "PLAY RECAP" in said
+def test_integration():
+    """All targets in one run: to start it takes as long as many a target."""
+    said = ansible_test("integration", "--continue-on-error")
+    assert said.count("PLAY RECAP") == len(TARGETS)

@@ -23,7 +23,7 @@ from support.checkout import ROOT
 from support.desk import Desk
 from support.documented import chosen
 from support.images import associate, ct_image, fetch, is_stored
-from support.stack import ECHOSCU, Stack, docker, wait_until_healthy
+from support.stack import ECHOSCU, Run, Stack, docker, wait_until_healthy
 
 CONNECT, LISTENERS, MOVE, BACKUP, TROUBLE = (
     f"docs/{name}.md"
@@ -41,15 +41,20 @@ def all_modalities() -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def in_service(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Run]]:
     """With the modalities of the examples in service, and their files where the examples have them."""
     desk = Desk(stack, tmp_path_factory.mktemp("desk"))
     desk.settings(orthweb_modalities=all_modalities())
-    desk.run("docs/connect-a-modality.md", "2. Write the entry").ok()
+    deployed = desk.run("docs/connect-a-modality.md", "2. Write the entry").ok()
     for name in ("ca.crt", "client-ct-1.crt", "client-ct-1.key"):
         (desk.checkout / name).symlink_to(stack.pki / name)
-    yield desk
+    yield desk, deployed
     stack.configure().ok()
+
+
+@pytest.fixture(scope="module")
+def desk(in_service: tuple[Desk, Run]) -> Desk:
+    return in_service[0]
 
 
 def test_clone(desk: Desk) -> None:
@@ -72,6 +77,11 @@ def test_send_and_look(desk: Desk) -> None:
         only=r"out\(\)|archive\(\)|^image=|^study=|studies.*jq",
     )
     assert left.ok().output.strip() == "[]", "It was removed again, and that study alone was asked for"
+
+
+def test_a_deployment_says_how_old_each_image_is(in_service: tuple[Desk, Run]) -> None:
+    for part in ("orthanc", "nginx", "postgresql"):
+        assert f"{part} packages of 20" in " ".join(in_service[1].output.split())
 
 
 def test_how_old_the_packages_are(desk: Desk) -> None:

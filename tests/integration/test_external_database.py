@@ -107,7 +107,8 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
         database.start()
         yield hospital
     finally:
-        hospital.play("teardown", "-e", f"orthweb_confirm_teardown={stack.name}")
+        if stack.folder.exists():  # else a test has taken it away
+            hospital.play("teardown", "-e", f"orthweb_confirm_teardown={stack.name}")
         database.stop()
 
 

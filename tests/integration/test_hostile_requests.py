@@ -41,9 +41,9 @@ PATIENCE_SECONDS = 10  # on a machine that does other things, too
 
 @pytest.fixture(scope="module")
 def archive(stack: Stack) -> Iterator[Stack]:
-    stack.configure(orthanc_memory_mb=MEMORY_MB).ok()
+    stack.configure("--tags", "orthanc", orthanc_memory_mb=MEMORY_MB).ok()
     yield stack
-    stack.configure().ok()
+    stack.configure("--tags", "orthanc").ok()
 
 
 def session_of(stack: Stack) -> requests.Session:

@@ -130,12 +130,6 @@ def test_an_image_carries_the_list_of_its_packages(stack: Stack, part: str) -> N
     assert others == ({"@ohif/app"} if part == "nginx" else set())
 
 
-def test_verify_says_how_old_each_is(stack: Stack) -> None:
-    run = stack.play("verify").ok()
-    for part in ("orthanc", "nginx", "postgresql"):
-        assert f"{part} packages of 20" in said(run)
-
-
 @pytest.fixture
 def repository(stack: Stack, tmp_path: Path) -> Iterator[Repository]:
     """With a stack whose nginx has the package in version 1.0 from it, by a definition of its own."""

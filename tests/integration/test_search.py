@@ -19,8 +19,9 @@ from support.stack import Run, Stack, docker
 @pytest.fixture
 def without_rows(stack: Stack) -> Iterator[Run]:
     """The deployment of an archive whose index has Rows and Columns of no instance."""
-    yield stack.deploy(orthanc_config={"ExtraMainDicomTags": {"Instance": []}})
-    stack.configure().ok()
+    stack.configure("--tags", "orthanc", orthanc_config={"ExtraMainDicomTags": {"Instance": []}}).ok()
+    yield stack.play("verify")
+    stack.configure("--tags", "orthanc").ok()
 
 
 def kept(stack: Stack) -> str:

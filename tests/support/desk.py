@@ -24,8 +24,8 @@ from .stack import Run, Stack
 
 # What a login shell has. Not the Python environment: pynetdicom has a storescu of its own there.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Of the make, the pytest and the Python that run this test.
-NOT_INHERITED = re.compile(r"MAKE|MFLAGS|PYTEST|PYTHON|VIRTUAL_ENV|ANSIBLE|ORTHWEB|ARGS|INVENTORY|AWS_")
+# Of the make, the pytest and the Python that run this test. PYTHONPATH (tests/conftest.py) only makes modules faster.
+NOT_INHERITED = re.compile(r"MAKE|MFLAGS|PYTEST|PYTHON(?!PATH)|VIRTUAL_ENV|ANSIBLE|ORTHWEB|ARGS|INVENTORY|AWS_")
 
 
 def checkout_in(folder: Path) -> None:
