@@ -31,7 +31,7 @@ def ours(account: Account) -> Counter[str]:
 
 def explanations(run: Run) -> list[str]:
     """What was said about each failure, for the person at 3 a.m."""
-    said = re.findall(r'"[^"]+" failed: .*?it goes on from here\.', run.message)
+    said = re.findall(r'"[^"]+" failed: .*?it continues from here\.', run.message)
     assert said, run.output[-6000:]
     return said
 
@@ -159,8 +159,8 @@ class TestDatabase:
         given.database(account)
         run = account.play_tasks(self.WAIT).failed()
         assert 'The database orthweb is "incompatible-parameters"' in run.message
-        assert "take what you changed out of aws_database_parameters, and reboot it" in run.message
-        assert "Nothing was lost, everything else is there; when it is" in run.message
+        assert "remove what you changed from aws_database_parameters, and reboot it" in run.message
+        assert "Nothing was lost, and everything else is in place. When the database is" in run.message
 
     def test_next_run_goes_on_when_it_is_available(self, account: Account) -> None:
         account.post("/rehearsal/settings", {"database_ends_in": "available"})
