@@ -50,7 +50,7 @@ class Attachment:
 
 def option_problems(instances: Sequence[str], attachments: Sequence[str]) -> list[str]:
     """Return all that cannot be looked for."""
-    problems = [f"instances: {uid!r} is no UID (PS3.5 §9.1)" for uid in instances if not _UID.fullmatch(uid)]
+    problems = [f"instances: {uid!r} is not a UID (PS3.5 §9.1)" for uid in instances if not _UID.fullmatch(uid)]
     problems += [f"attachments: {uuid!r} is no UUID" for uuid in attachments if not _UUID.fullmatch(uuid)]
     return problems if instances else ["instances: is empty", *problems]
 

@@ -398,9 +398,9 @@ def main() -> None:
     else:
         peers, problems = declared_peers(options["peers"], options, contexts)
     if not 1 <= count <= MOST_ECHOES:
-        problems.append(f"count: {count} is not within 1 and {MOST_ECHOES}")
+        problems.append(f"count: {count} is not between 1 and {MOST_ECHOES}")
     if not 1 <= parallel <= LARGEST_PARALLEL:
-        problems.append(f"parallel: {parallel} is not within 1 and {LARGEST_PARALLEL}")
+        problems.append(f"parallel: {parallel} is not between 1 and {LARGEST_PARALLEL}")
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 

@@ -185,7 +185,7 @@ def main() -> None:
                 sample.write()
             files.append(sample.to_result())
     except OSError as error:
-        module.fail_json(msg=f"Cannot write sample files to {folder}: {error}. Use a folder that may be written to.")
+        module.fail_json(msg=f"Cannot write sample files to {folder}: {error}. Use a writable folder.")
 
     module.exit_json(
         changed=bool(files),

@@ -250,7 +250,7 @@ not_instances:
       type: bool
   sample:
     - path: /srv/images/README
-      reason: 'is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
+      reason: 'is not a DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
       suspect: false
 report_csv:
   description: The table that was written. None if there was none to write, or it could not be, with a warning.
@@ -430,7 +430,7 @@ def main() -> None:
     suspect = [skipped for skipped in found.skipped if skipped.suspect]
     if suspect:
         module.warn(
-            f"{len(suspect)} files or links were passed over behind which may be DICOM instances, the first of them "
+            f"{len(suspect)} files or links that may be DICOM instances were passed over, the first of them "
             f"{shown(suspect[0].path)}: {suspect[0].reason}"
         )
     asked_for = {"all": sending.outcomes, "failed": sending.failed, "none": ()}[options["return_instances"]]

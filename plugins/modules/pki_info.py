@@ -105,7 +105,7 @@ msg:
   description: What was found, for a person.
   returned: always
   type: str
-  sample: /etc/ssl has 3 certificates; 1 ended; the next to end is CN=pacs.clinic.example on 2027-01-08.
+  sample: /etc/ssl has 3 certificates; 1 ended; the next to expire is CN=pacs.clinic.example on 2027-01-08.
 path:
   description: The folder or file, as given. In all paths, bytes that are not UTF-8 are written as C(\xff).
   returned: success
@@ -340,7 +340,7 @@ unreadable:
     - path: /etc/orthweb/pki/ca.key
       position: 1
       reason: passphrase_missing
-      message: it is encrypted, and no passphrase was given
+      message: it is encrypted, but no passphrase was given
 other_files:
   description: Files that are something else, without the records of the ledger.
   returned: success
@@ -413,9 +413,9 @@ def main() -> None:
 def option_problems(options: dict[str, Any]) -> list[str]:
     problems = []
     if not Path(options["path"]).is_absolute():
-        problems.append(f"path: '{options['path']}' is not absolute, and the module runs in a folder of its own")
+        problems.append(f"path: '{options['path']}' is not absolute, and the module runs in another folder")
     if "\0" in options["path"]:
-        problems.append("path: has a null character, which no path has")
+        problems.append("path: contains a null character, which no path can have")
     problems += [f"{name}: {options[name]} is below 1" for name in ("max_files", "max_file_bytes") if options[name] < 1]
     if options["warn_days"] < 0:
         problems.append(f"warn_days: {options['warn_days']} is below 0")

@@ -26,7 +26,7 @@ def test_what_is_right_is_fine() -> None:
         ({"name": "Not good"}, "(Not good): name must be small letters"),
         ({"name": ""}, "(): name must be small letters"),
         ({"aet": "SEVENTEEN_LETTERS"}, "has 17 characters"),
-        ({"host": "https://ct"}, "is an URL"),
+        ({"host": "https://ct"}, "is a URL"),
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535."),
         (
             {"ssl": False},
