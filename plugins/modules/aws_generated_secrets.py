@@ -176,11 +176,11 @@ def main() -> None:
         try:
             answer[name] = Secrets(module).one(name, wanted["username"])
         except (BotoCoreError, ClientError) as error:
-            module.fail_json_aws(error, msg=f'Could not make or read the secret "{name}" in Secrets Manager')
+            module.fail_json_aws(error, msg=f'Could not create or read the secret "{name}" in Secrets Manager')
         except ValueError:
             module.fail_json(
-                msg=f'The secret "{name}" is not JSON with the keys username and password. Somebody has changed it '
-                "by hand: put these keys back, or delete the secret to have a new password generated."
+                msg=f'The secret "{name}" is not JSON with the keys username and password. It was changed by hand: '
+                "restore these keys, or delete the secret to have a new password generated."
             )
     module.exit_json(changed=any(one["action"] != "keep" for one in answer.values()), secrets=answer)
 

@@ -109,10 +109,10 @@ def main() -> None:
     names = module.params["names"]
     unknown = sorted(set(names) - set(KINDS))
     if unknown:
-        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. There are: {', '.join(sorted(KINDS))}.")
+        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. Known kinds: {', '.join(sorted(KINDS))}.")
     wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
     if wrong:
-        module.fail_json(msg=f"names must have a list of names for each kind, which these are not: {', '.join(wrong)}.")
+        module.fail_json(msg=f"names must have a list of names for each kind. Not a list: {', '.join(wrong)}.")
     try:
         found = survey(module.client, module.params["stack"], names)
     except SurveyError as error:

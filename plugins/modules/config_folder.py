@@ -139,7 +139,7 @@ def main() -> None:
                 write_atomically(folder / change.name, file.content, mode=file.mode, owner=(file.owner, file.group))
     except OSError as error:
         module.fail_json(
-            msg=f"Could not write the configuration in {folder}: {error}. Look at its disk and its owner.",
+            msg=f"Could not write the configuration in {folder}: {error}. Check its disk and its owner.",
             written=written,
         )
     module.exit_json(

@@ -148,7 +148,7 @@ def create(module: AnsibleAWSModule, client: Any, settings: dict[str, Any], tags
         TagSpecifications=boto3_tag_specifications(tags, ["vpc-flow-log"]),
         **{flow_log.SETTINGS[key]: value for key, value in settings.items()},
     )
-    refuse_unsuccessful(module, answer, f"Making the flow log of {module.params['vpc_id']}")
+    refuse_unsuccessful(module, answer, f"Creating the flow log of {module.params['vpc_id']}")
     return answer["FlowLogIds"]
 
 
@@ -184,8 +184,8 @@ def ensure_present(
             client.delete_tags(aws_retry=True, Resources=ids, Tags=[{"Key": key} for key in plan.unset_tags])
     if plan.keep and plan.keep.delivery_problem:
         module.warn(
-            f"Flow log {plan.keep.id} records nothing, AWS says: {plan.keep.delivery_problem}. "
-            f"May {settings['role_arn']} write into {settings['log_group_name']}?"
+            f"Flow log {plan.keep.id} records nothing. AWS says: {plan.keep.delivery_problem}. Check whether "
+            f"{settings['role_arn']} is allowed to write to {settings['log_group_name']}."
         )
     first = plan.keep or (found[0] if found else None)
     kept = {key: value for key, value in plan.keep.tags.items() if key not in plan.unset_tags} if plan.keep else {}
@@ -218,7 +218,7 @@ def main() -> None:
     tags = {key: str(value) for key, value in module.params["tags"].items()}
     identity = flow_log.identity(tags)
     if not identity:
-        module.fail_json(msg="tags must have orthweb:stack or Name: by it a flow log of ours is told from others.")
+        module.fail_json(msg="tags must include orthweb:stack or Name, which tell our flow logs from others.")
     client = module.client("ec2", AWSRetry.jittered_backoff(catch_extra_error_codes=NOT_YET_KNOWN))
     try:
         if module.params["state"] == "absent":

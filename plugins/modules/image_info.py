@@ -184,7 +184,7 @@ def main() -> None:
         if not module.check_mode:
             answers.save()
     except engine.EngineError as error:
-        module.fail_json(msg=f"The images cannot be looked at: {error}.")
+        module.fail_json(msg=f"The images cannot be inspected: {error}.")
     except OSError as error:
         module.fail_json(msg=f"{module.params['cache']} cannot be written: {error}.")
     for image in found:

@@ -53,7 +53,7 @@ class TestProvision:
         assert '"own_vpc | Make the VPC" failed: ' in said
         assert "The maximum number of VPCs has been reached." in said
         assert "There is now: 1 kms key." in said
-        assert "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give" in said
+        assert "The account has no VPC left (5 a region by default); request more in Service Quotas, or set" in said
         assert ours(account) == Counter(kms_keys=1)
 
     def test_bad_day_is_waited_out_until_the_credentials_expire(self, account: Account) -> None:
