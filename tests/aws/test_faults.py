@@ -52,7 +52,7 @@ class TestProvision:
         (said,) = explanations(run)
         assert '"own_vpc | Make the VPC" failed: ' in said
         assert "The maximum number of VPCs has been reached." in said
-        assert "There is now: 1 kms key." in said
+        assert "What exists now: 1 kms key." in said
         assert "The account has no VPC left (5 a region by default); request more in Service Quotas, or set" in said
         assert ours(account) == Counter(kms_keys=1)
 
@@ -79,7 +79,7 @@ class TestProvision:
         assert {fault.action: fault.used for fault in faults} == {fault.action: fault.times for fault in faults}
         (said,) = explanations(run)
         assert "The credentials have expired; get new ones (for SSO, aws sso login)." in said
-        assert "There is now: unknown, as AWS did not answer that either." in said
+        assert "What exists now: unknown, as AWS did not answer that either." in said
         assert ours(account) == Counter(
             kms_keys=1,
             vpcs=1,
@@ -136,7 +136,7 @@ class TestProvision:
         (address,) = account.every("ec2", "describe_addresses", "Addresses")
         assert address["PublicIp"] == left
         assert address["InstanceId"]
-        assert "RDS is still making orthweb" in run.output
+        assert "RDS is still creating orthweb" in run.output
         assert run.writes == ["ec2:AssociateAddress"]
 
 
@@ -146,7 +146,7 @@ class TestHostsAreNotFound:
         refused = Fault("ec2:DescribeInstances", "UnauthorizedOperation", "You are not authorized", 403)
         with faulty(account, refused):
             run = account.play("provision", "--start-at-task", "Read the inventory again").failed()
-        assert "The inventory has 0 hosts of the stack orthweb, and there should be 1" in run.message
+        assert "The inventory has 0 hosts of the stack orthweb, but there should be 1" in run.message
         assert refused.used > 1
 
 

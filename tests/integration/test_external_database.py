@@ -189,7 +189,7 @@ def test_passwords_stay_where_they_belong(deployed: Hospital) -> None:
 def test_a_password_that_drifted_is_mended(deployed: Hospital) -> None:
     deployed.account().ok()
     deployed.database.sql("""ALTER ROLE "orthanc-user" PASSWORD 'drifted'""")
-    assert "Would make the user orthanc-user" in deployed.account("--check").ok().output
+    assert "Would create the user orthanc-user" in deployed.account("--check").ok().output
     assert deployed.account().ok().changed
     assert deployed.psql("SELECT 1") == "1"
     assert deployed.account().ok().changed == 0
