@@ -19,10 +19,10 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 
 .PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
-help: ## Say what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
-venv: $(VENV)/.runtime $(COLLECTION) ## Make the environment
+venv: $(VENV)/.runtime $(COLLECTION) ## Create the Python environment in .venv
 venv-test: venv $(VENV)/.test
 
 $(VENV)/.runtime: requirements.txt
@@ -40,32 +40,32 @@ $(COLLECTION):
 	@mkdir -p $(@D)
 	@ln -sfn $(CURDIR) $@
 
-deploy: venv ## Put the archive into service, or bring it up to date
+deploy: venv ## Deploy the archive, or bring it up to date
 	$(PLAYBOOK) playbooks/deploy.yml $(ARGS)
 
-plan: venv ## Say what deploy would make or change, and what AWS would cost; exit code 2 if there is something to do
+plan: venv ## Show what deploy would change and the AWS costs; exit code 2: changes
 	@$(PLAYBOOK) playbooks/plan.yml --check --diff $(ARGS)
 
-compose: venv ## Write a compose file, configuration and secrets of what deploy would run, to look at or to run without Ansible
+compose: venv ## Write a compose file with all it needs, to run without Ansible
 	$(PLAYBOOK) playbooks/compose.yml $(ARGS)
 
-verify: venv ## Prove that the archive works and refuses what it should
+verify: venv ## Check that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)
 
-patch: venv ## Bring security updates into the images now, and go back if the archive does not pass with them
+patch: venv ## Build security updates into the images; roll back if the checks fail
 	$(PLAYBOOK) playbooks/patch.yml $(ARGS)
 
 outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \
 	  echo "Nothing is deployed under the name $(ORTHWEB_STACK) from this machine: run 'make deploy'." >&2; exit 1; }
 
-teardown: venv ## Take the archive away with all that is stored in it; asks for the stack's name
+teardown: venv ## Remove the archive and all its images; asks for the stack's name
 	$(PLAYBOOK) playbooks/teardown.yml $(ARGS)
 
-save-images: venv ## Write the container images to a tarball, for hosts without a network
+save-images: venv ## Save the container images to a tarball for hosts without a network
 	$(PLAYBOOK) playbooks/save_images.yml $(ARGS)
 
-rehearse: venv-test ## Go through plan, deploy and teardown on a simulated AWS, with real hosts and databases behind it
+rehearse: venv-test ## Rehearse plan, deploy and teardown on a simulated AWS
 	$(VENV)/bin/ansible-playbook rehearsal/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m rehearsal $(ARGS)
 
@@ -73,15 +73,15 @@ test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(PYTEST_ARGS)
 
-test-unit: venv-test ## Run the unit tests that take no minutes; they need neither root nor Docker
+test-unit: venv-test ## Run the fast unit tests, which need neither root nor Docker
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine and not slow" \
 	  --hypothesis-profile quick $(PYTEST_ARGS)
 
-test-long: venv-test ## Run the tests that take minutes each: other versions, storages and images, updates, compose
+test-long: venv-test ## Run the tests that take minutes each: versions, storages, updates
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest -m long $(PYTEST_ARGS)
 
-benchmark: venv-test ## Measure the archive that runs here (see benchmarks/README.md)
+benchmark: venv-test ## Measure the archive that runs here (benchmarks/README.md)
 	$(VENV)/bin/python -m benchmarks.c_store_tls
 	$(VENV)/bin/python -m benchmarks.portal_wado
 	$(VENV)/bin/python -m benchmarks.portal_relay
@@ -92,7 +92,7 @@ benchmark: venv-test ## Measure the archive that runs here (see benchmarks/READM
 # A second stack, with its images in files, on ports of its own; it stays (make teardown ORTHWEB_STACK=files).
 FILES_STACK = -e orthweb_storage=filesystem -e orthweb_dicom_port=11113 -e orthweb_portal_port=444 -e orthweb_orthanc_port=8043
 
-benchmark-ingest: venv-test ## Measure how fast images are stored: in the database, in files, and by a bare Orthanc
+benchmark-ingest: venv-test ## Measure how fast images are stored, in the database and in files
 	$(MAKE) --no-print-directory deploy
 	$(MAKE) --no-print-directory deploy ORTHWEB_STACK=files ARGS='$(FILES_STACK)'
 	$(VENV)/bin/python -m benchmarks.ingest
@@ -102,11 +102,11 @@ benchmark-modules: venv-test ## Measure the modules, which need no archive
 	$(VENV)/bin/python -m benchmarks.dicom_echo
 	$(VENV)/bin/python -m benchmarks.dicom_store
 
-benchmark-aws: venv-test ## Measure provisioning on a simulated AWS, and what it waits for
+benchmark-aws: venv-test ## Measure provisioning on a simulated AWS
 	$(VENV)/bin/python -m benchmarks.aws
 	$(VENV)/bin/python -m benchmarks.aws_overlap
 
-lint: venv-test ## Run the linters, two at a time (lint-python, lint-ansible, ...), and sanity
+lint: venv-test ## Run all linters (lint-python, lint-ansible, ...) and the sanity tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going \
 	  sanity lint-ansible lint-package lint-docs lint-python lint-shell
 
@@ -129,8 +129,8 @@ lint-docs: venv-test
 lint-package: venv-test
 	tools/lint_package.sh
 
-sanity: venv-test ## Run ansible-test sanity with each ansible-core that this Python can run
+sanity: venv-test ## Run ansible-test sanity with each ansible-core for this Python
 	tools/sanity_matrix.sh $(ARGS)
 
-docs: venv-test ## Make a site of the guides, modules and roles, in .cache/docs/html
+docs: venv-test ## Build the documentation site in .cache/docs/html
 	tools/build_docs.sh

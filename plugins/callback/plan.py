@@ -10,18 +10,18 @@ type: aggregate
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
-short_description: Lists what would be made, changed and removed
+short_description: List what would be created, changed and removed
 description:
   - In check mode, prints at the end of the run what would be made (C(+)), changed (C(~)) and removed (C(-)), with
     counts. AWS resources come with their kind, name and main properties, other tasks with their host and, with
     C(--diff), what differs.
-  - Outside of check mode it does nothing, but to stop C(plan.yml) before its first task.
+  - Outside of check mode, it only stops C(plan.yml) before its first task.
   - After the playbook C(plan.yml), the exit code is 0 if there is nothing to do, 2 if there is something, and 1 if a
     task failed or a host did not answer.
   - A task that prints with C(ansible.builtin.debug) and has C(changed_when=true) announces something to be made, which
     its module cannot say in check mode. If its C(msg) is a dictionary with C(kind) and C(name), it is listed among
     the AWS resources, with the other keys as properties.
-  - Tasks with C(check_mode=false) are not listed, for they have been done.
+  - Tasks with C(check_mode=false) are not listed, as they have been run.
 requirements:
   - Enable it as the last one of C(callbacks_enabled), for it ends the run of C(plan.yml).
 """

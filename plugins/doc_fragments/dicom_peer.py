@@ -20,33 +20,33 @@ options:
     type: int
     default: 11112
   calling_aet:
-    description: AE title to call with. Many peers answer only to those that they know.
+    description: Calling AE title. Many peers answer only to those that they know.
     type: str
     default: ORTHWEB
   called_aet:
-    description: AE title of the peer. Many peers answer only to their own.
+    description: AE title of the peer. Many peers accept only their own.
     type: str
     required: true
   tls:
-    description: Whether to speak TLS (PS3.15 Annex B). The options about certificates need it.
+    description: Whether to use TLS (PS3.15 Annex B). The options about certificates need it.
     type: bool
     default: false
   ca_file:
     description:
       - PEM file of the authorities that may have issued the peer's certificate.
-      - Without it, those that the machine trusts.
+      - By default, those that the machine trusts.
     type: path
   crl_file:
     description: PEM file of the certificate revocation list of the authority in O(ca_file). A revoked peer is refused.
     type: path
   client_certificate:
-    description: PEM file of the certificate to show, with the intermediate certificates behind it.
+    description: PEM file of the certificate to present, followed by the intermediate certificates.
     type: path
   client_key:
     description: PEM file of its private key. Without it, the key is expected in O(client_certificate).
     type: path
   client_key_passphrase:
-    description: Opens O(client_key) if it is encrypted.
+    description: Passphrase of O(client_key), if it is encrypted.
     type: str
   server_name:
     description:
@@ -56,11 +56,11 @@ options:
   verify:
     description:
       - Whether the peer's certificate must be valid, for O(server_name), and from an authority that we trust.
-      - With V(false) anybody may be at the other end. That is for finding faults, not for patients' images.
+      - With V(false) anybody could be at the other end. Use it for troubleshooting, not for patients' images.
     type: bool
     default: true
   minimum_version:
-    description: Lowest version of TLS to agree to.
+    description: Lowest version of TLS to accept.
     type: str
     choices: ['1.2', '1.3']
     default: '1.2'
@@ -71,8 +71,9 @@ options:
   tls_timeout_seconds:
     description:
       - How long the TLS handshake may take.
-      - Where a peer's certificate is not accepted, or it closes a connection without TLS, it is connected to once more
-        within the same time-outs, to see its certificate, or whether it speaks TLS.
+      - If a peer's certificate is not accepted, or it closes a connection without TLS, it is contacted once more
+        within
+        the same time-outs, to read its certificate or to find out whether it speaks TLS.
     type: float
     default: 5.0
   association_timeout_seconds:
@@ -80,11 +81,11 @@ options:
     type: float
     default: 10.0
   dimse_timeout_seconds:
-    description: How long the peer may take to take in each PDU, and to answer when it has the last.
+    description: How long the peer may take to receive each PDU, and to answer after the last one.
     type: float
     default: 30.0
   retries:
-    description: How often to try again to reach a peer that fails.
+    description: Number of retries for a peer that fails.
     type: int
     default: 0
   retry_delay_seconds:
@@ -107,20 +108,20 @@ requirements:
   - pydicom >= 3.0
   - cryptography >= 42
 notes:
-  - "What can fail, as RV(ignore:failure) names it. On the way there: V(ignore:name_not_resolved),
+  - "What can fail, as RV(ignore:failure) names it. Reaching the peer: V(ignore:name_not_resolved),
     V(ignore:resolver_timeout) (the resolver does not say whether there is such a name), V(ignore:connection_refused),
     V(ignore:host_unreachable), V(ignore:connect_timeout)."
   - "TLS: V(ignore:tls_timeout), V(ignore:tls_not_spoken) (the peer answers the handshake with something else),
     V(ignore:tls_expected) (the peer speaks TLS, and O(tls) is false), V(ignore:tls_failed) (no version or cipher in
-    common, or the peer closed in the midst of the handshake)."
+    common, or the peer closed the connection during the handshake)."
   - "The peer's certificate: V(ignore:certificate_unknown), V(ignore:certificate_expired),
     V(ignore:certificate_not_yet_valid), V(ignore:certificate_wrong_name), V(ignore:certificate_revoked) (needs
     O(crl_file))."
-  - "Our certificate: V(ignore:client_certificate_demanded) (we have none to show),
+  - "Our certificate: V(ignore:client_certificate_demanded) (we have none to present),
     V(ignore:client_certificate_refused) (the peer says that it does not accept it). nginx says neither and just
-    closes, which is V(ignore:connection_closed) if we have shown one."
+    closes the connection, which is V(ignore:connection_closed) if we presented one."
   - "The association (PS3.8): V(ignore:connection_closed), V(ignore:not_dicom), V(ignore:association_timeout),
     V(ignore:association_rejected), V(ignore:association_aborted), V(ignore:presentation_context_refused)."
   - "The message (PS3.7): V(ignore:dimse_timeout), V(ignore:dimse_status) (the peer answers, but with a failure).
-    V(ignore:file_not_read) and V(ignore:internal_error) are of our own making."
+    V(ignore:file_not_read) and V(ignore:internal_error) are failures on our side."
 """

@@ -14,7 +14,7 @@ options:
     type: str
     required: true
   username:
-    description: User to sign in as (HTTP basic authentication).
+    description: User name for HTTP basic authentication.
     type: str
   password:
     description: That user's password.
@@ -22,16 +22,16 @@ options:
   ca_file:
     description:
       - PEM file of the authorities that may have issued the archive's certificate.
-      - Without it, those that Python's requests brings along.
+      - By default, those that come with Python's requests.
     type: path
   verify:
     description:
       - Whether the archive's certificate must be valid.
-      - With V(false) anybody may be at the other end, and is told the password.
+      - With V(false) anybody could be at the other end, and would receive the password.
     type: bool
     default: true
   timeout_seconds:
-    description: How long the archive may take to connect, and to go on answering.
+    description: How long the archive may take to accept the connection, and to send each part of its answer.
     type: float
     default: 30.0
 requirements:

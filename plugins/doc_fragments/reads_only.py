@@ -10,7 +10,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in check mode, where it reads just the same, for it changes nothing.
+    description: Can run in check mode and then does the same, as it changes nothing.
     support: full
   diff_mode:
     description: Has nothing to show.

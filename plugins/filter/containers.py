@@ -63,7 +63,7 @@ def compose_service(service: dict[str, Any], folders: dict[str, str]) -> dict[st
         elif word in WORDS:
             composed[WORDS[word]] = value
         else:
-            raise AnsibleFilterError(f"compose_service: {word!r} has no counterpart here. Known: {', '.join(WORDS)}.")
+            raise AnsibleFilterError(f"compose_service: {word!r} is not supported here. Supported: {', '.join(WORDS)}.")
     return composed
 
 

@@ -54,14 +54,15 @@ def images_outlook(
     said = []
     if others := sorted(left - set(own)):
         said.append(
-            f"Updates of {', '.join(others)} come with another image, as it is not built on this host: another archive"
-            " (make patch and make save-images where there is a network), or another digest."
+            f"Updates of {', '.join(others)} need a new image, as it is not built on this host: a new archive (make "
+            "patch and make save-images on a machine with network access), or a new digest."
         )
     if mine := ", ".join(sorted(left & set(own))):
         said.append(
-            f"WARNING: The archive did not pass with updates of {mine}, so they stay pending: make patch tries again."
+            f"WARNING: The archive did not pass with the updates of {mine}, so they stay pending. Run make patch to "
+            "try again."
             if updates == "security"
-            else f"Updates of {mine} stay pending (container_images_updates is none): make patch brings them."
+            else f"Updates of {mine} stay pending (container_images_updates is none). Run make patch to install them."
         )
     return said
 

@@ -72,37 +72,37 @@ def upgrade(image: str, database: str, running: str = "") -> Upgrade:
     before = _orthanc_version(running) if running else "of an unknown version"
     if plugin is None:
         return Upgrade(
-            f"Orthanc {wanted} of the new image does not load its PostgreSQL plugin, so it would not find one image: "
-            "set orthanc_image or orthweb_images_suites to an image that has it. Orthanc was left as it was."
+            f"Orthanc {wanted} of the new image does not load its PostgreSQL plugin, so it would find no images. Set "
+            "orthanc_image or orthweb_images_suites to an image that has it. Orthanc was not changed."
         )
     properties = _properties(database)
     schema, current = properties.get(SCHEMA, SUPPORTED_SCHEMA), int(properties.get(REVISION, "1"))
     if schema != SUPPORTED_SCHEMA:
         return Upgrade(
-            f"The database has Orthanc's schema {schema}, and only {SUPPORTED_SCHEMA} is known here. Orthanc was left "
-            "as it was. Upgrade the database as the Orthanc Book says under 'Replication and upgrade', or send the "
-            "images to a new stack."
+            f"The database has Orthanc's schema {schema}, but only {SUPPORTED_SCHEMA} is supported here. Orthanc was "
+            "not changed. Upgrade the database as the Orthanc Book describes under 'Replication and upgrade', or send "
+            "the images to a new stack."
         )
     name = ".".join(map(str, plugin))
     target = _revision_of(plugin)
     if current > target:
         return Upgrade(
-            f"The database has schema revision {current}, and the PostgreSQL plugin {name} of the new image (Orthanc "
-            f"{wanted}) knows none above {target}: it would not start, and was left as it was. Deploy the image "
-            "that ran before, or restore the backup that was made before its upgrade, or take the database back with "
-            "the downgrade scripts of the Orthanc Book ('PostgreSQL plugins', 'Upgrades/Downgrades')."
+            f"The database has schema revision {current}, but the PostgreSQL plugin {name} of the new image (Orthanc "
+            f"{wanted}) supports none above {target}: it would not start. Orthanc was not changed. Deploy the previous "
+            "image, restore the backup that was made before its upgrade, or downgrade the database with the scripts of "
+            "the Orthanc Book ('PostgreSQL plugins', 'Upgrades/Downgrades')."
         )
     from_to = f"Orthanc {before} → {wanted}, PostgreSQL plugin {name}"
     if current == target and plugin <= NEWEST_KNOWN:
         return Upgrade(
             new_version=before != wanted,
-            message=f"{from_to}: the database stays at schema revision {current}, and there is a way back.",
+            message=f"{from_to}: the database stays at schema revision {current}, and you can go back.",
         )
-    revision = str(target) if plugin <= NEWEST_KNOWN else "a revision that is not known here"
+    revision = str(target) if plugin <= NEWEST_KNOWN else "an unknown revision"
     return Upgrade(
         irreversible=True,
-        message=f"{from_to}: the database goes from schema revision {current} to {revision}. "
-        "The version before cannot read it afterwards.",
+        message=f"{from_to}: the database is upgraded from schema revision {current} to {revision}. "
+        "The previous version cannot read it afterwards.",
     )
 
 

@@ -23,7 +23,7 @@ def portal_users(users: list[dict[str, Any]], kept: dict[str, str], pepper: str,
         from passlib.hash import sha512_crypt
     except ImportError as error:
         raise AnsibleFilterError(
-            f"Passwords cannot be hashed on the controller: {error}. Install what requirements.txt names: libpass."
+            f"Passwords cannot be hashed on the controller: {error}. Install libpass, as listed in requirements.txt."
         ) from error
     complete = []
     for user in users:

@@ -12,27 +12,27 @@ ADVICE = (
     (
         "unauthorized|no basic auth credentials|authentication required|incorrect username|access denied|denied:"
         "|403 Forbidden",
-        "The registry did not let us in: look at server, username and password in orthweb_images_registry_login, and"
-        " whether this user may read the image.",
+        "The registry refused access: check server, username and password in orthweb_images_registry_login, and "
+        "whether this user is allowed to read the image.",
     ),
     (
         "manifest unknown|not found|manifest invalid|MANIFEST_UNKNOWN|NAME_UNKNOWN",
-        "The registry answers, and does not have this image: compare name and digest with what was pushed"
+        "The registry answers, but does not have this image: compare name and digest with what was pushed"
         ' (docker image inspect --format "{{.RepoDigests}}" there).',
     ),
     (
         "x509|certificate|server gave HTTP response to HTTPS client",
-        "The registry's certificate is not trusted on this host: give the certificate of its CA as"
-        " orthweb_images_registry_ca, and call the registry by a name that its certificate carries.",
+        "The registry's certificate is not trusted on this host: set orthweb_images_registry_ca to the certificate of "
+        "its CA, and use a registry name that is in its certificate.",
     ),
     (
         "refused|no such host|timeout|deadline|unreachable|no route|EOF|reset by peer|lookup",
-        "The registry cannot be reached from this host: look at its name and port, at the network between them, and"
-        " whether it runs.",
+        "The registry cannot be reached from this host: check its name and port, the network between them, and whether "
+        "it is running.",
     ),
-    ("no space left", "The disk of this host is full, so make room in Docker's folder."),
+    ("no space left", "The disk of this host is full. Free space in Docker's folder."),
 )
-OTHERWISE = "Look at what it said, fix it and run the playbook again."
+OTHERWISE = "Fix the cause and run the playbook again."
 
 
 def registry_advice(said: str) -> str:

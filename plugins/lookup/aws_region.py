@@ -13,7 +13,7 @@ short_description: The AWS region from the usual places
 description:
   - Reads the region where the AWS tools and the modules of C(amazon.aws) do, in this order. The environment variables
     E(AWS_REGION) and E(AWS_DEFAULT_REGION), then the profile that E(AWS_PROFILE) names, or the default one.
-  - Asks nobody. It is the environment of the controller that counts, not the C(environment) of a task.
+  - Sends no request. The environment of the controller is used, not the C(environment) of a task.
 options:
   _terms:
     description: None.

@@ -50,7 +50,7 @@ class Attachment:
 
 def option_problems(instances: Sequence[str], attachments: Sequence[str]) -> list[str]:
     """Return all that cannot be looked for."""
-    problems = [f"instances: {uid!r} is no UID (PS3.5 §9.1)" for uid in instances if not _UID.fullmatch(uid)]
+    problems = [f"instances: {uid!r} is not a UID (PS3.5 §9.1)" for uid in instances if not _UID.fullmatch(uid)]
     problems += [f"attachments: {uuid!r} is no UUID" for uuid in attachments if not _UUID.fullmatch(uuid)]
     return problems if instances else ["instances: is empty", *problems]
 
@@ -119,8 +119,8 @@ def _files(archive: Archive, uuids: Sequence[str]) -> dict[str, int]:
     others = [line for line in errors.splitlines() if "No such file or directory" not in line]
     if status and (others or not errors):
         raise StorageError(
-            f"The files of {archive.container} cannot be looked at: docker exec ended with status {status}: "
-            f"{' '.join(others) or 'no message'}. Does the container run?"
+            f"The files of {archive.container} cannot be read: docker exec ended with status {status}: "
+            f"{' '.join(others) or 'no message'}. Check that the container is running."
         )
     found = (line.rpartition("|") for line in output.splitlines())
     return {paths[path]: int(size) for path, _bar, size in found}
@@ -130,9 +130,12 @@ def _select(archive: Archive, query: str) -> list[list[str]]:
     command = [*archive.psql, "--no-align", "--tuples-only", "--field-separator=|", f"--command={query}"]
     status, output, errors = archive.run(command)
     if status:
-        hint = "Is PostgreSQL up, and is this Orthanc's database?"
+        hint = "Check that PostgreSQL is running, and that this is Orthanc's database."
         if '"storagearea" does not exist' in errors:
-            hint = "Orthanc has never kept an image in this database: is it deployed with orthweb_storage: filesystem?"
+            hint = (
+                "Orthanc has never stored an image in this database. "
+                "Check whether it is deployed with orthweb_storage: filesystem."
+            )
         raise StorageError(f"PostgreSQL did not answer the query ({errors.strip() or f'status {status}'}). {hint}")
     return [line.split("|") for line in output.splitlines() if line]
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aws_generated_secrets
-short_description: Passwords that are generated once and live in AWS Secrets Manager only
+short_description: Generate passwords once and store them in AWS Secrets Manager only
 version_added: 0.1.0
 description:
-  - Makes each secret that is not there, with a generated password, and returns all of them.
-  - A password that is there is never changed.
-  - A secret that waits for its deletion is taken back with the password it had.
-  - The answer holds the passwords, so the task needs C(no_log=true).
+  - Creates each secret that does not exist, with a generated password, and returns all of them.
+  - An existing password is never changed.
+  - A secret that is scheduled for deletion is restored with the password it had.
+  - The result contains the passwords, so the task needs C(no_log=true).
 author:
   - The OrthWeb authors (@cellcs)
 options:
@@ -27,18 +27,18 @@ options:
         type: str
         required: true
       username:
-        description: Whom the password is for. Changed in the secret if it differs.
+        description: User that the password is for. Changed in the secret if it differs.
         type: str
         required: true
   kms_key_id:
     description: ID or ARN of the KMS key that encrypts them; the account's own key for Secrets Manager if not given.
     type: str
   tags:
-    description: Tags for each secret. Tags that it has beside these are left alone.
+    description: Tags for each secret. Other tags are not changed.
     type: dict
     default: {}
   password_length:
-    description: Letters and digits of a generated password.
+    description: Number of letters and digits in a generated password.
     type: int
     default: 32
 requirements:
@@ -46,10 +46,10 @@ requirements:
   - boto3 >= 1.34
 attributes:
   check_mode:
-    description: Says what would be made; the password of a secret that is not there yet is then null.
+    description: Reports what would be created; the password of a secret that does not exist yet is then null.
     support: full
   diff_mode:
-    description: Passwords have no place in a diff.
+    description: Passwords are not shown in a diff.
     support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -73,18 +73,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 secrets:
-  description: By name, what each secret holds.
+  description: The content of each secret, by name.
   returned: success
   type: dict
   contains:
     username:
-      description: Whom the password is for.
+      description: User that the password is for.
       type: str
     password:
-      description: The password; null in check mode for a secret that is not there yet.
+      description: The password; null in check mode for a secret that does not exist yet.
       type: str
     arn:
-      description: ARN of the secret; null in check mode if it is not there yet.
+      description: ARN of the secret; null in check mode if it does not exist yet.
       type: str
     action:
       description: What was done, of C(keep), C(make), C(restore), C(update).
@@ -176,11 +176,11 @@ def main() -> None:
         try:
             answer[name] = Secrets(module).one(name, wanted["username"])
         except (BotoCoreError, ClientError) as error:
-            module.fail_json_aws(error, msg=f'Could not make or read the secret "{name}" in Secrets Manager')
+            module.fail_json_aws(error, msg=f'Could not create or read the secret "{name}" in Secrets Manager')
         except ValueError:
             module.fail_json(
-                msg=f'The secret "{name}" is not JSON with the keys username and password. Somebody has changed it '
-                "by hand: put these keys back, or delete the secret to have a new password generated."
+                msg=f'The secret "{name}" is not JSON with the keys username and password. It was changed by hand: '
+                "restore these keys, or delete the secret to have a new password generated."
             )
     module.exit_json(changed=any(one["action"] != "keep" for one in answer.values()), secrets=answer)
 

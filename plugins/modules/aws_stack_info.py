@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: aws_stack_info
-short_description: Says what a stack has in an AWS account
+short_description: Report what a stack has in an AWS account
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Finds everything in one region of the account that carries the tag C(orthweb:stack) with the stack's name, and
+  - Finds everything in one region of the account that has the tag C(orthweb:stack) with the stack's name, and
     everything that has one of the stack's names without that tag, which is somebody else's.
-  - Asks AWS about all kinds of resources side by side, so that it takes about as long as one question.
+  - Queries all kinds of resources in parallel, so that it takes about as long as one query.
 options:
   stack:
     description: The stack's name, the value of the tag C(orthweb:stack).
@@ -29,10 +29,10 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: It only reads, and does the same in check mode.
+    description: Only reads, and does the same in check mode.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: Has nothing to show.
     support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -58,7 +58,7 @@ EXAMPLES = r"""
 RETURN = r"""
 resources:
   description:
-    - What carries the stack's tag. The keys are the kinds, each with a list in the order of the names.
+    - What has the stack's tag. The keys are the kinds, each with a list in the order of the names.
     - The kinds are C(vpcs), C(subnets), C(internet_gateways), C(route_tables), C(vpc_endpoints), C(security_groups),
       C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
       C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(db_instances), C(db_subnet_groups),
@@ -75,7 +75,7 @@ resources:
         tags: {Name: orthweb, 'orthweb:stack': orthweb}
         cidr: 10.20.0.0/16
 going:
-  description: What carries the stack's tag and is terminated, deleted, or on the way there, as in RV(resources).
+  description: What has the stack's tag and is terminated, deleted, or about to be, as in RV(resources).
   returned: success
   type: dict
   sample: {vpcs: [], instances: [{id: i-0a1b2c3d4e5f60718, name: orthweb-imaging-1, state: shutting-down}]}
@@ -109,10 +109,10 @@ def main() -> None:
     names = module.params["names"]
     unknown = sorted(set(names) - set(KINDS))
     if unknown:
-        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. There are: {', '.join(sorted(KINDS))}.")
+        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. Known kinds: {', '.join(sorted(KINDS))}.")
     wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
     if wrong:
-        module.fail_json(msg=f"names must have a list of names for each kind, which these are not: {', '.join(wrong)}.")
+        module.fail_json(msg=f"names must have a list of names for each kind. Not a list: {', '.join(wrong)}.")
     try:
         found = survey(module.client, module.params["stack"], names)
     except SurveyError as error:

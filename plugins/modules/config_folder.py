@@ -6,18 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_folder
-short_description: Keeps a folder of configuration files as one declared thing
+short_description: Manage a folder of configuration files as a whole
 version_added: 0.1.0
 description:
-  - Makes a folder with the given files in it, each written whole or not at all and never readable by others meanwhile.
-  - Files that are not declared stay as they are.
+  - Creates a folder with the given files, each written completely or not at all and never readable by others in the
+    meantime.
+  - Files that are not declared are not changed.
   - One call replaces a task for each file, which is what a run spends most of its time on.
 author:
   - The OrthWeb authors (@cellcs)
 options:
   path:
     description:
-      - The folder. Its parent is made if it is missing.
+      - The folder. Its parent is created if it is missing.
       - With O(owner) and O(group) it belongs to root and to that group, with mode 0750, as a container's folder should.
       - Without them it is for the user who runs the module alone, with mode 0700.
     type: path
@@ -42,14 +43,15 @@ options:
         description: The text. Mode 0440 with an owner, 0600 without.
         type: str
       secret_content:
-        description: Text that nobody else may see. Mode 0400 with an owner, 0600 without; not shown in a diff or a log.
+        description: Text that nobody else is allowed to see. Mode 0400 with an owner, 0600 without; not shown in a
+          diff or a log.
         type: str
 attributes:
   check_mode:
     description: Says which files would be written.
     support: full
   diff_mode:
-    description: Shows what changes in files that are no secret, and only names the others.
+    description: Shows what changes in files that are not secret, and only names the others.
     support: full
 """
 
@@ -139,7 +141,7 @@ def main() -> None:
                 write_atomically(folder / change.name, file.content, mode=file.mode, owner=(file.owner, file.group))
     except OSError as error:
         module.fail_json(
-            msg=f"Could not write the configuration in {folder}: {error}. Look at its disk and its owner.",
+            msg=f"Could not write the configuration in {folder}: {error}. Check its disk and its owner.",
             written=written,
         )
     module.exit_json(

@@ -6,38 +6,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dicom_echo
-short_description: Is this DICOM peer alive, or are these, and if not, why
+short_description: Check whether DICOM peers are alive, and if not, why
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Connects to a DICOM peer, asks it for an association and sends C-ECHO (PS3.7 §9.1.5), over TLS if told so.
-  - Says how long each step took, what the peer shows of itself, and, if a step fails, which, why and what to do.
-  - Asks one peer (O(host)), or many side by side (O(peers)), which takes little longer than the slowest of them.
-  - It is a question. It changes nothing, on the peer or anywhere else.
+  - Connects to a DICOM peer, requests an association and sends C-ECHO (PS3.7 §9.1.5), over TLS if requested.
+  - Reports how long each step took, what the peer says about itself, and, if a step fails, which one, why and what
+    to do.
+  - Checks one peer (O(host)), or many in parallel (O(peers)), which takes little longer than the slowest of them.
+  - It changes nothing, on the peer or anywhere else.
 options:
   host:
     description:
-      - Host name or IP address of the peer. Give this, or O(peers).
+      - Host name or IP address of the peer. Set this or O(peers).
       - The addresses of a name are tried in turn.
     type: str
     required: false
   called_aet:
     description:
-      - AE title of the peer. Many peers answer only to their own.
+      - AE title of the peer. Many peers accept only their own.
       - Needed with O(host). With O(peers), the default of its entries.
     type: str
     required: false
   peers:
     description:
-      - Peers to check side by side. Give this, or O(host).
-      - Each entry needs a C(host) and, unless O(called_aet) is given for all, a C(called_aet). For what else an entry
-        does not say, the option of the same name outside O(peers) holds.
-      - Options outside that do not go with what an entry says do not hold for it. With O(peers[].tls=false) that is all
-        about certificates, with O(peers[].verify=false) O(ca_file) and O(crl_file), with O(peers[].ca_file)
+      - Peers to check in parallel. Set this or O(host).
+      - Each entry needs a C(host) and, unless O(called_aet) is given for all, a C(called_aet). For everything else
+        that
+        an entry does not set, the option of the same name outside O(peers) applies.
+      - Options outside that contradict an entry do not apply to it. With O(peers[].tls=false) these are
+        all options about certificates, with O(peers[].verify=false) O(ca_file) and O(crl_file), with
+        O(peers[].ca_file)
         O(crl_file), with O(peers[].client_certificate) O(client_key) and O(client_key_passphrase), with
         O(peers[].client_key) O(client_key_passphrase).
-      - All that is wrong with any entry is said at once, before any peer is asked.
+      - All problems of all entries are reported at once, before any peer is contacted.
     type: list
     elements: dict
     suboptions:
@@ -104,8 +107,8 @@ options:
         type: int
   parallel:
     description:
-      - How many of O(peers) to check at a time at most, 1 to 256. It is fewer where a process may open few files.
-      - Peers that are checked at the same time share the processor here, and their RV(ignore:latency_ms) contains the
+      - Maximum number of O(peers) to check at a time, 1 to 256. It is lower where a process can open only few files.
+      - Peers that are checked at the same time share the local processor, and their RV(ignore:latency_ms) includes
         waiting for it. Set it to 1 to measure each by itself.
     type: int
     default: 256
@@ -117,14 +120,14 @@ options:
     description:
       - When the task fails.
       - With V(any), when any peer is not alive. With V(all), when none of them is.
-      - With V(never) it does not fail for what a peer does. RV(alive) and RV(failure) say what is wrong, so that the
-        caller can decide. Options that cannot be used are a failure all the same.
+      - With V(never) it does not fail because of a peer. RV(alive) and RV(failure) say what is wrong, so that the
+        caller can decide. Invalid options still are a failure.
     type: str
     choices: [any, all, never]
     default: any
 attributes:
   check_mode:
-    description: Can run in check mode, where it asks just the same, for it changes nothing.
+    description: Can run in check mode and then does the same, as it changes nothing.
     support: full
   diff_mode:
     description: Has nothing to show.
@@ -193,14 +196,14 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description:
-    - What came out, for a person. If something failed, what was tried, what came back and what to do.
+    - The result in words. If something failed, what was tried, what came back and what to do.
     - With O(peers), how many are not alive, the sentences of the first three, and what failed with the others.
   type: str
   returned: always
   sample: ORTHANC at archive.hospital.example:11112 answered 1 C-ECHO over TLSv1.3, in 1.4 ms.
 peers:
   description:
-    - What came out for each peer, in the order of O(peers).
+    - The result for each peer, in the order of O(peers).
     - Each has the keys that are returned with O(host).
   type: list
   elements: dict
@@ -290,11 +293,11 @@ cipher:
   returned: with O(host), None without TLS
   sample: TLS_AES_256_GCM_SHA384
 client_certificate_requested:
-  description: Whether the peer asked for a client certificate in the handshake, be one required or not.
+  description: Whether the peer asked for a client certificate in the handshake, required or not.
   type: bool
   returned: with O(host), None without TLS
 peer_certificate:
-  description: The certificate that the peer has shown, also if it was not accepted.
+  description: The certificate that the peer presented, even if it was not accepted.
   type: dict
   returned: with O(host), None without TLS
   contains:
@@ -309,10 +312,10 @@ peer_certificate:
       description: Subject of the authority that issued it.
       type: str
     not_valid_after:
-      description: Its end, in UTC.
+      description: When it expires, in UTC.
       type: str
     days_left:
-      description: Whole days until then, negative if it is over.
+      description: Full days until then, negative if it has expired.
       type: int
   sample:
     subject: CN=archive.hospital.example
@@ -331,7 +334,7 @@ implementation_version_name:
   returned: with O(host), None without an association
   sample: OFFIS_DCMTK_367
 maximum_pdu:
-  description: Length in bytes of the longest PDU that the peer takes. 0 means any.
+  description: Length in bytes of the longest PDU that the peer accepts. 0 means any.
   type: int
   returned: with O(host), None without an association
 rejection:
@@ -398,9 +401,9 @@ def main() -> None:
     else:
         peers, problems = declared_peers(options["peers"], options, contexts)
     if not 1 <= count <= MOST_ECHOES:
-        problems.append(f"count: {count} is not within 1 and {MOST_ECHOES}")
+        problems.append(f"count: {count} is not between 1 and {MOST_ECHOES}")
     if not 1 <= parallel <= LARGEST_PARALLEL:
-        problems.append(f"parallel: {parallel} is not within 1 and {LARGEST_PARALLEL}")
+        problems.append(f"parallel: {parallel} is not between 1 and {LARGEST_PARALLEL}")
     if problems:
         module.fail_json(msg=f"These options cannot be used: {'; '.join(problems)}", problems=problems)
 

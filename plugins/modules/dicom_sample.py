@@ -11,13 +11,13 @@ version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Writes copies of the sample images that pydicom brings along, filed under one new study of an invented patient.
-    Nothing is downloaded.
-  - Each file gets a fresh SOP instance UID, each kind a fresh series. The pixel data stay as they are, byte for byte.
-  - As the UIDs are fresh, each run writes new files over those of the run before. Use a folder of their own.
+  - Writes copies of the sample images that come with pydicom, as one new study of a fictitious patient. Nothing is
+    downloaded.
+  - Each file gets a new SOP instance UID, each kind a new series. The pixel data are unchanged, byte for byte.
+  - As the UIDs are new, each run overwrites the files of the previous run. Use a separate folder.
 options:
   path:
-    description: Folder to write to. It is made if it is not there.
+    description: Folder to write to. It is created if it does not exist.
     type: path
     required: true
   kinds:
@@ -35,7 +35,7 @@ options:
     default: 1
   unusual:
     description:
-      - Write besides one CT image each that is not as a textbook has it, in a study and of a patient of its own.
+      - Also write one unusual CT image of each of these kinds, each with its own study and patient.
       - V(no-modality) and V(no-study-date) lack the attribute, in V(no-patient-name) it is empty. The names in
         V(latin-1), V(iso-2022) (Japanese) and V(gb18030) (Chinese) are in these character sets; the others are in
         UTF-8.
@@ -43,14 +43,14 @@ options:
     type: bool
     default: false
   study_instance_uid:
-    description: UID of the study to file them under. Without it, a fresh one.
+    description: Study instance UID. By default a new one.
     type: str
   patient_id:
-    description: Patient ID to file them under.
+    description: Patient ID in the files.
     type: str
     default: ORTHWEB-ACCEPTANCE
   patient_name:
-    description: Patient's name to file them under.
+    description: Patient's name in the files.
     type: str
     default: ORTHWEB-ACCEPTANCE
 requirements:
@@ -58,7 +58,7 @@ requirements:
   - pydicom >= 3.0
 attributes:
   check_mode:
-    description: Can run in check mode, where it says what it would write. The UIDs are those of no later run.
+    description: Can run in check mode, where it reports what it would write. The next run has other UIDs.
     support: full
   diff_mode:
     description: Has nothing to show.
@@ -93,12 +93,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was written, for a person.
+  description: What was written, in words.
   type: str
   returned: always
   sample: Wrote 5 sample files to /tmp/orthweb-acceptance.
 study_instance_uid:
-  description: UID of the study that they are filed under.
+  description: Study instance UID of the files.
   type: str
   returned: success
   sample: 1.2.826.0.1.3680043.8.498.1
@@ -185,7 +185,7 @@ def main() -> None:
                 sample.write()
             files.append(sample.to_result())
     except OSError as error:
-        module.fail_json(msg=f"Cannot write sample files to {folder}: {error}. Use a folder that may be written to.")
+        module.fail_json(msg=f"Cannot write sample files to {folder}: {error}. Use a writable folder.")
 
     module.exit_json(
         changed=bool(files),

@@ -11,84 +11,90 @@ version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Sends files to a DICOM peer with C-STORE (PS3.7 §9.1.1), over TLS if told so.
-  - Asks for a presentation context for each SOP class and transfer syntax that the files have, and sends them as they
-    are. Nothing is transcoded.
-  - Says for each instance what the peer answered.
-  - Can send over several associations side by side, go on where a former run was cut off, tell meanwhile how far it
-    is, and write a report.
-  - A file that the peer cannot take, so that it hangs or breaks the association off, is set aside, and the rest goes
-    on. A peer that takes none is left after a few.
-  - Files are read as they are sent, in pieces of one PDU. What is kept in memory is what each instance is and what
-    became of it, 1 to 2 KB each.
+  - Sends files to a DICOM peer with C-STORE (PS3.7 §9.1.1), over TLS if requested.
+  - Proposes a presentation context for each SOP class and transfer syntax of the files, and sends them
+    unchanged. Nothing is transcoded.
+  - Reports what the peer answered for each instance.
+  - Can send over several associations in parallel, continue an interrupted run, report its progress, and write a
+    report.
+  - A file that makes the peer hang or abort the association is set aside, and the others are sent. If the peer
+    accepts
+    none, sending ends after a few.
+  - Files are read as they are sent, in pieces of one PDU. Memory holds only a record of each instance, 1 to 2 KB
+    each.
 options:
   paths:
     description:
-      - Files, folders (taken all the way down), and patterns, in which C(**) crosses folders.
+      - Files, folders (recursively), and patterns, in which C(**) matches across folders.
       - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over and
         returned in RV(not_instances).
       - A folder that cannot be read is refused before anything is sent, in a pattern, too.
       - Patterns match hidden files and folders like others, and tell upper from lower case.
-      - Links to files are followed. Links to folders, in folders and patterns, and links that lead nowhere are not, and
-        are returned in RV(not_instances) as C(suspect), with a warning. Name the folder that a link leads to.
+      - Links to files are followed. Links to folders, in folders and patterns, and broken links are not, and
+        are returned in RV(not_instances) as C(suspect), with a warning. To send them, add the folder that a link
+        points to.
       - Two files of one instance (one SOP instance UID) are both sent, with several associations in any order.
     type: list
     elements: path
     required: true
   associations:
     description:
-      - How many associations to send over side by side, 1 to 16. Each takes the next file when it has the answer for
-        its last one, so that a large file does not hold up the others.
-      - A peer that allows fewer gets all files over those that it allows. RV(summary.associations) says how many came
-        about.
+      - Number of parallel associations, 1 to 16. Each takes the next file when it has the answer for its last one, so
+        that a large file does not delay the others.
+      - A peer that allows fewer gets all files over those that it allows. RV(summary.associations) says how many were
+        established.
       - Above 128 pairs of SOP class and transfer syntax, more than an association can have, others follow these.
     type: int
     default: 1
   journal:
     description:
-      - A file to note in what the peer has acknowledged. What it lists is not sent again, so that a run that was cut
-        off can be repeated and goes on where it was.
-      - A file is as it was if its size and its time of modification are, wherever it lies now. One that has changed is
-        sent again.
-      - The journal is begun if it is not there, in a folder that is. It has the mode 0600, and neither names nor paths
-        in it; but SOP instance UIDs are data of patients, too.
+      - A file that records what the peer has acknowledged. What it lists is not sent again, so that an interrupted
+        run can be repeated and continues where it stopped.
+      - A file counts as unchanged if its size and modification time are, wherever it is now. A changed file is sent
+        again.
+      - The journal is created if it does not exist, in an existing folder. It has mode 0600 and contains neither
+        names
+        nor paths, but SOP instance UIDs are patient data, too.
       - Each line is written when the peer has answered, before the next file is sent, so that a run that is killed
-        loses none. It is forced to disk once a second. What a power cut takes away is sent again, which does no harm.
-      - It lists, too, what was set aside (RV(instances[].set_aside)). The next run sends that alone, when all others
-        are through, and says in how many runs it was set aside before.
-      - A last line that was torn is dropped. A file that is no journal, is damaged, belongs to another peer (O(host),
+        loses none. It is forced to disk once a second. What is lost in a power failure is sent again, which does no
+        harm.
+      - It lists, too, what was set aside (RV(instances[].set_aside)). The next run sends these one by one after all
+        others, and says in how many runs they were set aside before.
+      - An incomplete last line is dropped. A file that is not a journal, is damaged, belongs to another peer
+        (O(host),
         O(port), O(called_aet)), is in use by another run, or cannot be written, is refused before anything is sent.
-      - If it cannot be written any more in the midst, sending ends, with V(journal_not_written) as
+      - If it can no longer be written during the run, sending ends, with V(journal_not_written) as
         RV(failure).
     type: path
   progress:
     description:
-      - A file to rewrite every two seconds with how far the send is, in JSON, to look at with C(watch cat FILE).
+      - A file that is rewritten every two seconds with the progress in JSON, to watch with C(watch cat FILE).
         Ansible itself shows nothing before the end.
       - It has C(state) (V(sending), then V(ended)), C(count), C(stored), C(already_stored), C(failed),
         C(left), C(bytes), C(bytes_left), C(bytes_per_second), C(seconds), C(estimated_end) and C(updated). One that is
         V(sending) and was not updated for a minute is of a run that was killed.
       - It appears when the headers of all files have been read, on the host that the module runs on.
-      - A file of that name that this module has not written is refused. It has the mode 0644, and no names in it.
+      - An existing file that this module has not written is refused. It has mode 0644 and contains no names.
     type: path
   report_csv:
     description:
-      - A file to write a table into at the end, with one line for each file, those that were passed over included.
-        What became of it (C(stored), C(already stored), C(set aside), C(refused), C(failed), C(not sent), C(passed
+      - A file for a table at the end, with one line for each file, including those that were passed over. The outcome
+        (C(stored), C(already stored), C(set aside), C(refused), C(failed), C(not sent), C(passed
         over)), why, its path and its UIDs. In UTF-8, for spreadsheets.
-      - It is written whole or not at all, with the mode 0600. Paths and UIDs are data of patients.
-      - A file of that name that is not such a report is refused before anything is sent. A former report is replaced.
+      - It is written completely or not at all, with mode 0600. Paths and UIDs are patient data.
+      - An existing file that is not such a report is refused before anything is sent. An earlier report is replaced.
     type: path
   report_html:
     description:
-      - A file to write a page into at the end, for whoever has to follow it up. How many of each, what failed, grouped
-        by reason, and what to do. It needs no other file and no network.
-      - For the rest as O(report_csv).
+      - A file for an HTML page at the end, for whoever follows up. It shows the counts, what failed, grouped by
+        reason,
+        and what to do. It needs no other file and no network.
+      - Otherwise as O(report_csv).
     type: path
   return_instances:
     description:
       - Which instances to return in RV(instances). They are 0.3 KB each, 33 MB for 100,000, which Ansible keeps
-        and its callbacks go through.
+        in memory and passes to its callbacks.
       - With V(none), RV(not_instances) is left empty, too. RV(summary) always counts all.
     type: str
     choices: [all, failed, none]
@@ -112,21 +118,23 @@ attributes:
 extends_documentation_fragment:
   - cellcs.orthweb.dicom_peer
 notes:
-  - If no association comes about, another one is asked for O(retries) times in a row, with O(retry_delay_seconds)
-    before each; three times at least if one has just broken in the midst, since a peer that has crashed may be back
+  - If no association can be established, it is retried O(retries) times, with O(retry_delay_seconds) before each
+    retry; at least three times if an association has just been lost, since a peer that crashed may be back
     soon.
-  - If an association breaks in the midst of an instance, or the peer does not answer for it within
-    O(dimse_timeout_seconds), the instance is set aside at once, and the others go on over a new association. Those of
-    its series wait behind all others.
-  - When all others are through, an instance that was set aside is sent again, alone, if others broke together with it,
-    or if there are O(retries). After a time-out that is once, else as often as O(retries) says, three times at most, so
-    that a file that makes the peer crash does not do so again and again. To send an instance twice stores it once.
-  - If three times in a row, or O(retries) + 1 times if that is more, the peer answers for nothing, one that it has
-    stored before is sent again. If it does not answer for that either, or there is none, it is the peer and not the
-    files, and sending ends.
+  - If an association is lost during an instance, or the peer does not answer for it within
+    O(dimse_timeout_seconds), the instance is set aside at once, and the others continue over a new association. Those
+    of its series are sent after all others.
+  - After all others, an instance that was set aside is sent again alone, if others failed together with it, or if
+    O(retries) is set. After a time-out this is done once, otherwise O(retries) times, at most three times, so that a
+    file that
+    crashes the peer does not do so again and again. An instance that is sent twice is stored once.
+  - If three times in a row, or O(retries) + 1 times if that is more, the peer does not answer, an instance that it
+    has stored before is sent again. If it does not answer for that either, or there is none, the problem is the peer
+    and not the files, and sending ends.
   - An instance that the peer has answered for is not sent again in the same run, whatever the answer was.
-  - By the standard, a status A7xx says that the peer is out of resources. Orthanc gives A700 for whatever goes wrong
-    while it stores, required tags that are missing most of all. RV(instances[].status_text) says which tags the file
+  - By the standard, a status A7xx says that the peer is out of resources. Orthanc answers A700 for whatever goes
+    wrong
+    while it stores, mostly missing required tags. RV(instances[].status_text) says which tags the file
     has, whether others were stored after it, and what to look for in the log.
   - "V(journal_not_written) is another RV(failure) of this module."
 seealso:
@@ -172,7 +180,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What came out, for a person. If something failed, the first few instances and why.
+  description: The result in words. If something failed, the first few instances and why.
   type: str
   returned: always
   sample: ORTHANC at archive.hospital.example:11112 stored 5 of 5 instances.
@@ -183,7 +191,7 @@ failure:
   returned: always
   sample: presentation_context_refused
 instances:
-  description: Each instance that O(return_instances) asks for, in the order of O(paths), and what became of it.
+  description: Each instance that O(return_instances) asks for, in the order of O(paths), and its outcome.
   type: list
   elements: dict
   returned: always
@@ -200,7 +208,7 @@ instances:
     status:
       description:
         - Status of the C-STORE response in hexadecimal. None if there was no response.
-        - For an instance that was stored already, the one that the journal has.
+        - For an instance that was stored already, the one in the journal.
       type: str
     status_text:
       description: The status in words, or why there was no response.
@@ -209,7 +217,7 @@ instances:
       description: Why it was not stored, in one word out of those listed in the notes. None if it was.
       type: str
     stored:
-      description: Whether the peer acknowledged it in this run, be it with a warning.
+      description: Whether the peer acknowledged it in this run, possibly with a warning.
       type: bool
     already_stored:
       description: Whether it was not sent, since the journal says that the peer had acknowledged it.
@@ -218,7 +226,7 @@ instances:
       description: Whether the peer cannot take this file. It did not answer for it, and did for others after it.
       type: bool
     not_tried:
-      description: Whether its turn never came, since the peer was away or answered for nothing any more.
+      description: Whether it was never sent, since the peer was down or no longer answered.
       type: bool
   sample:
     - path: /srv/images/ct.dcm
@@ -232,7 +240,8 @@ instances:
       set_aside: false
       not_tried: false
 not_instances:
-  description: Files that are no DICOM instances, and links that are not followed, and why. They are no failure.
+  description: Files that are not DICOM instances, and links that are not followed, and why. They do not count as
+    failures.
   type: list
   elements: dict
   returned: always
@@ -250,7 +259,7 @@ not_instances:
       type: bool
   sample:
     - path: /srv/images/README
-      reason: 'is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
+      reason: 'is not a DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)'
       suspect: false
 report_csv:
   description: The table that was written. None if there was none to write, or it could not be, with a warning.
@@ -317,7 +326,7 @@ summary:
       description: RV(summary.bytes) by RV(summary.seconds).
       type: int
     associations:
-      description: How many of the O(associations) came about. 0 if nothing had to be sent.
+      description: How many of the O(associations) were established. 0 if nothing had to be sent.
       type: int
   sample:
     count: 5
@@ -430,7 +439,7 @@ def main() -> None:
     suspect = [skipped for skipped in found.skipped if skipped.suspect]
     if suspect:
         module.warn(
-            f"{len(suspect)} files or links were passed over behind which may be DICOM instances, the first of them "
+            f"{len(suspect)} files or links that may be DICOM instances were passed over, the first of them "
             f"{shown(suspect[0].path)}: {suspect[0].reason}"
         )
     asked_for = {"all": sending.outcomes, "failed": sending.failed, "none": ()}[options["return_instances"]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dicomweb_search
-short_description: Does an archive find over DICOMweb what a radiologist looks for
+short_description: Check that an archive finds over DICOMweb what radiologists search for
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
@@ -16,16 +16,16 @@ description:
   - Studies are searched for by patient ID, by the patient's name (whole, with C(*) behind, in front and around, in
     upper and lower case, ideographic and phonetic), by date, by ranges of dates, and by modality. Series are searched
     for by modality, and instances by series and by patient.
-  - Queries are encoded as browsers and DICOMweb clients do it, such as V(PatientName=M%C3%BCller%2A).
+  - Queries are encoded as by browsers and DICOMweb clients, such as V(PatientName=M%C3%BCller%2A).
   - For each kind of search there is one that must not find the study, so that an archive which ignores a criterion is
     noticed.
   - The answers must say the patient's name, patient ID and date of a study, the modality of a series, and rows and
     columns of an instance as the files do.
-  - It only reads. Proxies that the environment names are not used.
+  - It only reads. Proxies from the environment are not used.
 options:
   paths:
     description:
-      - The files that were sent. Folders are taken all the way down, and C(**) in a pattern crosses folders.
+      - The files that were sent. Folders are searched recursively, and C(**) in a pattern matches across folders.
       - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over.
       - All files of a study, or the searches that must not find something may find one that is not among them.
     type: list
@@ -34,8 +34,9 @@ options:
   fail_on:
     description:
       - Whether the task fails when a search is not answered as it should.
-      - With V(never) it does not, and RV(failed_searches) says what is wrong. An archive that cannot be asked at all is
-        always a failure.
+      - With V(never) it does not, and RV(failed_searches) says what is wrong. An archive that cannot be queried at
+        all
+        is always a failure.
     type: str
     choices: [any, never]
     default: any
@@ -72,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What came out, for a person. If something failed, the first few searches and why.
+  description: The result in words. If something failed, the first few searches and why.
   type: str
   returned: always
   sample: https://archive.hospital.example/dicom-web answers all 61 searches as it should.

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dicomweb_verify
-short_description: Does the archive give back over DICOMweb what was put in
+short_description: Check that an archive returns over DICOMweb what was stored
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
   - Takes the files that were sent to an archive and asks for each of their instances over DICOMweb (PS3.18).
-  - QIDO-RS (PS3.18 §10.6) must find it, and WADO-RS (PS3.18 §10.4) must give it back in the transfer syntax that it
+  - QIDO-RS (PS3.18 §10.6) must find it, and WADO-RS (PS3.18 §10.4) must return it in the transfer syntax that it
     was sent in, with the same SOP class, rows, columns and frames, and with pixel data that are the same byte for
     byte.
-  - It only reads. Proxies that the environment names are not used.
+  - It only reads. Proxies from the environment are not used.
 options:
   paths:
     description:
-      - The files that were sent. Folders are taken all the way down, and C(**) in a pattern crosses folders.
+      - The files that were sent. Folders are searched recursively, and C(**) in a pattern matches across folders.
       - A file that is named must be a DICOM file. Others in a folder, or matched by a pattern, are passed over.
     type: list
     elements: path
@@ -27,8 +27,8 @@ options:
   fail_on:
     description:
       - Whether the task fails when an instance does not come back as it was sent.
-      - With V(never) it does not, and RV(instances) says what is wrong. An archive that cannot be asked at all is
-        always a failure.
+      - With V(never) it does not, and RV(instances) says what is wrong. An archive that cannot be queried at all
+        is always a failure.
     type: str
     choices: [any, never]
     default: any
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What came out, for a person. If something failed, the first few instances, the step and why.
+  description: The result in words. If something failed, the first few instances, the step and why.
   type: str
   returned: always
   sample: https://archive.hospital.example:8042/dicom-web gives back all 5 instances as they were sent.
@@ -74,7 +74,7 @@ failure:
   returned: when the options can be used
   sample: not_found
 instances:
-  description: Each instance, and how it came out.
+  description: Each instance and its result.
   type: list
   elements: dict
   returned: when the archive could be asked
@@ -89,7 +89,7 @@ instances:
       description: Whether QIDO-RS found it.
       type: bool
     retrieved:
-      description: Whether WADO-RS gave it back.
+      description: Whether WADO-RS returned it.
       type: bool
     pixel_data_identical:
       description: Whether the pixel data are the same byte for byte. None if there are none, or it was not retrieved.

@@ -6,32 +6,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ec2_vpc_flow_log
-short_description: Flow log of a VPC to a log group of CloudWatch Logs
+short_description: Manage the flow log of a VPC in CloudWatch Logs
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Makes the flow log of a VPC, replaces it when its settings differ, or takes it away.
+  - Creates the flow log of a VPC, replaces it when its settings differ, or removes it.
   - A flow log of ours is known by its tag C(orthweb:stack), or C(Name) if O(tags) has no other. Other flow logs of the
     same VPC are never touched.
-  - A flow log cannot be changed in AWS. When a setting differs it is removed and made again, and for some seconds
-    nothing is recorded.
+  - A flow log cannot be changed in AWS. When a setting differs, it is removed and created again, and for some
+    seconds nothing is recorded.
 options:
   state:
-    description: Whether there is to be a flow log.
+    description: Whether the flow log should exist.
     type: str
     choices: [present, absent]
     default: present
   vpc_id:
     description:
       - The VPC.
-      - Without it, O(state=absent) takes away ours on any VPC of the region.
+      - Without it, O(state=absent) removes ours on any VPC of the region.
     type: str
   log_group_name:
-    description: The log group. It should exist, else AWS makes one without tags and without an end to its retention.
+    description: The log group. It should exist, otherwise AWS creates one without tags and with unlimited retention.
     type: str
   role_arn:
-    description: The role that AWS takes to write into the log group.
+    description: The role that AWS assumes to write to the log group.
     type: str
   traffic_type:
     description: What is recorded.
@@ -39,7 +39,7 @@ options:
     choices: [ALL, ACCEPT, REJECT]
     default: ALL
   max_aggregation_interval:
-    description: Over how many seconds packets are summed up to one record.
+    description: Number of seconds of traffic that are aggregated into one record.
     type: int
     choices: [60, 600]
     default: 600
@@ -53,7 +53,7 @@ options:
     default: true
 attributes:
   check_mode:
-    description: Says what it would do, and does nothing.
+    description: Reports what it would do, and does nothing.
     support: full
   diff_mode:
     description: Shows settings and tags before and after.
@@ -85,14 +85,14 @@ EXAMPLES = r"""
 RETURN = r"""
 flow_log_ids:
   description:
-    - The flow log that is there. Empty where check mode would make it.
-    - With O(state=absent), those that were taken away.
+    - The existing flow log. Empty where check mode would create it.
+    - With O(state=absent), those that were removed.
   returned: success
   type: list
   elements: str
   sample: [fl-0a1b2c3d4e5f60718]
 replaced_ids:
-  description: Flow logs of ours that were taken away because their settings differ, or because there were several.
+  description: Our flow logs that were removed because their settings differ, or because there were several.
   returned: when O(state=present)
   type: list
   elements: str
@@ -148,7 +148,7 @@ def create(module: AnsibleAWSModule, client: Any, settings: dict[str, Any], tags
         TagSpecifications=boto3_tag_specifications(tags, ["vpc-flow-log"]),
         **{flow_log.SETTINGS[key]: value for key, value in settings.items()},
     )
-    refuse_unsuccessful(module, answer, f"Making the flow log of {module.params['vpc_id']}")
+    refuse_unsuccessful(module, answer, f"Creating the flow log of {module.params['vpc_id']}")
     return answer["FlowLogIds"]
 
 
@@ -184,8 +184,8 @@ def ensure_present(
             client.delete_tags(aws_retry=True, Resources=ids, Tags=[{"Key": key} for key in plan.unset_tags])
     if plan.keep and plan.keep.delivery_problem:
         module.warn(
-            f"Flow log {plan.keep.id} records nothing, AWS says: {plan.keep.delivery_problem}. "
-            f"May {settings['role_arn']} write into {settings['log_group_name']}?"
+            f"Flow log {plan.keep.id} records nothing. AWS says: {plan.keep.delivery_problem}. Check whether "
+            f"{settings['role_arn']} is allowed to write to {settings['log_group_name']}."
         )
     first = plan.keep or (found[0] if found else None)
     kept = {key: value for key, value in plan.keep.tags.items() if key not in plan.unset_tags} if plan.keep else {}
@@ -218,7 +218,7 @@ def main() -> None:
     tags = {key: str(value) for key, value in module.params["tags"].items()}
     identity = flow_log.identity(tags)
     if not identity:
-        module.fail_json(msg="tags must have orthweb:stack or Name: by it a flow log of ours is told from others.")
+        module.fail_json(msg="tags must include orthweb:stack or Name, which tell our flow logs from others.")
     client = module.client("ec2", AWSRetry.jittered_backoff(catch_extra_error_codes=NOT_YET_KNOWN))
     try:
         if module.params["state"] == "absent":

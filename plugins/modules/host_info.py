@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Says what a host has and what is taken on it
+short_description: Report what a host has and what is in use on it
 version_added: 0.1.0
 description:
   - Reads listening TCP ports and who holds them, IPv4 networks, memory and free disk of a Linux host.
@@ -16,22 +16,22 @@ author:
 options:
   path:
     description:
-      - Where the free disk space is looked up. If it does not exist yet, its nearest parent is taken.
+      - Where the free disk space is looked up. If it does not exist yet, its nearest parent is used.
     type: path
     default: /var/lib/docker
   network_candidates:
     description:
-      - Networks to choose from, in order of preference; C(free_network) in the answer is the first that overlaps
+      - Networks to choose from, in order of preference; C(free_network) in the result is the first that overlaps
         no network of this host.
     type: list
     elements: str
     default: []
 attributes:
   check_mode:
-    description: It only reads, and does the same in check mode.
+    description: Only reads, and does the same in check mode.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: Has nothing to show.
     support: none
 """
 
@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 listeners:
-  description: Listening TCP sockets. C(pid) and C(process) are null where the user may not see them.
+  description: Listening TCP sockets. C(pid) and C(process) are null where the user is not allowed to see them.
   returned: success
   type: list
   elements: dict

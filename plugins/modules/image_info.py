@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_info
-short_description: Says how old container images are, and what is known against them
+short_description: Report how old container images are, and their known vulnerabilities
 version_added: 0.2.0
 description:
   - Reads the list of packages (CycloneDX) and the date of the package index that this collection's images carry.
-  - Asks apt for pending security updates, in a container that is gone afterwards, and remembers the answer.
+  - Asks apt for pending security updates, in a temporary container, and remembers the answer.
   - Compares versions with a table of vulnerabilities that have a known fix, and warns of those that apply.
 author:
   - The OrthWeb authors (@cellcs)
@@ -20,17 +20,17 @@ options:
   images:
     description:
       - Name and reference of each image, such as C(orthanc=orthweb/orthanc:forky-0123456789ab).
-      - One that the host does not have is left out of the answer.
+      - Images that the host does not have are omitted from the result.
     type: dict
     required: true
   advisories:
-    description: The table, as C(files/advisories.yml) has it.
+    description: The table, in the format of C(files/advisories.yml).
     type: dict
     required: true
   versions:
     description:
-      - Versions that running programs say they have, by name of image.
-      - They count for images that carry no list of packages.
+      - Versions that running programs report, by name of image.
+      - They are used for images without a list of packages.
     type: dict
     default: {}
   ask:
@@ -39,9 +39,9 @@ options:
     default: true
   max_age_hours:
     description:
-      - An answer of apt that is younger than this is not asked for again; neither is an image that was built since.
+      - How long an answer of apt is reused. An image that was built since then is not checked either.
       - V(0) asks now.
-      - That apt could not be asked is remembered for an hour at most.
+      - That apt could not be asked is remembered for at most an hour.
     type: int
     default: 24
   timeout_seconds:
@@ -57,7 +57,7 @@ attributes:
     description: Does the same in check mode, but does not keep what apt answers.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: Has nothing to show.
     support: none
 """
 
@@ -184,7 +184,7 @@ def main() -> None:
         if not module.check_mode:
             answers.save()
     except engine.EngineError as error:
-        module.fail_json(msg=f"The images cannot be looked at: {error}.")
+        module.fail_json(msg=f"The images cannot be inspected: {error}.")
     except OSError as error:
         module.fail_json(msg=f"{module.params['cache']} cannot be written: {error}.")
     for image in found:

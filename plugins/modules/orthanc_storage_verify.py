@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: orthanc_storage_verify
-short_description: Does Orthanc keep instances where it should, or has it removed them
+short_description: Check that Orthanc stores instances where it should, or has removed them
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Runs on the archive's host, and looks behind Orthanc at the entry of each instance in the index (PostgreSQL) and at
-    its bytes in the storage area, which is a table of the same database or a folder of files.
+  - Runs on the archive's host and checks, without Orthanc, the entry of each instance in the index (PostgreSQL) and
+    its
+    bytes in the storage area, which is a table of the same database or a folder of files.
   - With O(expect=kept), each instance must have its entry, and each attachment that the index names must be in the
     storage area with the number of bytes that the index says.
   - With O(expect=gone), neither an entry nor a large object or file may be left.
@@ -30,13 +31,13 @@ options:
     default: kept
   attachments:
     description:
-      - With O(expect=gone), the UUIDs of the attachments that the instances had, from RV(attachments) of a look
-        before they were deleted. The index has forgotten them.
+      - With O(expect=gone), the UUIDs of the attachments that the instances had, from RV(attachments) of a check
+        before they were deleted. The index no longer has them.
     type: list
     elements: str
     default: []
   storage:
-    description: Where Orthanc keeps the images.
+    description: Where Orthanc stores the images.
     type: str
     choices: [database, filesystem]
     required: true
@@ -79,12 +80,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What came out, for a person. If something is wrong, the first few instances and what is wrong with them.
+  description: The result in words. If something is wrong, the first few instances and what is wrong with them.
   type: str
   returned: always
   sample: All 5 instances have their entry in the index, and their bytes in PostgreSQL's storagearea.
 problems:
-  description: All that is wrong, each in a sentence.
+  description: All problems, one sentence each.
   type: list
   elements: str
   returned: when index and storage area could be asked

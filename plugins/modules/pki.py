@@ -6,24 +6,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki
-short_description: A whole private PKI as one declared thing
+short_description: Manage a whole private PKI declaratively
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Makes and keeps a private certificate authority, the certificates that it issues and its certificate revocation
+  - Creates and maintains a private certificate authority, the certificates that it issues and its certificate
+    revocation
     list in one folder, as declared.
   - Each run decides for the CA, for every certificate and for the CRL what has to be done, and says why in
     RV(ignore:reasons). A run that has nothing to do changes nothing, so renewal is running the same playbook again.
-  - Every file is written whole or not at all. A run that was cut off is finished by the next one, and a lock keeps two
-    runs at the same time apart.
-  - A CA's key is never replaced in passing. A key that is missing, that may not be read, that does not open with the
-    passphrase, that is damaged or of another type, a CA certificate that is damaged or does not belong to the key,
-    and a folder that belongs to another CA are each refused with an error of its own, and every file stays as it was.
-  - A CA is given a new key by O(ca.generation). The former CA stays trusted until its last certificate has gone.
+  - Every file is written completely or not at all. An interrupted run is finished by the next one, and a lock
+    prevents
+    two runs at the same time.
+  - A CA's key is never replaced implicitly. A key that is missing, that cannot be read, that the passphrase does not
+    decrypt, that is damaged or of another type, a CA certificate that is damaged or does not belong to the key,
+    and a folder that belongs to another CA are each refused with a separate error, and no file is changed.
+  - O(ca.generation) gives a CA a new key. The former CA stays trusted as long as one of its certificates is in use.
   - All parameters are checked before anything is touched, and all problems are reported at once.
-  - Certificates conform to RFC 5280. What is issued is valid one hour ago already, for peers whose clock is behind,
-    and never outlives its CA.
+  - Certificates conform to RFC 5280. They are valid from one hour before they are issued, for peers whose clock is
+    behind, and never outlive their CA.
 options:
   path:
     description:
@@ -46,12 +48,13 @@ options:
       key_type:
         description:
           - Type of the CA's key. It is changed with O(ca.generation) only.
-          - A peer without ECDSA can verify nothing under an ECDSA key. Give such peers an RSA one.
+          - A peer without ECDSA cannot verify anything under an ECDSA key. Use RSA for such peers.
         type: str
         choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
         default: ecdsa-p256
       valid_days:
-        description: Life of the CA certificate. It is renewed with the same key, so that its certificates stay valid.
+        description: Lifetime of the CA certificate. It is renewed with the same key, so that its certificates stay
+          valid.
         type: int
         default: 3650
       passphrase:
@@ -63,25 +66,29 @@ options:
         description:
           - Raised by one, it gives the CA a new key and certificate, called C(<common_name> G2) and so on.
           - Certificates of the former CA stay as they are until they are renewed, and come from the new one then. The
-            former certificate stays in C(ca-bundle.crt) until its last certificate has ended or is revoked, and its
-            CRL in C(crl.pem) until all have ended. Give the new bundle to all peers before that.
-          - It cannot be lowered. Left away, the CA stays as it is.
-          - Not for a CA whose key is in wrong hands, since it stays trusted. Begin with a new folder then.
+            former certificate stays in C(ca-bundle.crt) until its last certificate has expired or is revoked, and
+            its CRL in C(crl.pem) until all have expired. Give the new bundle to all peers before that.
+          - It cannot be lowered. If omitted, the CA stays as it is.
+          - Do not use it for a CA whose key is compromised, since that CA stays trusted. Start with a new folder
+            instead.
         type: int
       path_length:
         description:
-          - How many CAs may stand below this one (RFC 5280 §4.2.1.9).
+          - Number of CAs allowed below this one (RFC 5280 §4.2.1.9).
           - By default V(1) with O(ca.intermediate), and V(0) without.
         type: int
       name_constraints:
         description:
-          - For which names the CA may issue (RFC 5280 §4.2.1.10). What O(certificates) want beside that is refused.
-          - A kind of name without a subtree here is free. To permit DNS names alone, exclude C(IP:0.0.0.0/0) and
+          - Names that the CA is allowed to issue for (RFC 5280 §4.2.1.10). Other names in O(certificates) are
+            refused.
+          - A kind of name without a subtree here is not constrained. To permit DNS names only, exclude
+            C(IP:0.0.0.0/0) and
             C(IP:::/0), too.
-          - Each is a domain as in C(clinic.example) (with all below it), a network as in C(10.0.0.0/8), or with a
-            prefix C(DNS:), C(IP:), C(email:) or C(URI:). After the last two stands a host, or, with a leading dot,
+          - Each is a domain such as C(clinic.example) (with everything below it), a network such as C(10.0.0.0/8),
+            or with a
+            prefix C(DNS:), C(IP:), C(email:) or C(URI:). The last two are followed by a host, or, with a leading dot,
             all hosts below a domain.
-          - A change makes a new certificate for the same key.
+          - A change creates a new certificate for the same key.
         type: dict
         suboptions:
           permitted:
@@ -90,7 +97,7 @@ options:
             elements: str
             default: []
           excluded:
-            description: Subtrees within which no name may be, permitted or not.
+            description: Subtrees within which no name is allowed, permitted or not.
             type: list
             elements: str
             default: []
@@ -99,13 +106,13 @@ options:
           - An intermediate CA under this one, which issues the certificates instead.
           - Then C(ca.key) can be kept offline. Move it out of the folder, and bring it back when a run says that it
             is needed, and what for. That is when a CA certificate has to be renewed, at the latest O(renew_before_days)
-            before its end, or for a new generation of the intermediate CA. The root's own CRL lives as long as the
+            before it expires, or for a new generation of the intermediate CA. The root's own CRL lives as long as the
             intermediate CA, so that it does not need the key.
-          - Under a root that has issued already, it makes a new root certificate (O(ca.path_length)). Give that to
-            all peers first, for the old one allows no intermediate CA.
+          - Under a root that has already issued certificates, it creates a new root certificate (O(ca.path_length)).
+            Give that to all peers first, as the old one allows no intermediate CA.
           - Certificates that the root has issued before stay valid until they are renewed. Until then the root's key
             is needed to renew its CRL.
-          - Once made, it has to stay in the declaration.
+          - Once created, it has to stay in the declaration.
         type: dict
         suboptions:
           common_name:
@@ -118,7 +125,7 @@ options:
             choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
             default: ecdsa-p256
           valid_days:
-            description: Life of its certificate. It is renewed with the same key.
+            description: Lifetime of its certificate. It is renewed with the same key.
             type: int
             default: 1825
           passphrase:
@@ -131,7 +138,8 @@ options:
             type: int
   certificates:
     description:
-      - The certificates. One that is in the folder but not in this list is left alone and returned in RV(undeclared).
+      - The certificates. One that is in the folder but not in this list is not changed, and is returned in
+        RV(undeclared).
     type: list
     elements: dict
     default: []
@@ -142,16 +150,18 @@ options:
         required: true
       state:
         description:
-          - V(present) issues the certificate, and issues it again when it differs or ends soon. After V(revoked) it
+          - V(present) issues the certificate, and issues it again when it differs or expires soon. After V(revoked)
+            it
             gets a new key.
-          - V(revoked) puts every certificate that was ever issued under this name, and has not ended, on the CRL.
+          - V(revoked) puts every certificate that was ever issued under this name, and has not expired, on the CRL.
             The files stay, and it stays on the CRL whatever the state is later.
           - V(absent) removes the files. It does not revoke.
         type: str
         choices: [present, revoked, absent]
         default: present
       usage:
-        description: Which sides of a TLS connection it is for (extended key usage). Give both to a node that does both.
+        description: Which sides of a TLS connection it is for (extended key usage). Set both for a node that does
+          both.
         type: list
         elements: str
         choices: [server, client]
@@ -163,7 +173,8 @@ options:
         type: str
       subject_alt_names:
         description:
-          - DNS names, IP addresses, URIs and mail addresses, told apart by their form, or by a prefix C(DNS:), C(IP:),
+          - DNS names, IP addresses, URIs and mail addresses, distinguished by their form or by a prefix C(DNS:),
+            C(IP:),
             C(URI:) or C(email:).
           - Internationalised names become A-labels. A wildcard is the whole first part of a name that
             has at least two more.
@@ -172,7 +183,7 @@ options:
         elements: str
         default: []
       valid_days:
-        description: Life of the certificate. TLS clients refuse servers with more than V(398).
+        description: Lifetime of the certificate. TLS clients refuse servers with more than V(398).
         type: int
         default: 397
       key_type:
@@ -181,7 +192,7 @@ options:
         choices: [ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096]
         default: rsa-3072
       pkcs12:
-        description: Whether to bundle key, certificate and CA certificate in C(<name>.p12), to be handed over.
+        description: Whether to bundle key, certificate and CA certificate in C(<name>.p12), to give to its owner.
         type: bool
         default: false
       pkcs12_passphrase:
@@ -192,12 +203,12 @@ options:
     type: int
     default: 30
   crl_valid_days:
-    description: Life of the CRL. It is renewed when less than a third of it is left, and with every revocation.
+    description: Lifetime of the CRL. It is renewed when less than a third of it is left, and with every revocation.
     type: int
     default: 30
   owner:
     description:
-      - Name or number of the user that owns the folder and all files. Only root may give it.
+      - Name or number of the user that owns the folder and all files. Only root can set it.
       - By default each file belongs to whoever runs the module when it is written.
     type: str
   group:
@@ -216,13 +227,14 @@ options:
     default: '0700'
 attributes:
   check_mode:
-    description: Takes the same decisions and writes nothing, also where the folder does not exist yet.
+    description: Makes the same decisions and writes nothing, even if the folder does not exist yet.
     support: full
   diff_mode:
     description: Shows what each certificate says before and after, and never key material.
     support: full
 notes:
-  - Meant for the controller, by delegation or over a local connection. It needs the Python that the controller needs.
+  - Intended for the controller, by delegation or over a local connection. It needs the Python that the controller
+    needs.
   - Files are C(ca.key), C(ca.crt), C(ca-bundle.crt) and C(crl.pem); C(ca-intermediate.key) and
     C(ca-intermediate.crt); C(<name>.key), C(<name>.crt), C(<name>.chain.crt) and C(<name>.p12) for each certificate;
     C(former/), the CAs of former generations; and C(issued/), the ledger from which later runs know what to revoke.
@@ -322,7 +334,7 @@ ca:
       description: Path of the certificate.
       type: str
     bundle:
-      description: Path of the certificates that peers are to trust.
+      description: Path of the certificates that peers should trust.
       type: str
     subject:
       description: Its subject (RFC 4514).
@@ -337,10 +349,10 @@ ca:
       description: Serial number, as C(openssl x509 -serial) writes it.
       type: str
     not_valid_before:
-      description: Begin of its life, in UTC.
+      description: Start of its validity, in UTC.
       type: str
     not_valid_after:
-      description: End of its life, in UTC.
+      description: End of its validity, in UTC.
       type: str
       sample: "2036-11-19T13:21:07Z"
     days_left:
@@ -377,10 +389,10 @@ crl:
       description: Path of the file with the lists.
       type: str
     number:
-      description: CRL number of the CA that issues; it only ever grows.
+      description: CRL number of the issuing CA; it only increases.
       type: int
     next_update:
-      description: When the first of the lists ends, in UTC.
+      description: When the first of the lists expires, in UTC.
       type: str
 certificates:
   description: The declared certificates, in declared order.
@@ -432,10 +444,10 @@ certificates:
       description: Serial number, as C(openssl x509 -serial) writes it.
       type: str
     not_valid_before:
-      description: Begin of its life, in UTC.
+      description: Start of its validity, in UTC.
       type: str
     not_valid_after:
-      description: End of its life, in UTC.
+      description: End of its validity, in UTC.
       type: str
     days_left:
       description: Whole days until then.

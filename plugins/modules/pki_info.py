@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pki_info
-short_description: What certificates, keys and revocation lists are in a folder, and what ends when
+short_description: Report which certificates, keys and revocation lists are in a folder, and when they expire
 version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
   - Reads a folder of PEM, DER or PKCS#12 files, or one such file, made by M(cellcs.orthweb.pki) or by anything else.
-  - Says of each certificate what it says, when it ends, which file has its issuer and which its private key, and
+  - Reports for each certificate its contents, when it expires, which file has its issuer and which its private key,
+    and
     whether a certificate revocation list in the folder revokes it.
   - Never fails because of a file. What could not be read is returned in RV(unreadable), each with the reason. FIFOs,
     sockets and devices are never opened.
@@ -21,7 +22,7 @@ options:
   path:
     description:
       - Absolute path of the folder, or of one file.
-      - A path where nothing is is an answer (RV(exists) is V(false)) and no failure.
+      - A path that does not exist is not a failure (RV(exists) is V(false)).
     type: path
     required: true
   recurse:
@@ -44,7 +45,7 @@ options:
     type: int
     default: 30
   max_files:
-    description: After so many files, reading ends, and RV(complete) is V(false).
+    description: Number of files after which reading ends, and RV(complete) is V(false).
     type: int
     default: 10000
   max_file_bytes:
@@ -102,26 +103,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found, for a person.
+  description: What was found, in words.
   returned: always
   type: str
-  sample: /etc/ssl has 3 certificates; 1 ended; the next to end is CN=pacs.clinic.example on 2027-01-08.
+  sample: /etc/ssl has 3 certificates; 1 ended; the next to expire is CN=pacs.clinic.example on 2027-01-08.
 path:
   description: The folder or file, as given. In all paths, bytes that are not UTF-8 are written as C(\xff).
   returned: success
   type: str
 exists:
-  description: Whether anything is at O(path), be it readable or not.
+  description: Whether O(path) exists, readable or not.
   returned: success
   type: bool
 complete:
-  description: Whether everything was looked at. V(false) if there are more than O(max_files) files.
+  description: Whether everything was examined. V(false) if there are more than O(max_files) files.
   returned: success
   type: bool
 certificates:
   description:
     - Each certificate once, in the order of their paths, those that are superseded last.
-    - What a damaged or exotic certificate does not let itself be asked is V(null).
+    - What cannot be read from a damaged or exotic certificate is V(null).
   returned: success
   type: list
   elements: dict
@@ -163,19 +164,19 @@ certificates:
       description: SHA-256 fingerprint, as C(openssl x509 -fingerprint -sha256) writes it.
       type: str
     not_valid_before:
-      description: Begin of its life, in UTC.
+      description: Start of its validity, in UTC.
       type: str
     not_valid_after:
-      description: End of its life, in UTC.
+      description: End of its validity, in UTC.
       type: str
     days_left:
-      description: Whole days until then, negative if it is over.
+      description: Full days until then, negative if it has expired.
       type: int
     is_ca:
-      description: Whether it is a CA's.
+      description: Whether it is a CA certificate.
       type: bool
     path_length:
-      description: How many CAs may stand below it. V(null) if nothing limits them, and for what is no CA.
+      description: Number of CAs allowed below it. V(null) if there is no limit, and for other certificates.
       type: int
     self_signed:
       description: Whether its own key made its signature.
@@ -234,13 +235,13 @@ private_keys:
       description: Where in the file it is.
       type: int
     key_type:
-      description: As for RV(certificates[].key_type). V(null) if it did not open.
+      description: As for RV(certificates[].key_type). V(null) if it could not be decrypted.
       type: str
     key_bits:
       description: As for RV(certificates[].key_bits).
       type: int
     encrypted:
-      description: Whether it takes a passphrase.
+      description: Whether it needs a passphrase.
       type: bool
     opened:
       description: Whether it could be read. If not, RV(unreadable) has the reason.
@@ -281,10 +282,10 @@ crls:
       description: When it was made, in UTC.
       type: str
     next_update:
-      description: When it ends, in UTC. V(null) if it does not say so.
+      description: When it expires, in UTC. V(null) if it does not say so.
       type: str
     days_left:
-      description: Whole days until then, negative if it is over.
+      description: Full days until then, negative if it has expired.
       type: int
     revoked:
       description: The serial numbers that it revokes.
@@ -300,10 +301,10 @@ pkcs12:
       description: The file.
       type: str
     friendly_name:
-      description: The name that its certificate goes by.
+      description: The friendly name of its certificate.
       type: str
     encrypted:
-      description: Whether it takes a passphrase.
+      description: Whether it needs a passphrase.
       type: bool
     opened:
       description: Whether it could be read. If not, RV(unreadable) has the reason.
@@ -334,13 +335,13 @@ unreadable:
       description: Why, in one word.
       type: str
     message:
-      description: Why, for a person.
+      description: Why, in words.
       type: str
   sample:
     - path: /etc/orthweb/pki/ca.key
       position: 1
       reason: passphrase_missing
-      message: it is encrypted, and no passphrase was given
+      message: it is encrypted, but no passphrase was given
 other_files:
   description: Files that are something else, without the records of the ledger.
   returned: success
@@ -351,24 +352,24 @@ other_files:
       description: The file.
       type: str
     contains:
-      description: What PEM it has nevertheless.
+      description: Labels of the PEM parts that it nevertheless contains.
       type: list
       elements: str
       sample: [CERTIFICATE REQUEST]
 expired:
   description: >-
-    The certificates that have ended, the longest ago first, each with C(path), C(position), C(subject),
+    The certificates that have expired, the longest ago first, each with C(path), C(position), C(subject),
     C(not_valid_after) and C(days_left). Without those that are revoked or superseded.
   returned: success
   type: list
   elements: dict
 expiring:
-  description: In the same way those that have less than O(warn_days) left, the first to end first.
+  description: In the same way those that have less than O(warn_days) left, the first to expire first.
   returned: success
   type: list
   elements: dict
 expires_next:
-  description: In the same way the next one to end. V(null) if there is none.
+  description: In the same way the next one to expire. V(null) if there is none.
   returned: success
   type: dict
 """
@@ -413,9 +414,9 @@ def main() -> None:
 def option_problems(options: dict[str, Any]) -> list[str]:
     problems = []
     if not Path(options["path"]).is_absolute():
-        problems.append(f"path: '{options['path']}' is not absolute, and the module runs in a folder of its own")
+        problems.append(f"path: '{options['path']}' is not absolute, and the module runs in another folder")
     if "\0" in options["path"]:
-        problems.append("path: has a null character, which no path has")
+        problems.append("path: contains a null character, which no path can have")
     problems += [f"{name}: {options[name]} is below 1" for name in ("max_files", "max_file_bytes") if options[name] < 1]
     if options["warn_days"] < 0:
         problems.append(f"warn_days: {options['warn_days']} is below 0")

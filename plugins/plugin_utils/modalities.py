@@ -73,21 +73,21 @@ def modality_problems(entries: object, archive_aet: object) -> Iterator[str]:
         yield "orthweb_modalities must be a list of entries, each with a name and an AE title (aet)."
         return
     if not entries:
-        yield "orthweb_modalities is empty: give at least one entry; the first is what the archive is checked with."
+        yield "orthweb_modalities is empty: add at least one entry; the first is used to check the archive."
     for number, entry in enumerate(entries, 1):
         where = f"orthweb_modalities, entry {number} ({entry.get('name', 'no name')}): "
         for problem in _entry_problems(entry):
             yield where + problem
         if number == 1 and entry.get("tls") is False:
-            yield f"{where}the archive is checked over TLS with the first entry: let that be one with TLS."
+            yield f"{where}the archive is checked over TLS with the first entry, so it must use TLS."
         for key in ("name", "aet"):
             if key in entry and [other.get(key) for other in entries].count(entry[key]) > 1:
-                yield f"{where}{key} {entry[key]} stands in more than one entry."
+                yield f"{where}{key} {entry[key]} is in more than one entry."
 
 
 def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
     if not NAME.fullmatch(str(entry.get("name", ""))):
-        yield "name must be small letters, digits, hyphens and underscores."
+        yield "name must consist of lowercase letters, digits, hyphens and underscores."
     if problem := ae_title_problem(str(entry.get("aet", ""))):
         yield problem
     if problem := host_name_problem(str(entry.get("host", "localhost"))):
@@ -98,7 +98,7 @@ def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
         yield problem
     allow = entry.get("allow", [])
     if not isinstance(allow, (list, tuple)):
-        yield f"allow is {allow!r}: give a list, of {listed(SERVICES)}."
+        yield f"allow is {allow!r}: use a list of {listed(SERVICES)}."
     elif never := [str(each) for each in allow if each not in SERVICES]:
         yield f"allow has {', '.join(never)}; choose of {listed(SERVICES)}."
     yield from _tls_problems(entry)
@@ -107,14 +107,14 @@ def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
 def _tls_problems(entry: Mapping[str, Any]) -> Iterator[str]:
     tls = entry.get("tls", True)
     if not isinstance(tls, bool):
-        yield f"tls is {tls!r}: say true or false."
+        yield f"tls is {tls!r}: use true or false."
     elif not tls and not ipv4_network(entry.get("host")):
         yield (
-            "tls is false, and host is no IPv4 address: a listener without TLS is open to addresses that are known, so "
-            "give that of the modality."
+            "tls is false, but host is not an IPv4 address: a listener without TLS accepts known addresses only, so "
+            "set the address of the modality."
         )
     elif tls and "listener" in entry:
-        yield "listener is the port for a modality without TLS: set tls: false, too, or take it out."
+        yield "listener is the port for a modality without TLS: set tls: false, too, or remove it."
     if problem := port_problem(entry.get("listener", Modality.listener)):
         yield f"listener is {problem}"
 
@@ -129,6 +129,6 @@ def plain_port_problems(listeners: Sequence[Mapping[str, Any]], entries: Iterabl
     for number, modality in enumerate(modalities(entries), 1):
         if not modality["tls"] and str(modality["listener"]) in with_tls:
             yield (
-                f"orthweb_modalities, entry {number} ({modality['name']}): port {modality['listener']} speaks TLS "
-                "(orthweb_dicom_listeners), and this modality does not: choose another listener."
+                f"orthweb_modalities, entry {number} ({modality['name']}): port {modality['listener']} uses TLS "
+                "(orthweb_dicom_listeners), but this modality does not: choose another listener."
             )

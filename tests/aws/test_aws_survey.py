@@ -40,21 +40,21 @@ def bad(account: Account) -> Run:
 @pytest.mark.parametrize(
     "problem",
     [
-        'orthweb_stack is "Bad_Name": use 1 to 31 small letters',
+        'orthweb_stack is "Bad_Name": use 1 to 31 lowercase letters',
         "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
-        "orthweb_portal_ranges has 0.0.0.0/0, which is the whole Internet. If that is meant, set "
-        "orthweb_allow_the_whole_internet: true.",
+        "orthweb_portal_ranges has 0.0.0.0/0, which is the whole Internet. If that is intended, "
+        "set orthweb_allow_the_whole_internet: true.",
         "203.0.113.7/24",
         "not a network",
         "::/0",
         "orthweb_controller_ranges: port 22 is never opened to the whole Internet",
         'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.',
-        "orthweb_instance_count is 0: a number from 1 to 99.",
+        "orthweb_instance_count is 0: use a number from 1 to 99.",
         "orthweb_vpc_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
         "orthweb_vpc_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
         "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
-        "Subnets are given without orthweb_vpc_id",
+        "Subnets are set without orthweb_vpc_id",
     ],
 )
 def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:
@@ -116,7 +116,7 @@ class TestGivenNetwork:
         run = account.play("provision", **{**RANGES, **wrong}).failed()
         assert f"The subnet {other} is in {default['VpcId']}, not in {network['orthweb_vpc_id']}." in run.message
         assert re.findall(r"There is no subnet (\S+) in us-east-1\.", run.message) == [missing]
-        assert "orthweb_private_subnet_ids lie in one zone; RDS wants two." in run.message
+        assert "orthweb_private_subnet_ids are all in one zone; RDS needs two." in run.message
         assert "RDS is still deleting the database orthweb of this stack" in run.message
         assert "aws rds wait db-instance-deleted --db-instance-identifier orthweb" in run.message
         assert run.writes == []

@@ -31,7 +31,7 @@ def ours(account: Account) -> Counter[str]:
 
 def explanations(run: Run) -> list[str]:
     """What was said about each failure, for the person at 3 a.m."""
-    said = re.findall(r'"[^"]+" failed: .*?it goes on from here\.', run.message)
+    said = re.findall(r'"[^"]+" failed: .*?it continues from here\.', run.message)
     assert said, run.output[-6000:]
     return said
 
@@ -52,8 +52,8 @@ class TestProvision:
         (said,) = explanations(run)
         assert '"own_vpc | Make the VPC" failed: ' in said
         assert "The maximum number of VPCs has been reached." in said
-        assert "There is now: 1 kms key." in said
-        assert "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give" in said
+        assert "What exists now: 1 kms key." in said
+        assert "The account has no VPC left (5 a region by default); request more in Service Quotas, or set" in said
         assert ours(account) == Counter(kms_keys=1)
 
     def test_bad_day_is_waited_out_until_the_credentials_expire(self, account: Account) -> None:
@@ -79,7 +79,7 @@ class TestProvision:
         assert {fault.action: fault.used for fault in faults} == {fault.action: fault.times for fault in faults}
         (said,) = explanations(run)
         assert "The credentials have expired; get new ones (for SSO, aws sso login)." in said
-        assert "There is now: unknown, as AWS did not answer that either." in said
+        assert "What exists now: unknown, as AWS did not answer that either." in said
         assert ours(account) == Counter(
             kms_keys=1,
             vpcs=1,
@@ -136,7 +136,7 @@ class TestProvision:
         (address,) = account.every("ec2", "describe_addresses", "Addresses")
         assert address["PublicIp"] == left
         assert address["InstanceId"]
-        assert "RDS is still making orthweb" in run.output
+        assert "RDS is still creating orthweb" in run.output
         assert run.writes == ["ec2:AssociateAddress"]
 
 
@@ -146,7 +146,7 @@ class TestHostsAreNotFound:
         refused = Fault("ec2:DescribeInstances", "UnauthorizedOperation", "You are not authorized", 403)
         with faulty(account, refused):
             run = account.play("provision", "--start-at-task", "Read the inventory again").failed()
-        assert "The inventory has 0 hosts of the stack orthweb, and there should be 1" in run.message
+        assert "The inventory has 0 hosts of the stack orthweb, but there should be 1" in run.message
         assert refused.used > 1
 
 
@@ -159,8 +159,8 @@ class TestDatabase:
         given.database(account)
         run = account.play_tasks(self.WAIT).failed()
         assert 'The database orthweb is "incompatible-parameters"' in run.message
-        assert "take what you changed out of aws_database_parameters, and reboot it" in run.message
-        assert "Nothing was lost, everything else is there; when it is" in run.message
+        assert "remove what you changed from aws_database_parameters, and reboot it" in run.message
+        assert "Nothing was lost, and everything else is in place. When the database is" in run.message
 
     def test_next_run_goes_on_when_it_is_available(self, account: Account) -> None:
         account.post("/rehearsal/settings", {"database_ends_in": "available"})

@@ -88,7 +88,7 @@ class TestOurNamesTaken:
 
     def test_teardown_finds_nothing(self, account: Account, theirs: set[Thing]) -> None:
         run = account.teardown().ok()
-        assert "Nothing in this region carries the tag orthweb:stack=orthweb." in run.output
+        assert "Nothing in this region has the tag orthweb:stack=orthweb." in run.output
         assert run.writes == []
         assert things(account) == theirs
 

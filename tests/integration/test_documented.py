@@ -97,7 +97,7 @@ def test_take_it_away(tmp_path: Path) -> None:
     refused = desk.run("README.md", "Take it away", only=r"make teardown$")
     assert refused.code != 0
     assert stack.folder.exists()
-    desk.run("README.md", "Take it away", answers={"leave everything as it is": stack.name}).ok()
+    desk.run("README.md", "Take it away", answers={"or anything else to cancel": stack.name}).ok()
     assert not stack.folder.exists()
 
 

@@ -65,18 +65,18 @@ def test_all_that_does_not_fit_is_said_in_one_run(unborn: Stack, tmp_path: Path)
         'nginx is "registry.example/nginx:latest", which is not pinned by digest',
         f'orthanc is "a@sha256:{"0" * 63}", which is not pinned by digest',
         "orthweb_images_registry_login has server, password",
-        "orthweb_images_registry_ca is /nonexistent/ca.crt, and there is no such file",
+        "orthweb_images_registry_ca is /nonexistent/ca.crt, but there is no such file",
         "orthweb_database.host: ",
         "orthweb_database.port is 70000",
         'orthweb_database.name is "robert\'; --"',
-        "orthweb_database does not know sslmode;",
+        "orthweb_database has unknown keys: sslmode.",
         "only one of admin_user and admin_password",
         "orthweb_database.user is the admin",
-        f"orthweb_database.ca_certificate is {key}, and there is no certificate in PEM format",
-        "orthweb_database is set, and localhost is in the group database",
-        "orthweb_server_certificate: certificate has ended on ",
-        "orthweb_server_certificate: certificate does not carry orthweb_server_name (localhost) but other.example",
-        "orthweb_server_certificate: certificate does not lead to ca_certificate",
+        f"orthweb_database.ca_certificate is {key}, but there is no certificate in PEM format",
+        "orthweb_database is set, but localhost is in the group database",
+        "orthweb_server_certificate: certificate expired on ",
+        "orthweb_server_certificate: certificate is not valid for orthweb_server_name (localhost) but for other",
+        "orthweb_server_certificate: certificate does not chain to ca_certificate",
     ):
         assert sentence in said, f"{sentence!r} is not in:\n{said}"
     assert "of the database" not in said and "of the registry" not in said
@@ -95,7 +95,7 @@ def test_files_that_are_not_there(unborn: Stack) -> None:
         "orthweb_database has no ca_certificate.",
         "orthweb_server_certificate.certificate is /nonexistent/pacs.crt",
         "orthweb_server_certificate.private_key is missing",
-        "orthweb_server_certificate does not know key;",
+        "orthweb_server_certificate has unknown keys: key.",
     ):
         assert sentence in said, f"{sentence!r} is not in:\n{said}"
     assert untouched(unborn)

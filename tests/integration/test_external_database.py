@@ -190,7 +190,7 @@ def test_passwords_stay_where_they_belong(deployed: Hospital) -> None:
 def test_a_password_that_drifted_is_mended(deployed: Hospital) -> None:
     deployed.account().ok()
     deployed.database.sql("""ALTER ROLE "orthanc-user" PASSWORD 'drifted'""")
-    assert "Would make the user orthanc-user" in deployed.account("--check").ok().output
+    assert "Would create the user orthanc-user" in deployed.account("--check").ok().output
     assert deployed.account().ok().changed
     assert deployed.psql("SELECT 1") == "1"
     assert deployed.account().ok().changed == 0
@@ -200,12 +200,12 @@ def test_a_password_that_drifted_is_mended(deployed: Hospital) -> None:
     ("changes", "said"),
     [
         ({"port": 5433}, "It cannot be reached from this host"),
-        ({"host": "nowhere.invalid"}, "Its name is not known on this host"),
-        ({"user": "another", "admin_password": "wrong"}, "It refused this user's password: look at admin_user"),
+        ({"host": "nowhere.invalid"}, "This host cannot resolve its name"),
+        ({"user": "another", "admin_password": "wrong"}, "It refused this user's password: check admin_user"),
         ({"user": "another", "admin_user": "", "admin_password": ""}, 'CREATE ROLE "another" LOGIN'),
         ({"name": "missing", "admin_user": ""}, 'CREATE DATABASE "missing" OWNER'),
-        ({"user": "dba"}, "is not complete"),
-        ({"host": ""}, "is not complete"),
+        ({"user": "dba"}, "is incomplete"),
+        ({"host": ""}, "is incomplete"),
     ],
 )
 def test_what_cannot_work_is_said(hospital: Hospital, changes: dict[str, object], said: str) -> None:
@@ -244,7 +244,7 @@ def test_a_database_that_belongs_to_somebody_else_is_left_alone(hospital: Hospit
     hospital.database.sql("CREATE DATABASE theirs")
     run = hospital.account(name="theirs")
     assert run.code != 0
-    assert 'may not make tables there: the database belongs to "postgres"' in run.output, run.output
+    assert 'cannot create tables in it: the owner of the database is "postgres"' in run.output, run.output
     assert (
         hospital.database.sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'theirs'") == "postgres"
     )

@@ -43,4 +43,4 @@ def test_an_archive_of_another_version_is_refused(stack: Stack, tmp_path: Path) 
         orthweb_images_source="archive", orthweb_images_archive=str(archive), container_images_refresh="another"
     )
     assert run.code != 0
-    assert "It was made by another version" in " ".join(run.output.split())
+    assert "It was made with another version" in " ".join(run.output.split())

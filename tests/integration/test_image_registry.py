@@ -172,7 +172,8 @@ def test_a_wrong_digest_is_refused(registry: Registry) -> None:
     run = registry.pull(orthweb_images_registry={"nginx": wrong})
     assert run.code != 0
     assert (
-        f"docker pull {wrong} failed; nothing that runs was changed. The registry answers, and does not" in run.output
+        f"docker pull {wrong} failed. No running container was changed. The registry answers, but does not"
+        in run.output
     )
     assert not is_there(wrong)
 
@@ -180,8 +181,8 @@ def test_a_wrong_digest_is_refused(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("login", "said"),
     [
-        ({"password": "wrong"}, f"as {USER} failed; nothing that runs was changed. The registry did not let us in"),
-        (None, "failed; nothing that runs was changed. The registry did not let us in"),
+        ({"password": "wrong"}, f"as {USER} failed. No running container was changed. The registry refused access"),
+        (None, "failed. No running container was changed. The registry refused access"),
     ],
 )
 def test_who_may_not_pull_is_told_so(registry: Registry, login: dict[str, str] | None, said: str) -> None:

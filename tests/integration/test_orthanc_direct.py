@@ -38,7 +38,7 @@ def direct(stack: Stack) -> Iterator[Run]:
 def test_it_is_warned_of(stack: Stack, direct: Run) -> None:
     said = " ".join(direct.output.split())
     assert f"WARNING: port {stack.orthanc_port} goes straight to Orthanc (orthweb_orthanc_direct)" in said
-    assert "clear text" not in said
+    assert "unencrypted" not in said
     assert stack.configure("--tags=nginx,orthanc", orthweb_orthanc_direct="true").ok().changed == 0
 
 
@@ -92,7 +92,7 @@ def test_it_is_for_admins(stack: Stack, direct: Run) -> None:
 def test_tls_can_be_turned_off_as_the_command_line_says_it(stack: Stack, direct: Run) -> None:
     """``-e orthweb_orthanc_tls=false`` is a string to Ansible. The acceptance checks run over plain HTTP then."""
     run = stack.deploy(orthweb_orthanc_direct="true", orthweb_orthanc_tls="false").ok()
-    assert "in clear text" in " ".join(run.output.split())
+    assert "cross the network unencrypted" in " ".join(run.output.split())
     answer = requests.get(f"http://localhost:{stack.orthanc_port}/system", auth=stack.login, timeout=30)
     assert answer.status_code == 200
     assert stack.outputs["orthanc_url"] == f"http://localhost:{stack.orthanc_port}/"

@@ -169,7 +169,7 @@ def test_updates_are_brought_and_kept_or_taken_back(stack: Stack, repository: Re
     assert f"1 SECURITY UPDATE PENDING: {PACKAGE} 1.0 → 1.1" in said(refused)
     assert "THE SECURITY UPDATES ARE NOT IN PLACE" in said(refused)
     assert "C-ECHO without a client certificate is refused" in said(refused)
-    assert "the archive passed its acceptance with it" in said(refused)
+    assert "the archive passed its checks with it" in said(refused)
     assert image_of(stack, "nginx") == first
     assert record(stack)["refused"] == {"nginx": [f"{PACKAGE} 1.0 → 1.1"]}
     tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "orthweb/nginx").splitlines()

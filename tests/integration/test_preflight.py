@@ -57,19 +57,19 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             f"Port {taken.getsockname()[1]} (orthweb_dicom_port) is taken by ",
             f"(process {os.getpid()})",
             "orthweb_orthanc_port is 70000",
-            "orthweb_sever_name is no setting of this archive: did you mean orthweb_server_name?",
+            "orthweb_sever_name is not a setting of this archive: did you mean orthweb_server_name?",
             "'no name/'",
             "has a backslash",
             "has 17 characters",
             "orthweb_modalities, entry 2 (Not good): name must be",
-            "tls is false, and host is no IPv4 address",
-            "orthweb_server_aliases is 'pacs': give a list.",
-            "orthweb_new_ca is 'perhaps': say true or false.",
+            "tls is false, but host is not an IPv4 address",
+            "orthweb_server_aliases is 'pacs': use a list.",
+            "orthweb_new_ca is 'perhaps': use true or false.",
             'orthweb_storage is "tape": choose database or filesystem.',
             "allow has fetch;",
             'orthweb_users, entry 1 (admin): password is "orthanc"',
-            "orthweb_users, entry 2 (rita): password would be guessed: it is shorter than 12 characters",
-            "orthweb_users, entry 3 (ulf): password would be guessed: it is made of words that are tried first",
+            "orthweb_users, entry 2 (rita): password is easy to guess: it is shorter than 12 characters",
+            "orthweb_users, entry 3 (ulf): password is easy to guess: it consists of words that attackers try first",
             'orthweb_images_source is "nowhere"',
         ):
             assert sentence in said, f"{sentence!r} is not in:\n{run.output}"
@@ -103,7 +103,7 @@ def test_a_controller_without_the_folder_of_a_stack_that_runs(stack: Stack, tmp_
 def test_an_archive_of_images_that_is_not_there(unborn: Stack) -> None:
     run = unborn.deploy(orthweb_images_source="archive", orthweb_images_archive="/nonexistent/images.tar.gz")
     assert run.code != 0
-    assert "/nonexistent/images.tar.gz, and there is no such file" in " ".join(run.output.split())
+    assert "/nonexistent/images.tar.gz, but there is no such file" in " ".join(run.output.split())
     assert untouched(unborn)
 
 

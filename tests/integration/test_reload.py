@@ -90,7 +90,7 @@ def test_a_new_certificate_cuts_no_association(stack: Stack) -> None:
     # New connections see the new certificate at nginx; Orthanc waits with its own, since it would have to restart.
     assert new in names_shown_by_nginx(stack)
     assert (container_id(stack.container("nginx")), container_id(stack.container("orthanc"))) == (nginx, orthanc)
-    assert "goes on with its old certificate" in " ".join(run.output.split())
+    assert "keeps its old certificate" in " ".join(run.output.split())
     assert new not in names_shown_by_orthanc(stack)
 
     # The next run brings it, here with another change.

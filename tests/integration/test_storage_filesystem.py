@@ -181,7 +181,7 @@ def test_the_storage_is_not_changed_under_images(files: Stack) -> None:
     before = container_id(files.container("orthanc"))
     refused = files.deploy(orthweb_storage="database")
     assert refused.code != 0
-    assert 'keeps its images in the storage "filesystem", and orthweb_storage now says "database"' in " ".join(
+    assert 'stores its images in "filesystem", but orthweb_storage is now "database"' in " ".join(
         refused.output.split()
     )
     assert container_id(files.container("orthanc")) == before

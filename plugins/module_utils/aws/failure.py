@@ -41,9 +41,9 @@ def denied_action(service: str, error: Exception) -> str | None:
 def denied_sentence(actions: list[str], doing: str) -> str:
     """What to say about missing permissions, all at once."""
     return (
-        f"{doing} needs permissions that these credentials lack: {', '.join(sorted(set(actions)))}. "
-        "Add them to the policy of the user or role that runs this (the whole list is files/iam-policy.json of the "
-        "collection), or use other credentials."
+        f"{doing} needs permissions that these credentials lack: {', '.join(sorted(set(actions)))}. Add them to the "
+        "policy of the user or role that runs this (for the whole list, see files/iam-policy.json in the collection), "
+        "or use other credentials."
     )
 
 
@@ -51,11 +51,12 @@ def sentence(service: str, error: Exception, doing: str) -> str:
     """What to say about any other error."""
     if isinstance(error, NoCredentialsError):
         return (
-            f"{doing}: no AWS credentials were found. Give them in the environment (AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY), as a profile (AWS_PROFILE), by 'aws sso login', or run on an instance with a role."
+            f"{doing}: no AWS credentials were found. Set them in the environment (AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY), select a profile (AWS_PROFILE), run 'aws sso login', or run this on an instance "
+            "with a role."
         )
     if code_of(error) in REFUSED:
-        return f"{doing}: AWS does not take these credentials ({error}). Have they expired? Sign in again and repeat."
+        return f"{doing}: AWS does not accept these credentials ({error}). If they expired, sign in and try again."
     if isinstance(error, EndpointConnectionError):
         return f"{doing}: {error} Check the network of this machine, the name of the region, and AWS_ENDPOINT_URL."
     action = denied_action(service, error)

@@ -27,7 +27,7 @@ def ae_title_problem(value: str) -> str | None:
     if "\\" in value:
         return f"{value!r} has a backslash, which separates values in DICOM (PS3.5 §6.2)"
     if not value.strip():
-        return f"{value!r} has spaces only (PS3.5 §6.2)"
+        return f"{value!r} consists of spaces only (PS3.5 §6.2)"
     if len(value) > AE_TITLE_LENGTH:
         return f"{value!r} has {len(value)} characters: an AE title has at most {AE_TITLE_LENGTH} (PS3.5 §6.2)"
     return None
@@ -39,27 +39,30 @@ def host_name_problem(value: str) -> str | None:
     Underscores are let through, since container networks name their hosts with them.
     """
     if not value.strip():
-        return "is empty: give a host name or an IP address"
+        return "is empty: set a host name or an IP address"
     if "://" in value or "/" in value:
-        return f"{value!r} is an URL: give the host name alone"
+        return f"{value!r} is a URL: use the host name only"
     if _is_ip_address(value):
         return None
     if value.startswith("[") or re.fullmatch(r"[^:]+:\d+", value):
-        return f"{value!r} has brackets or a port: give the host name or address alone, and the port by itself"
+        return f"{value!r} has brackets or a port: use the host name or address only, and set the port separately"
     if re.fullmatch(r"[\d.]+", value) or ":" in value:
-        return f"{value!r} looks like an IP address, but is none"
+        return f"{value!r} looks like an IP address, but is not a valid one"
 
     try:
         ascii_name = value.removesuffix(".").encode("idna").decode("ascii")
     except UnicodeError:
         return (
-            f"{value!r} is no DNS name (RFC 1123 §2.1): it has an empty or a too long label, or a forbidden character"
+            f"{value!r} is not a DNS name (RFC 1123 §2.1): a label is empty or too long, or a character is not allowed"
         )
     if len(ascii_name) > HOST_NAME_LENGTH:
         return f"{value!r} has {len(ascii_name)} characters: a DNS name has at most {HOST_NAME_LENGTH}"
     for label in ascii_name.split("."):
         if not _LABEL.fullmatch(label):
-            return f"{value!r} is no DNS name (RFC 1123 §2.1): its label {label!r} is not letters, digits and hyphens"
+            return (
+                f"{value!r} is not a DNS name (RFC 1123 §2.1): "
+                f"its label {label!r} must consist of letters, digits and inner hyphens"
+            )
     return None
 
 

@@ -140,12 +140,12 @@ def peer_problems(options: Mapping[str, Any]) -> list[str]:
         if not 0 < options[option] <= ONE_DAY
     ]
     problems += [
-        f"{option}: {options[option]} is not within 0 and {ONE_DAY}"
+        f"{option}: {options[option]} is not between 0 and {ONE_DAY}"
         for option in ("retries", "retry_delay_seconds")
         if not 0 <= options[option] <= ONE_DAY
     ]
     if not SMALLEST_PDU <= options["maximum_pdu"] <= LARGEST_PDU:
-        problems.append(f"maximum_pdu: {options['maximum_pdu']} is not within {SMALLEST_PDU} and {LARGEST_PDU} bytes")
+        problems.append(f"maximum_pdu: {options['maximum_pdu']} is not between {SMALLEST_PDU} and {LARGEST_PDU} bytes")
 
     if not options["tls"]:
         problems += [f"{option}: needs tls: true" for option in _ONLY_WITH_TLS if options[option] is not None]
@@ -153,10 +153,10 @@ def peer_problems(options: Mapping[str, Any]) -> list[str]:
             problems.append("verify: needs tls: true")
     elif options["verify"]:
         if options["crl_file"] and not options["ca_file"]:
-            problems.append("crl_file: needs ca_file, whose revocation list it is")
+            problems.append("crl_file: needs ca_file, the authority that issued the list")
     else:
         problems += [
-            f"{option}: is of no use with verify: false" for option in ("ca_file", "crl_file") if options[option]
+            f"{option}: has no effect with verify: false" for option in ("ca_file", "crl_file") if options[option]
         ]
     if options["client_key"] and not options["client_certificate"]:
         problems.append("client_key: needs client_certificate")

@@ -94,18 +94,20 @@ def sample_problems(
     """Return all that is wrong with what the samples shall be filed under."""
     problems = []
     if study_instance_uid is not None and not UID(study_instance_uid).is_valid:
-        problems.append(f"study_instance_uid: {study_instance_uid!r} is no UID (PS3.5 §9.1)")
+        problems.append(f"study_instance_uid: {study_instance_uid!r} is not a UID (PS3.5 §9.1)")
     for option, value in (("patient_id", patient_id), ("patient_name", patient_name)):
         if not value.strip():
             problems.append(f"{option}: is empty")
         if len(value) > LONG_STRING:
-            problems.append(f"{option}: has {len(value)} characters, and may have {LONG_STRING} (PS3.5 §6.2)")
+            problems.append(
+                f"{option}: has {len(value)} characters, but at most {LONG_STRING} are allowed (PS3.5 §6.2)"
+            )
         if "\\" in value or any(ord(character) < 0x20 for character in value):
             problems.append(f"{option}: {value!r} has a backslash or a control character (PS3.5 §6.2)")
     longest = max(len(unusual_patient_id(patient_id, kind)) for kind in UNUSUAL)
     if unusual and len(patient_id) <= LONG_STRING < longest:
         room = LONG_STRING - (longest - len(patient_id))
-        problems.append(f"patient_id: has {len(patient_id)} characters, and with unusual may have {room}")
+        problems.append(f"patient_id: has {len(patient_id)} characters, but with unusual at most {room} are allowed")
     if copies < 1:
         problems.append(f"copies: {copies} is below 1")
     return problems

@@ -28,10 +28,10 @@ _REASON = {
     (3, 2): "local limit exceeded",
 }
 _REMEDY = {
-    (1, 3): "Let the peer know our calling AE title, or call with one that it knows.",
-    (1, 7): "Ask for the AE title that the peer goes by.",
+    (1, 3): "Add our calling AE title to the peer, or use one that it knows.",
+    (1, 7): "Call the peer by the AE title that it has.",
     (3, 1): "Try again later.",
-    (3, 2): "The peer has as many associations as it takes: try again later, or raise its limit.",
+    (3, 2): "The peer has as many associations as it allows: try again later, or raise its limit.",
 }
 
 # A-ABORT, PS3.8 §9.3.8

@@ -52,7 +52,7 @@ def read_table(raw: Mapping[str, Any]) -> Table:
     try:
         day = date.fromisoformat(str(raw["date"]))
     except (KeyError, ValueError):
-        raise TableError(f'its date is "{raw.get("date")}", and not one such as 2026-11-28') from None
+        raise TableError(f'its date is "{raw.get("date")}", not a date such as 2026-11-28') from None
     entries = raw.get("advisories")
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise TableError('"advisories" is not a list of entries')
@@ -64,22 +64,22 @@ def _read_entry(number: int, entry: Mapping[str, Any]) -> Advisory:
         return TableError(f"entry {number} {problem}")
 
     if wrong := (set(entry) - {"cvss"}) ^ {"component", "identifiers", "fixed_in", "severity", "what"}:
-        raise refuse(f"lacks or does not know: {', '.join(sorted(map(str, wrong)))}")
+        raise refuse(f"has missing or unknown keys: {', '.join(sorted(map(str, wrong)))}")
     identifiers, cvss = entry["identifiers"], entry.get("cvss")
     if not isinstance(identifiers, list) or not identifiers:
         raise refuse("has no list of identifiers")
     if bad := [str(one) for one in identifiers if not _IDENTIFIER.fullmatch(str(one))]:
-        raise refuse(f"has identifiers that are no CVE numbers: {', '.join(bad)}")
+        raise refuse(f"has identifiers that are not CVE numbers: {', '.join(bad)}")
     if not isinstance(entry["fixed_in"], str) or not _VERSION.fullmatch(entry["fixed_in"]):
-        raise refuse(f'is fixed in "{entry["fixed_in"]}", which is no upstream version')
+        raise refuse(f'is fixed in "{entry["fixed_in"]}", which is not an upstream version')
     if entry["severity"] not in SEVERITIES:
         raise refuse(f'has the severity "{entry["severity"]}"; there are {", ".join(SEVERITIES)}')
     if cvss is not None and (isinstance(cvss, bool) or not isinstance(cvss, (int, float)) or not 0 <= cvss <= 10):
-        raise refuse(f'has the score "{cvss}", which is no number from 0 to 10')
+        raise refuse(f'has the score "{cvss}", which is not a number from 0 to 10')
     if cvss is not None and entry["severity"] != rating(cvss):
-        raise refuse(f"has the severity {entry['severity']}, and its score {cvss} means {rating(cvss)}")
+        raise refuse(f"has the severity {entry['severity']}, but its score {cvss} means {rating(cvss)}")
     if not all(isinstance(entry[key], str) and entry[key].strip() for key in ("component", "what")):
-        raise refuse("has a component or a description that is empty")
+        raise refuse("has an empty component or description")
     return Advisory(
         entry["component"], tuple(identifiers), entry["fixed_in"], entry["severity"], cvss, entry["what"].strip()
     )

@@ -55,7 +55,7 @@ def read_sbom(text: str) -> Contents:
         built = datetime.fromisoformat(raw["metadata"]["timestamp"].replace("Z", "+00:00"))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"no CycloneDX list with components and a timestamp ({type(error).__name__}: {error})"
+            f"not a CycloneDX list with components and a timestamp ({type(error).__name__}: {error})"
         ) from None
     return Contents(versions, built)
 

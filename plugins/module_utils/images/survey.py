@@ -138,16 +138,16 @@ def line(image: Image, now: datetime) -> str:
     age = (
         f"packages of {image.packages_of:%Y-%m-%d} ({_days(now - image.packages_of)})"
         if image.packages_of
-        else ("carries no list of packages and no date")
+        else ("has no list of packages and no date")
     )
     if image.pending:
         some = ", ".join(str(update) for update in image.pending[:NAMED_UPDATES])
         more = f" and {len(image.pending) - NAMED_UPDATES} more" if len(image.pending) > NAMED_UPDATES else ""
         updates = f"{len(image.pending)} SECURITY UPDATE{'S' if len(image.pending) > 1 else ''} PENDING: {some}{more}"
     elif image.asked:
-        updates = f"no security update pending (asked {image.asked:%Y-%m-%d %H:%M} UTC)"
+        updates = f"no security update pending (checked {image.asked:%Y-%m-%d %H:%M} UTC)"
     else:
-        updates = f"security updates not asked: {image.problem}"
+        updates = f"security updates unknown: {image.problem}"
     return f"{image.name:<12}{age}; {updates}"
 
 

@@ -101,13 +101,13 @@ def parse_subtree(text: str) -> Subtree:
             return Subtree(kind, dot + _plain_host(value.removeprefix("."), value))
         case _:
             if value.startswith("."):
-                raise ValueError(f"'{text}' begins with a dot, which a DNS subtree does without: it has all below it")
+                raise ValueError(f"'{text}' begins with a dot: omit it, as a DNS subtree includes all names below it")
             return Subtree(kind, _plain_host(value, value))
 
 
 def _plain_host(host: str, text: str) -> str:
     if "*" in host:
-        raise ValueError(f"'{text}' has a wildcard, and a subtree has all names below it anyway")
+        raise ValueError(f"'{text}' has a wildcard: a subtree includes all names below it anyway")
     return dns_name(host)
 
 
@@ -123,4 +123,4 @@ def _network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
-        raise ValueError(f"'{text}' is not an IP network as in 10.0.0.0/8 ({error})") from error
+        raise ValueError(f"'{text}' is not an IP network such as 10.0.0.0/8 ({error})") from error

@@ -104,7 +104,7 @@ def _refuse_links(layout: Layout) -> None:
     """Through a link, keys and the ledger would be read and written elsewhere."""
     for folder in (layout.issued, layout.former):
         if folder.is_symlink():
-            raise FolderError(f"Opening {folder}", "it is a link, and must be a folder")
+            raise FolderError(f"Opening {folder}", "it is a link, but must be a folder")
 
 
 def _read_authorities(
@@ -117,7 +117,7 @@ def _read_authorities(
         below = layout.authority_files(Tier.INTERMEDIATE).certificate
         if below.exists():
             raise IntermediateUndeclaredError(
-                f"Comparing the declaration with {below}", "the folder has an intermediate CA, and none is declared"
+                f"Comparing the declaration with {below}", "the folder has an intermediate CA, but none is declared"
             )
         root = read_in_place(layout, spec.root, former_roots, leaves, has_issued=has_issued, may_be_offline=False)
         return root, None, _without(root, former_roots)
@@ -173,7 +173,7 @@ def _load_leaf_key(pem: bytes) -> PrivateKey:
     except TypeError:  # cryptography 38 does not know that; nor is an encrypted key read this way or the other
         key = serialization.load_pem_private_key(pem, password=None)
     if isinstance(key, rsa.RSAPrivateKey) and not is_consistent(key):
-        raise ValueError("the numbers of this RSA key do not belong together")
+        raise ValueError("the numbers of this RSA key do not match")
     return key  # type: ignore[return-value]  # a key of another type is replaced
 
 
@@ -184,7 +184,7 @@ def _load_crls(pem: bytes) -> RevocationLists:
     """Every list in the file. Raises :class:`ValueError` where one is damaged, or there is none."""
     found = tuple(x509.load_pem_x509_crl(part) for part in _CRL.findall(pem))
     if not found or len(found) != pem.count(b"-----BEGIN"):
-        raise ValueError("not a whole list")
+        raise ValueError("not a complete list")
     return found
 
 

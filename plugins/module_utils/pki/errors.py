@@ -32,92 +32,93 @@ class InvalidSpecError(PkiError):
 
 class FolderError(PkiError):
     failure = "folder_unusable"
-    advice = "Give a path where this user may create and write a folder; nothing was changed."
+    advice = "Use a path where this user is allowed to create a folder and write to it. Nothing was changed."
 
 
 class FileUnreadableError(PkiError):
     failure = "file_unreadable"
-    advice = "Run as the user who owns the folder, or fix the file's permissions; nothing was changed."
+    advice = "Run as the user who owns the folder, or fix the file's permissions. Nothing was changed."
 
 
 class LockedError(PkiError):
     failure = "locked"
-    advice = "Wait until the other run has ended and run again; nothing was changed."
+    advice = "Wait until the other run has ended and run again. Nothing was changed."
 
 
 class WriteError(PkiError):
     failure = "write_failed"
-    advice = "Every file is whole, old or new; remove the cause and run again, which finishes the work."
+    advice = "Every file is complete, either old or new. Fix the cause and run again to finish the work."
 
 
 class CaKeyMissingError(PkiError):
     failure = "ca_key_missing"
     advice = (
         "Restore it from a backup, or from where it is kept offline. If it is lost for good, move the whole folder "
-        "away: the next run then makes a new CA, which every peer must be given. Nothing was changed."
+        "away: the next run then creates a new CA, whose certificate every peer needs. Nothing was changed."
     )
 
 
 class CaKeyPermissionError(PkiError):
     failure = "ca_key_permission"
-    advice = "Run as the user who owns it, or give the file to this user with mode 0600; nothing was changed."
+    advice = (
+        "Run as the user who owns it, or make this user the owner of the file, with mode 0600. Nothing was changed."
+    )
 
 
 class CaKeyPassphraseError(PkiError):
     failure = "ca_key_passphrase"
-    advice = "Give the passphrase that the key was made with; nothing was changed."
+    advice = "Use the passphrase that the key was created with. Nothing was changed."
 
 
 class CaKeyDamagedError(PkiError):
     failure = "ca_key_damaged"
-    advice = "Restore it from a backup; nothing was changed."
+    advice = "Restore it from a backup. Nothing was changed."
 
 
 class CaKeyTypeError(PkiError):
     failure = "ca_key_type_differs"
     advice = (
-        "A CA key is never replaced in passing, because every peer would have to be given the new CA: declare the "
-        "type it has, or raise the CA's generation to give it a new key beside the old one. Nothing was changed."
+        "A CA key is never replaced implicitly, because every peer would need the new CA: declare the type that the "
+        "key has, or raise the CA's generation to create a new key beside the old one. Nothing was changed."
     )
 
 
 class CaCertificateDamagedError(PkiError):
     failure = "ca_certificate_damaged"
     advice = (
-        "Restore it from a backup; or remove it, and the next run makes it again from the CA's key. "
-        "Nothing was changed."
+        "Restore it from a backup; or remove it, and the next run recreates it from the CA's key. Nothing was changed."
     )
 
 
 class CaCertificateMismatchError(PkiError):
     failure = "ca_certificate_mismatch"
-    advice = "One of the two comes from elsewhere: restore the pair from one backup; nothing was changed."
+    advice = "They do not belong together: restore both from the same backup. Nothing was changed."
 
 
 class CaCertificateMissingError(PkiError):
     failure = "ca_certificate_missing"
     advice = (
-        "Restore it from a backup: certificates of this CA may still be in use. If none is, remove its key, too. "
+        "Restore it from a backup: certificates of this CA may still be in use. If none are, remove its key, too. "
         "Nothing was changed."
     )
 
 
 class CaGenerationError(PkiError):
     failure = "ca_generation"
-    advice = "A CA goes from one generation to the next, and not back. Nothing was changed."
+    advice = "A CA moves from one generation to the next, and never back. Nothing was changed."
 
 
 class IntermediateUndeclaredError(PkiError):
     failure = "ca_intermediate_undeclared"
     advice = (
-        "What it has issued would end with it: declare ca.intermediate as it is. To do without one, move the whole "
-        "folder away, and begin with a new CA. Nothing was changed."
+        "Removing it would invalidate what it has issued: declare ca.intermediate as it is. To do without one, move "
+        "the whole folder away and start with a new CA. Nothing was changed."
     )
 
 
 class ForeignCaError(PkiError):
     failure = "ca_foreign"
     advice = (
-        "This certificate folder belongs to another stack: give this one another path, "
-        "or declare the CA's names as they are. Nothing was changed."
+        "This certificate folder belongs to another stack: use another path for this one, or declare the CA's names as "
+        "they are. Nothing was changed."
     )

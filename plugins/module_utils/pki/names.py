@@ -91,7 +91,7 @@ def _ip_address(text: str) -> str:
 
 def _uri(text: str) -> str:
     if not _URI.fullmatch(text):
-        raise ValueError(f"'{text}' is not an absolute URI in ASCII without blanks")
+        raise ValueError(f"'{text}' is not an absolute URI in ASCII without spaces")
     return text
 
 
@@ -109,13 +109,13 @@ def dns_name(text: str) -> str:
     if not text:
         raise ValueError("an empty text is not a DNS name")
     if text.endswith("."):
-        raise ValueError(f"'{text}' ends in a dot, which no TLS peer expects in a certificate: leave the dot away")
+        raise ValueError(f"'{text}' ends in a dot, which no TLS peer expects in a certificate: omit the dot")
     wildcard, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
     labels = _to_ascii(host).split(".")
     for label in labels:
         _check_label(label, text)
     if labels[-1].isdigit():
-        raise ValueError(f"'{text}' ends in a number, as only IPv4 addresses do, and it is not one")
+        raise ValueError(f"'{text}' ends in a number, as only IPv4 addresses do, but it is not one")
     if wildcard and len(labels) < 2:
         raise ValueError(f"'{text}' is a wildcard over a top-level domain, which TLS peers refuse")
     name = wildcard + ".".join(labels)

@@ -143,7 +143,7 @@ def _entry(name: str) -> str:
 
 def _pki_problems(spec: PkiSpec, renew_before_days: int) -> Iterator[str]:
     if not spec.path.is_absolute():
-        yield f"path: '{spec.path}' is not absolute, and where the module runs is not where the playbook is"
+        yield f"path: '{spec.path}' is not absolute, and the module does not run in the folder of the playbook"
     if not 0 <= renew_before_days <= _MAX_DAYS:
         yield f"renew_before_days: {renew_before_days} is not between 0 and {_MAX_DAYS}"
     yield from _days_problems("crl_valid_days", spec.crl_valid_days)
@@ -165,7 +165,7 @@ def _authority_problems(ca: AuthoritySpec, renew_before_days: int) -> Iterator[s
     yield from _subject_problems(f"{ca.option}.common_name", ca.common_name_of(ca.generation or 1))
     yield from _life_problems(f"{ca.option}.valid_days", ca.valid_days, renew_before_days)
     if ca.passphrase == b"":
-        yield f"{ca.option}.passphrase: is empty; leave it away for a key that is not encrypted"
+        yield f"{ca.option}.passphrase: is empty; omit it for a key that is not encrypted"
     if not 0 <= ca.path_length <= _MAX_PATH_LENGTH:
         yield f"{ca.option}.path_length: {ca.path_length} is not between 0 and {_MAX_PATH_LENGTH}"
     if ca.generation is not None and not 1 <= ca.generation <= _MAX_GENERATION:
@@ -175,9 +175,9 @@ def _authority_problems(ca: AuthoritySpec, renew_before_days: int) -> Iterator[s
 def _intermediate_problems(ca: AuthoritySpec, root: AuthoritySpec, renew_before_days: int) -> Iterator[str]:
     yield from _authority_problems(ca, renew_before_days)
     if ca.common_name == root.common_name:
-        yield "ca.intermediate.common_name: is the root's own, so that it would seem to have issued itself"
+        yield "ca.intermediate.common_name: is the same as the root's, so that it would look self-issued"
     if root.path_length < 1:
-        yield f"ca.path_length: {root.path_length} leaves no room for the intermediate CA; give at least 1, or nothing"
+        yield f"ca.path_length: {root.path_length} leaves no room for the intermediate CA; use at least 1, or omit it"
 
 
 def _certificate_problems(certificate: CertificateSpec, spec: PkiSpec, renew_before_days: int) -> Iterator[str]:
@@ -185,26 +185,26 @@ def _certificate_problems(certificate: CertificateSpec, spec: PkiSpec, renew_bef
     if not _NAME.fullmatch(certificate.name):
         yield f"{where}: name: at most 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
     if certificate.name in _RESERVED_NAMES or certificate.name.endswith(".chain"):
-        yield f"{where}: name: the folder has a file of its own with this name"
+        yield f"{where}: name: the folder already uses this name for a file of its own"
     if certificate.state is not State.PRESENT:
         return
     yield from _subject_problems(f"{where}: common_name", certificate.common_name)
     if certificate.common_name in {ca.common_name for ca in (spec.root, spec.intermediate) if ca}:
-        yield f"{where}: common_name: is the CA's own, so that the certificate would seem to have issued itself"
+        yield f"{where}: common_name: is the same as the CA's, so that the certificate would look self-issued"
     if not certificate.usage:
-        yield f"{where}: usage: is empty; give server, client or both"
+        yield f"{where}: usage: is empty; set server, client or both"
     if Usage.SERVER in certificate.usage and not _names_a_host(certificate.alt_names):
-        yield f"{where}: subject_alt_names: a server needs a DNS name or IP address here; nobody reads the common name"
+        yield f"{where}: subject_alt_names: a server needs a DNS name or IP address here; clients ignore common names"
     yield from _constraint_problems(where, certificate, spec.root.name_constraints)
     yield from _life_problems(f"{where}: valid_days", certificate.valid_days, renew_before_days)
     if certificate.pkcs12 and not certificate.pkcs12_passphrase:
-        yield f"{where}: pkcs12_passphrase: is missing, and a bundle with a private key must not lie open"
+        yield f"{where}: pkcs12_passphrase: is missing, but a bundle with a private key must be encrypted"
 
 
 def _constraint_problems(where: str, certificate: CertificateSpec, constraints: NameConstraints) -> Iterator[str]:
     for name in certificate.alt_names:
         if not constraints.allow(name):
-            yield f"{where}: subject_alt_names: ca.name_constraints do not let the CA issue for '{name}'"
+            yield f"{where}: subject_alt_names: ca.name_constraints do not allow the CA to issue for '{name}'"
     # OpenSSL takes a common name with a dot for a host where there is no other DNS name, be it a valid one or not.
     host = certificate.common_name
     is_taken_for_host = (
@@ -213,7 +213,7 @@ def _constraint_problems(where: str, certificate: CertificateSpec, constraints: 
         and not any(name.kind is NameKind.DNS for name in certificate.alt_names)
     )
     if is_taken_for_host and not constraints.allow(AltName(NameKind.DNS, host.lower())):
-        yield f"{where}: common_name: ca.name_constraints do not let the CA issue for '{host}'"
+        yield f"{where}: common_name: ca.name_constraints do not allow the CA to issue for '{host}'"
 
 
 def _names_a_host(alt_names: Sequence[AltName]) -> bool:
@@ -226,7 +226,7 @@ def _subject_problems(where: str, text: str) -> Iterator[str]:
     elif len(text) > _MAX_SUBJECT_TEXT:
         yield f"{where}: has {len(text)} characters, and RFC 5280 allows {_MAX_SUBJECT_TEXT}"
     elif not text.isprintable():
-        yield f"{where}: has characters that cannot be printed"
+        yield f"{where}: has characters that are not printable"
 
 
 def _days_problems(where: str, days: int) -> Iterator[str]:
@@ -237,4 +237,4 @@ def _days_problems(where: str, days: int) -> Iterator[str]:
 def _life_problems(where: str, days: int, renew_before_days: int) -> Iterator[str]:
     yield from _days_problems(where, days)
     if days <= renew_before_days:
-        yield f"{where}: {days} is not more than renew_before_days ({renew_before_days}), so that every run would renew"
+        yield f"{where}: {days} is not more than renew_before_days ({renew_before_days}), so every run would renew it"

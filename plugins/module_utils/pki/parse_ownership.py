@@ -36,7 +36,7 @@ def parse_mode(given: Any) -> int:
 def ownership_problems(ownership: Ownership) -> Iterator[str]:
     """What makes no sense, or may not be done by the user who runs this."""
     if ownership.private_mode & 0o007:
-        yield f"mode: {ownership.private_mode:04o} lets everybody on this machine at the private keys"
+        yield f"mode: {ownership.private_mode:04o} lets every user of this machine read the private keys"
     if not ownership.private_mode & 0o400:
         yield f"mode: {ownership.private_mode:04o} keeps the owner from reading the private keys"
     if ownership.folder_mode & 0o700 != 0o700:
@@ -44,6 +44,6 @@ def ownership_problems(ownership: Ownership) -> Iterator[str]:
     if os.geteuid() == 0:
         return
     if ownership.user_id not in (-1, os.geteuid()):
-        yield f"owner: only root may give files to {user_name(ownership.user_id)}, and this runs as another user"
+        yield f"owner: only root can give files to {user_name(ownership.user_id)}, but this runs as another user"
     if ownership.group_id not in (-1, os.getegid(), *os.getgroups()):
-        yield f"group: the user who runs this is no member of {group_name(ownership.group_id)}"
+        yield f"group: the user who runs this is not a member of {group_name(ownership.group_id)}"

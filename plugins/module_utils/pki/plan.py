@@ -111,7 +111,7 @@ def _require_keys(current: Current, root: AuthorityPlan, intermediate: Authority
                 needs.append(f"to issue the intermediate CA's certificate ({', '.join(intermediate.reasons)})")
         if needs:
             tried = f"Reading the CA key {ca.key_path}"
-            raise CaKeyMissingError(tried, f"it is missing, and needed {' and '.join(needs)}")
+            raise CaKeyMissingError(tried, f"it is missing, but needed {' and '.join(needs)}")
 
 
 def _undeclared(spec: PkiSpec, current: Current, now: datetime) -> tuple[str, ...]:

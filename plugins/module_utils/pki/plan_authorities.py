@@ -67,7 +67,7 @@ def _plan(
         if is_new:
             raise CaGenerationError(
                 f"Giving {found.key_path} a new generation",
-                f"its certificate is missing: declare generation {found.generation} for one run, which makes it again",
+                f"its certificate is missing: declare generation {found.generation} for one run, which recreates it",
             )
         missing = (Reason.CERTIFICATE_MISSING,) if found.key else (Reason.KEY_MISSING, Reason.CERTIFICATE_MISSING)
         return plan(Action.ISSUE, *missing, *repairs)
@@ -86,14 +86,14 @@ def _generation_is_new(spec: AuthoritySpec, found: StoredAuthority) -> bool:
     tried = f"Comparing {spec.option} with {found.key_path}"
     declared = found.generation if spec.generation is None else spec.generation
     if declared < found.generation:
-        raise CaGenerationError(tried, f"it is generation {found.generation}, and {declared} is declared")
+        raise CaGenerationError(tried, f"it is generation {found.generation}, but {declared} is declared")
     if declared > found.generation + 1:
         raise CaGenerationError(
-            tried, f"it is generation {found.generation}, {found.generation + 1} is next, and {declared} is declared"
+            tried, f"it is generation {found.generation}, {found.generation + 1} is next, but {declared} is declared"
         )
     key_type = found.public_key and facts.key_type_of(found.public_key)
     if declared == found.generation and key_type != spec.key_type:
-        raise CaKeyTypeError(tried, f"it is {key_type}, and {spec.key_type} is declared")
+        raise CaKeyTypeError(tried, f"it is {key_type}, but {spec.key_type} is declared")
     return declared > found.generation
 
 

@@ -53,7 +53,7 @@ def read_former(layout: Layout, spec: AuthoritySpec) -> tuple[StoredAuthority, .
                 if not files.certificate.exists():
                     raise CaCertificateMissingError(
                         f"Reading the former CA certificate {files.certificate}",
-                        "it is missing, though its key is there",
+                        "it is missing, although its key exists",
                     )
                 continue
             certificate = _read_certificate(files.certificate)
@@ -95,7 +95,9 @@ def read_in_place(
     if key is not None and certificate is not None and _was_cut_off(key, certificate, former):
         certificate = None  # of the former generation: the new one was not written any more
     if key is None and (has_issued or certificate) and not (certificate and may_be_offline):
-        raise CaKeyMissingError(f"Reading the CA key {files.private_key}", "it is missing, though this CA has issued")
+        raise CaKeyMissingError(
+            f"Reading the CA key {files.private_key}", "it is missing, although this CA has issued certificates"
+        )
     _check_pair(files, key, certificate)
     return StoredAuthority(
         tier=spec.tier,
@@ -121,7 +123,7 @@ def _check_name(name: x509.Name, spec: AuthoritySpec, path: Path) -> int:
     if generation is None:
         declared = facts.subject_name(spec.common_name, spec.organization)
         raise ForeignCaError(
-            f"Looking for the CA '{declared.rfc4514_string()}' in {path}", f"it is that of '{name.rfc4514_string()}'"
+            f"Looking for the CA '{declared.rfc4514_string()}' in {path}", f"it belongs to '{name.rfc4514_string()}'"
         )
     return generation
 
@@ -164,7 +166,7 @@ def _same(former: StoredAuthority, key: PrivateKey) -> bool:
 def _read_certificate(path: Path) -> x509.Certificate | None:
     found = read_file(path, x509.load_pem_x509_certificate)
     if found.problem == "unreadable":
-        raise CaCertificateDamagedError(f"Reading the CA certificate {path}", "it is not a whole PEM certificate")
+        raise CaCertificateDamagedError(f"Reading the CA certificate {path}", "it is not a complete PEM certificate")
     return found.value
 
 
@@ -187,20 +189,20 @@ def _load_key(pem: bytes, spec: AuthoritySpec, path: Path) -> PrivateKey:
     tried = f"Reading the CA key {path}"
     encrypted = _is_encrypted(pem)
     if not _is_whole_pem(pem):
-        raise CaKeyDamagedError(tried, "it is not a whole PEM private key")
+        raise CaKeyDamagedError(tried, "it is not a complete PEM private key")
     if encrypted and spec.passphrase is None:
-        raise CaKeyPassphraseError(tried, f"it is encrypted, and no passphrase was given ({spec.option}.passphrase)")
+        raise CaKeyPassphraseError(tried, f"it is encrypted, but no passphrase was given ({spec.option}.passphrase)")
     try:
         # A key that lies open although a passphrase is declared is opened too; the plan then encrypts it.
         key = serialization.load_pem_private_key(pem, spec.passphrase if encrypted else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if encrypted:
             # Whole on the outside, so the passphrase is what is wrong, as far as anyone without it can tell.
-            came_back = f"the passphrase given does not open it ({spec.option}.passphrase)"
+            came_back = f"the given passphrase does not decrypt it ({spec.option}.passphrase)"
             raise CaKeyPassphraseError(tried, came_back) from error
         raise CaKeyDamagedError(tried, f"it is not a usable private key ({error})") from error
     if facts.key_type_of(key.public_key()) is None:  # type: ignore[arg-type]  # other types give None
-        raise CaKeyTypeError(tried, f"it is of a type of its own, and {spec.key_type} is declared")
+        raise CaKeyTypeError(tried, f"its type is not supported, and {spec.key_type} is declared")
     return key  # type: ignore[return-value]  # a declared type
 
 

@@ -92,7 +92,7 @@ def _guarded(part: Part, read: Callable[[], Iterator[Item]]) -> Iterator[Item]:
     except ProblemError as problem:
         yield part.unreadable(problem.reason, problem.message)
     except (UnsupportedAlgorithm, UnsupportedEncodingError) as error:
-        yield part.unreadable(Reason.UNSUPPORTED, f"it is of a kind that cannot be read here: {_first_line(error)}")
+        yield part.unreadable(Reason.UNSUPPORTED, f"its format is not supported here: {_first_line(error)}")
     except Exception as error:  # there is no end to what malformed input makes parsers raise
         yield part.unreadable(Reason.DAMAGED, f"it is damaged, or not what it says it is: {_first_line(error)}")
 
@@ -117,7 +117,7 @@ def _read_pem(file: FileBytes, passphrases: tuple[bytes, ...]) -> Iterator[Item]
             unread += isinstance(item, Unreadable)
             yield item
         if unread == MAX_UNREAD:
-            message = f"{MAX_UNREAD} of its parts cannot be read, and what is behind them was not looked at"
+            message = f"{MAX_UNREAD} of its parts cannot be read, and the parts after them were not examined"
             yield Unreadable(file.path, None, Reason.DAMAGED, message)
             return
     if position:
@@ -128,7 +128,7 @@ def _read_pem(file: FileBytes, passphrases: tuple[bytes, ...]) -> Iterator[Item]
     elif not file.data:
         yield Unreadable(file.path, None, Reason.EMPTY, "it is empty")
     else:
-        yield Unreadable(file.path, None, Reason.NOT_PKI, "it is not PEM, and not one whole DER or PKCS#12 structure")
+        yield Unreadable(file.path, None, Reason.NOT_PKI, "it is neither PEM nor one complete DER or PKCS#12 structure")
 
 
 def _read_guarded_block(part: Part, label: str, passphrases: tuple[bytes, ...]) -> Iterator[Item]:
@@ -148,7 +148,7 @@ def _pem_blocks(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _read_block(part: Part, label: str, passphrases: tuple[bytes, ...]) -> Iterator[Item]:
     if not part.data.endswith(f"-----END {label}-----".encode()):
-        raise ProblemError(Reason.DAMAGED, f"it is cut off: there is no END line for its BEGIN {label}")
+        raise ProblemError(Reason.DAMAGED, f"it is truncated: there is no END line for its BEGIN {label}")
     if label in _KEYS:
         encrypted = label == "ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in part.data
         if label == "ENCRYPTED PRIVATE KEY":
@@ -187,7 +187,7 @@ def _read_der(part: Part, passphrases: tuple[bytes, ...]) -> Iterator[Item]:
             _refuse_costly(part.data)
         yield from _read_key(part, encrypted, passphrases, serialization.load_der_private_key)
     elif has_pki_ending(part.place.path):
-        raise ProblemError(Reason.NOT_PKI, "it is DER, and neither certificate, list nor private key")
+        raise ProblemError(Reason.NOT_PKI, "it is DER, but neither a certificate, a revocation list nor a private key")
     else:
         yield OtherFile(part.place.path)
 
@@ -236,24 +236,22 @@ def _load_key(load: Callable[..., PrivateKeyTypes], data: bytes, passphrase: byt
 
 def _public(key: PrivateKeyTypes) -> PublicKeyTypes:
     if isinstance(key, rsa.RSAPrivateKey) and not is_consistent(key):
-        raise ProblemError(Reason.DAMAGED, "it is damaged: the numbers of this RSA key do not belong together")
+        raise ProblemError(Reason.DAMAGED, "it is damaged: the numbers of this RSA key do not match")
     return key.public_key()
 
 
 def _locked(passphrases: tuple[bytes, ...]) -> ProblemError:
     if not passphrases:
-        return ProblemError(Reason.PASSPHRASE_MISSING, "it is encrypted, and no passphrase was given")
+        return ProblemError(Reason.PASSPHRASE_MISSING, "it is encrypted, but no passphrase was given")
     tried = "the passphrase" if len(passphrases) == 1 else f"none of the {len(passphrases)} passphrases"
     opens = "does not open it" if len(passphrases) == 1 else "opens it"
-    return ProblemError(
-        Reason.PASSPHRASE_WRONG, f"{tried} {opens}; or it is damaged, which looks the same from outside"
-    )
+    return ProblemError(Reason.PASSPHRASE_WRONG, f"{tried} {opens}; or it is damaged, which looks the same")
 
 
 def _refuse_costly(der: bytes) -> None:
     rounds = key_derivation_rounds(der)
     if rounds > MAX_ROUNDS:
-        raise ProblemError(Reason.TOO_COSTLY, f"to open it takes {rounds} rounds of key derivation")
+        raise ProblemError(Reason.TOO_COSTLY, f"decrypting it takes {rounds} rounds of key derivation")
 
 
 # --- PKCS#12
@@ -267,7 +265,7 @@ def _is_pkcs12(data: bytes) -> bool:
 def _read_pkcs12(part: Part, passphrases: tuple[bytes, ...]) -> Iterator[Item]:
     path = part.place.path
     if not is_whole(part.data) and part.data[1] != 0x80:
-        raise ProblemError(Reason.DAMAGED, "it is cut off, or has something behind its end")
+        raise ProblemError(Reason.DAMAGED, "it is truncated, or has data after its end")
     _refuse_costly(part.data)
     for passphrase in (None, *passphrases):  # None opens with an empty one too
         with suppress(ValueError):

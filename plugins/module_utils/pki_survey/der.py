@@ -6,7 +6,7 @@ from __future__ import annotations
 _INTEGER, _OCTET_STRING, _CONSTRUCTED = 0x02, 0x04, 0x20
 # A PKCS#12 file with its key takes 20.
 _MAX_DEPTH = 40
-_INDEFINITE = "BER of indefinite length; 'openssl pkcs12' can write it anew in DER"
+_INDEFINITE = "BER of indefinite length; 'openssl pkcs12' can rewrite it in DER"
 
 
 class UnsupportedEncodingError(Exception):

@@ -112,10 +112,10 @@ def _not_a_file(path: str) -> Unreadable:
 def _refusal(path: str, error: OSError) -> Unreadable:
     match error.errno:
         case errno.EACCES | errno.EPERM:
-            return Unreadable(path, None, Reason.NO_PERMISSION, "the user who ran the module may not read it")
+            return Unreadable(path, None, Reason.NO_PERMISSION, "the user who ran the module is not allowed to read it")
         case errno.ELOOP:
-            return Unreadable(path, None, Reason.LINK_LOOP, "it is a link that leads back to itself")
+            return Unreadable(path, None, Reason.LINK_LOOP, "it is a link that points back to itself")
         case errno.ENOENT:
-            return Unreadable(path, None, Reason.LINK_DANGLING, "it is a link to a file that is not there")
+            return Unreadable(path, None, Reason.LINK_DANGLING, "it is a link to a file that does not exist")
         case _:
             return Unreadable(path, None, Reason.SYSTEM_ERROR, f"the system says: {error.strerror}")

@@ -224,11 +224,11 @@ def _sentence(survey: Survey, report: Report) -> str:
         said.append(f"{len(report['expiring'])} with less than {_count(survey.warn_days, 'day')} left")
     if report["expires_next"]:
         following = report["expires_next"]
-        said.append(f"the next to end is {following['subject']} on {following['not_valid_after'][:10]}")
+        said.append(f"the next to expire is {following['subject']} on {following['not_valid_after'][:10]}")
     if report["unreadable"]:
         said.append(f"{len(report['unreadable'])} not readable")
     if not report["complete"]:
-        said.append(f"what is beyond the first {survey.limits.max_files} files (max_files) was not looked at")
+        said.append(f"files beyond the first {survey.limits.max_files} (max_files) were not examined")
     return f"{'; '.join(said)}."
 
 

@@ -35,16 +35,16 @@ def differences(found: Sequence[Mapping[str, Any]], wanted: Sequence[str], image
         name = host["name"]
         if host["image_id"] != image_id:
             said.append(
-                f"{name} runs the image {host['image_id']}; the newest is {image_id}. To take it, terminate the "
-                "host and deploy again: nothing on it is precious."
+                f"{name} runs the image {host['image_id']}; the newest is {image_id}. To use it, terminate the host "
+                "and deploy again: it stores nothing that would be lost."
             )
         if host["type"] != type_:
             said.append(
-                f"{name} is a {host['type']}, and orthweb_instance_type says {type_}. Terminate the host and deploy "
+                f"{name} is a {host['type']}, but orthweb_instance_type says {type_}. Terminate the host and deploy "
                 "again, or stop it and change its type."
             )
     said += [
-        f"{host['name']} is one more than orthweb_instance_count. It was left alone; terminate it by hand."
+        f"{host['name']} is beyond orthweb_instance_count. It was not changed; terminate it by hand."
         for host in found
         if host["name"] not in wanted
     ]

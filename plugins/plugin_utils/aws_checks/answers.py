@@ -19,7 +19,7 @@ def zone_problems(wanted: Sequence[str], *, found: Sequence[str], used: Sequence
             yield f"aws_survey_zones has {zone}; {region} has {', '.join(sorted(found))}."
     if len(used) < 2:
         yield (
-            f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_survey_zone_count, "
+            f"RDS needs subnets in at least two zones, but {len(used)} would be used (aws_survey_zone_count, "
             "aws_survey_zones)."
         )
 
@@ -43,8 +43,8 @@ def foreign_name_problems(foreign: Sequence[Mapping[str, str]], stack: str) -> I
     """
     for thing in foreign:
         yield (
-            f'The name "{thing["name"]}" is taken: {thing["kind"].replace("_", " ")} {thing["id"]} has it and does not '
-            f"carry the tag orthweb:stack={stack}, so it is not ours. Choose another orthweb_stack."
+            f'The name "{thing["name"]}" is taken: {thing["kind"].replace("_", " ")} {thing["id"]} has it but does not '
+            f"have the tag orthweb:stack={stack}, so it is not ours. Choose another orthweb_stack."
         )
 
 
@@ -55,8 +55,8 @@ def going_database_problems(databases: Sequence[Mapping[str, str]]) -> Iterator[
     """
     for database in databases:
         yield (
-            f"RDS is still deleting the database {database['name']} of this stack, and until it is gone there cannot "
-            f"be another: aws rds wait db-instance-deleted --db-instance-identifier {database['id']}."
+            f"RDS is still deleting the database {database['name']} of this stack. A new one cannot be created until "
+            f"it is gone: aws rds wait db-instance-deleted --db-instance-identifier {database['id']}."
         )
 
 
@@ -84,4 +84,4 @@ def given_subnet_problems(
             yield f"The subnet {subnet['subnet_id']} is in {subnet['vpc_id']}, not in {vpc_id}."
     private_zones = {subnet["availability_zone"] for subnet in found if subnet["subnet_id"] in private_subnet_ids}
     if len(private_zones) < 2:
-        yield "orthweb_private_subnet_ids lie in one zone; RDS wants two."
+        yield "orthweb_private_subnet_ids are all in one zone; RDS needs two."

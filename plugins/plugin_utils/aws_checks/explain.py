@@ -6,42 +6,42 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PERMISSIONS = "files/iam-policy.json is what a deployer must be allowed to do."
+PERMISSIONS = "files/iam-policy.json lists the permissions that a deployer needs."
 # Patterns for what AWS or a module says, the more particular ones first.
 ADVICE = {
     "RequestLimitExceeded|Throttl|TooManyRequests": (
-        "AWS still asks for fewer requests after many tries; wait a few minutes."
+        "AWS still throttles requests after many retries; wait a few minutes."
     ),
     "ExpiredToken|RequestExpired|TokenRefreshRequired": (
         "The credentials have expired; get new ones (for SSO, aws sso login)."
     ),
     "AuthFailure|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch": (
-        "The credentials are not valid; try aws sts get-caller-identity."
+        "The credentials are not valid; check them with aws sts get-caller-identity."
     ),
-    "UnauthorizedOperation|AccessDenied": f"These credentials may not do that; {PERMISSIONS}",
+    "UnauthorizedOperation|AccessDenied": f"These credentials lack a permission; {PERMISSIONS}",
     "AddressLimitExceeded": (
-        "The account has no Elastic IP left (5 a region by default); release one, or ask for more in Service Quotas."
+        "The account has no Elastic IP left (5 a region by default); release one, or request more in Service Quotas."
     ),
     "VpcLimitExceeded": (
-        "The account has no VPC left (5 a region by default); ask for more in Service Quotas, or give orthweb_vpc_id."
+        "The account has no VPC left (5 a region by default); request more in Service Quotas, or set orthweb_vpc_id."
     ),
     "InstanceLimitExceeded|VcpuLimitExceeded": (
-        "The quota of running instances is used up; ask for more in Service Quotas, or take a smaller type."
+        "The quota of running instances is used up; request more in Service Quotas, or use a smaller type."
     ),
     "Failed to (create|authorize) security group": (
-        "The module does not say why; CloudTrail does. It is mostly a quota (rules in a group, groups in a VPC) or a "
+        "The module does not say why; CloudTrail does. It is usually a quota (rules in a group, groups in a VPC) or a "
         f"permission; {PERMISSIONS}"
     ),
     "InsufficientInstanceCapacity|InsufficientDBInstanceCapacity": (
-        "AWS has none of that type in that zone now; try later or take another type."
+        "AWS has no capacity for that type in that zone now; try later or use another type."
     ),
-    "InstanceQuotaExceeded|StorageQuotaExceeded": ("The quota of RDS is used up; ask for more in Service Quotas."),
+    "InstanceQuotaExceeded|StorageQuotaExceeded": ("The quota of RDS is used up; request more in Service Quotas."),
     "terminated|Client.InternalError|Server.InternalError": (
-        "The instance did not start. Its reason stands in the console (state transition reason); a KMS key that was "
-        "disabled or a wrong instance type are the usual ones. It is gone, and the next run starts another."
+        "The instance did not start. The console shows the reason (state transition reason), usually a disabled KMS "
+        "key or a wrong instance type. The instance is gone, and the next run starts another."
     ),
     r"InternalError|InternalFailure|ServiceUnavailable|\b50[0-9]\b": (
-        "AWS has a fault of its own; see health.aws.amazon.com and try later."
+        "AWS has an internal error; see health.aws.amazon.com and try later."
     ),
     "An error occurred|Failed|Unable": f"Look the error up in the documentation of AWS; {PERMISSIONS}",
 }

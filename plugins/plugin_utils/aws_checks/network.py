@@ -42,11 +42,11 @@ def vpc_problems(
         yield from _made_vpc_problems(str(cidr), docker_networks)
     if vpc_id and not (public_subnet_ids and len(private_subnet_ids) > 1):
         yield (
-            "orthweb_vpc_id is given: give orthweb_public_subnet_ids (one at least) and "
-            "orthweb_private_subnet_ids (two at least, in two zones) too."
+            "orthweb_vpc_id is set: set orthweb_public_subnet_ids (at least one) and orthweb_private_subnet_ids (at "
+            "least two, in two zones), too."
         )
     if not vpc_id and (public_subnet_ids or private_subnet_ids):
-        yield "Subnets are given without orthweb_vpc_id, the VPC that they are in."
+        yield "Subnets are set without orthweb_vpc_id, the VPC that they are in."
 
 
 def _made_vpc_problems(cidr: str, docker_networks: Sequence[str]) -> Iterator[str]:
@@ -56,6 +56,6 @@ def _made_vpc_problems(cidr: str, docker_networks: Sequence[str]) -> Iterator[st
     for other in docker_networks:
         if IPv4Network(cidr).overlaps(IPv4Network(other)):
             yield (
-                f"orthweb_vpc_cidr {cidr} meets {other}, which Docker uses on the hosts: they would not reach the "
+                f"orthweb_vpc_cidr {cidr} overlaps {other}, which Docker uses on the hosts: they would not reach the "
                 "database. Choose another, for example 10.42.0.0/16."
             )

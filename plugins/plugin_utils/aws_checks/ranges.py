@@ -10,7 +10,7 @@ from typing import Any
 from .network import network_problem
 
 CONTROLLER = "orthweb_controller_ranges"
-IF_MEANT = ", which is the whole Internet. If that is meant, set orthweb_allow_the_whole_internet: true."
+IF_MEANT = ", which is the whole Internet. If that is intended, set orthweb_allow_the_whole_internet: true."
 
 
 def range_problems(
@@ -44,7 +44,7 @@ def range_problems(
             if not networks and variable == CONTROLLER and connect_by == "public":
                 yield (
                     f"{CONTROLLER} is empty, and orthweb_connect_by is public: nobody could log in to configure the "
-                    "hosts. Give the address of this controller, or connect by systems_manager."
+                    "hosts. Add the address of this controller, or connect by systems_manager."
                 )
 
 
@@ -54,8 +54,8 @@ def _entry_problems(variable: str, networks: Sequence[object], whole_internet_al
             yield f"{variable}: {problem}"
         elif _is_whole_internet(network) and variable == CONTROLLER:
             yield (
-                f"{variable}: port 22 is never opened to the whole Internet; give the address of this controller, or "
-                "[] with orthweb_connect_by: systems_manager."
+                f"{variable}: port 22 is never opened to the whole Internet; use the address of this controller, or [] "
+                "with orthweb_connect_by: systems_manager."
             )
         elif _is_whole_internet(network) and not whole_internet_allowed:
             yield f"{variable} has {network}{IF_MEANT}"

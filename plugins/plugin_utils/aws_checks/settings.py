@@ -13,9 +13,12 @@ INSTANCE_COUNT = re.compile("[1-9][0-9]?")
 def stack_name_problems(stack: object) -> Iterator[str]:
     """The stack's name is part of those of most of its resources; RDS is the strictest about hyphens."""
     if not STACK.fullmatch(str(stack)):
-        yield (f'orthweb_stack is "{stack}": use 1 to 31 small letters, digits and single hyphens, a letter first.')
+        yield (
+            f'orthweb_stack is "{stack}": use 1 to 31 lowercase letters, digits and single hyphens, '
+            "beginning with a letter."
+        )
 
 
 def instance_count_problems(count: object) -> Iterator[str]:
     if not INSTANCE_COUNT.fullmatch(str(count)):
-        yield f"orthweb_instance_count is {count}: a number from 1 to 99."
+        yield f"orthweb_instance_count is {count}: use a number from 1 to 99."

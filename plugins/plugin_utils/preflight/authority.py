@@ -19,7 +19,7 @@ def folder_problems(stack: str, ca_certificate: str, ca_name: str) -> Iterator[s
     if ca_name not in ("", ours):
         yield (
             f'The certificate folder belongs to another stack: {ca_certificate} says "{ca_name}", and this stack\'s is '
-            f'"{ours}". Give this stack a folder of its own (orthweb_state_directory) or its old name (orthweb_stack).'
+            f'"{ours}". Use a separate folder for this stack (orthweb_state_directory) or its old name (orthweb_stack).'
         )
 
 
@@ -34,6 +34,6 @@ def stranger_problems(*, host: str, clients_ca: str, found: str, ca_bundle: str,
         yield (
             f"The archive that runs on {host} was deployed with another CA: its modalities have certificates of the "
             f"one in {clients_ca}, which is not in {ca_bundle} on this controller. Deploy as the user, and from the "
-            "machine, that deployed it, or bring a copy of the folder of the stack from there. If that folder is lost "
-            "for good: -e orthweb_new_ca=true makes a new CA, and every modality and browser needs its new certificate."
+            "machine, that deployed it, or copy the folder of the stack from there. If that folder is lost for good, "
+            "-e orthweb_new_ca=true creates a new CA, and every modality and browser needs its new certificate."
         )

@@ -35,7 +35,7 @@ def given_certificate_problems(given: Mapping[str, Any], server_name: str) -> It
     missing = [key for key in FILES if not Path(str(given.get(key) or "")).is_file()]
     for key in missing:
         yield (
-            f"orthweb_server_certificate.{key} is {given.get(key) or 'missing'}: give the path of a file on the "
+            f"orthweb_server_certificate.{key} is {given.get(key) or 'missing'}: set the path of a file on the "
             "controller."
         )
     unknown = unknown_keys(given, FILES)
@@ -75,7 +75,7 @@ def _key_problems(given: dict[str, str], leaf: x509.Certificate) -> Iterator[str
     try:
         key = load_pem_private_key(given["private_key"].encode(), None)
     except TypeError:
-        yield "private_key is locked with a passphrase, which nobody can type at three in the morning: unlock it."
+        yield "private_key is encrypted with a passphrase, and nobody can enter it when nginx starts: decrypt it."
         return
     except ValueError:
         yield "private_key has no private key in PEM format (-----BEGIN PRIVATE KEY-----)."
@@ -89,19 +89,20 @@ def _certificate_problems(
 ) -> Iterator[str]:
     leaf, now = chain[0], dt.datetime.now(dt.UTC)
     if not_valid_after(leaf) <= now:
-        yield f"certificate has ended on {not_valid_after(leaf):%Y-%m-%d}: get a new one."
+        yield f"certificate expired on {not_valid_after(leaf):%Y-%m-%d}: get a new one."
     if not_valid_before(leaf) > now:
         yield f"certificate is not valid before {not_valid_before(leaf):%Y-%m-%d}."
     names = _names(leaf)
     if not any(_covers(name, server_name.lower()) for name in names):
         yield (
-            f"certificate does not carry orthweb_server_name ({server_name}) but {', '.join(names) or 'no name'}: "
-            "set orthweb_server_name to one of these, or get a certificate that carries it."
+            f"certificate is not valid for orthweb_server_name ({server_name}) but for "
+            f"{', '.join(names) or 'no name'}: set orthweb_server_name to one of these, or get a certificate for that "
+            "name."
         )
     if not _leads_to(leaf, chain[1:], authorities):
         yield (
-            "certificate does not lead to ca_certificate: the file of the certificate needs the intermediate CAs too, "
-            "behind the server's own, and ca_certificate the CA that they end at."
+            "certificate does not chain to ca_certificate: its file needs the intermediate CAs, too, after the "
+            "server's own certificate, and ca_certificate must be the CA at the end of that chain."
         )
 
 

@@ -26,7 +26,7 @@ def database_problems(database: Mapping[str, Any]) -> Iterator[str]:
     """
     if not isinstance(database, Mapping):
         yield (
-            "orthweb_database is no description of a database: give keys such as host and ca_certificate "
+            "orthweb_database does not describe a database: use keys such as host and ca_certificate "
             "(docs/existing-pieces.md)."
         )
         return
@@ -50,7 +50,7 @@ def _address_problems(database: Mapping[str, Any]) -> Iterator[str]:
         if not IDENTIFIER.fullmatch(str(database.get(key, "orthanc"))):
             yield (
                 f'orthweb_database.{key} is "{database[key]}": use 1 to 63 letters, digits, underscores and hyphens, '
-                "no digit first."
+                "not beginning with a digit."
             )
 
 
@@ -58,23 +58,23 @@ def _account_problems(database: Mapping[str, Any]) -> Iterator[str]:
     admin = database.get("admin_user", "")
     if not (database.get("password") or admin):
         yield (
-            "orthweb_database has neither password nor admin_user: give the password of Orthanc's user, or an admin "
-            "who makes that user."
+            "orthweb_database has neither password nor admin_user: set the password of Orthanc's user, or an admin who "
+            "creates that user."
         )
     if bool(admin) != bool(database.get("admin_password")):
         yield (
-            "orthweb_database has only one of admin_user and admin_password: give both, or neither if user and "
-            "database exist already."
+            "orthweb_database has only one of admin_user and admin_password: set both, or neither if user and database "
+            "exist already."
         )
     if admin == database.get("user", "orthanc"):
-        yield "orthweb_database.user is the admin: Orthanc never logs in as the admin, give it a user of its own."
+        yield "orthweb_database.user is the admin: Orthanc never logs in as the admin. Use a separate user."
 
 
 def _ca_problems(path: str) -> Iterator[str]:
     if not (Path(path).is_file() and "BEGIN CERTIFICATE" in Path(path).read_text(encoding="utf-8", errors="replace")):
         yield (
-            f"orthweb_database.ca_certificate is {path or 'missing'}, and there is no certificate in PEM format at "
-            "that place on the controller."
+            f"orthweb_database.ca_certificate is {path or 'missing'}, but there is no certificate in PEM format at "
+            "that path on the controller."
         )
 
 
@@ -88,13 +88,13 @@ def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int
     """
     if given and embedded:
         yield (
-            f"orthweb_database is set, and {host} is in the group database, which would run another one: take it out "
-            "of the group, or orthweb_database out of the variables."
+            f"orthweb_database is set, but {host} is in the group database, which would run another one: remove the "
+            "host from the group, or orthweb_database from the variables."
         )
     elif not (given or embedded):
         yield (
-            f"{host} has no database: put it into the group database too, to run one there, or set orthweb_database to "
-            "one that exists."
+            f"{host} has no database: add it to the group database, too, to run one there, or set orthweb_database to "
+            "an existing one."
         )
     elif embedded and imaging_hosts > 1:
         yield (
@@ -103,6 +103,6 @@ def place_problems(*, host: str, given: bool, embedded: bool, imaging_hosts: int
         )
     elif storage == "filesystem" and imaging_hosts > 1:
         yield (
-            f"orthweb_storage is filesystem, and there are {imaging_hosts} imaging hosts: each would have the images "
-            "that it received itself, and no other. Use orthweb_storage: database, or one host."
+            f"orthweb_storage is filesystem, and there are {imaging_hosts} imaging hosts: each would have only the "
+            "images that it received itself. Use orthweb_storage: database, or one host."
         )

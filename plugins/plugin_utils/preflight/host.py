@@ -34,22 +34,22 @@ def host_problems(
     """
     if not root:
         yield (
-            f"No root on {name}: run as root, or as a user who may sudo (if sudo asks for a password: make deploy "
+            f"No root on {name}: run as root, or as a user who can use sudo (if sudo asks for a password: make deploy "
             "ARGS=--ask-become-pass)."
         )
     if version.partition(".")[0] not in tried.get(distribution, ()):
         yield (
-            f"Unsupported distribution: {name} runs {distribution} {version}; this version of orthweb was tried on "
+            f"Unsupported distribution: {name} runs {distribution} {version}; this version of orthweb was tested on "
             "Debian 12 and 13 only."
         )
     if not runs and disk_free_mb < minimum_disk_mb:
         yield (
-            f"Too little disk: {disk_free_mb} MB are free at {docker_directory}, and {minimum_disk_mb} MB are needed "
+            f"Too little disk: {disk_free_mb} MB are free in {docker_directory}, but {minimum_disk_mb} MB are needed "
             "for images and first studies (preflight_minimum_disk_mb)."
         )
     if memory_mb < minimum_memory_mb:
         yield (
-            f"Too little memory: {name} has {memory_mb} MB, and {minimum_memory_mb} MB are needed "
+            f"Too little memory: {name} has {memory_mb} MB, but {minimum_memory_mb} MB are needed "
             "(preflight_minimum_memory_mb)."
         )
 
@@ -57,4 +57,4 @@ def host_problems(
 def stack_problems(stack: str) -> Iterator[str]:
     """The stack's name is part of those of containers, networks and folders."""
     if not STACK.fullmatch(stack):
-        yield f'orthweb_stack is "{stack}": use 1 to 31 small letters, digits and hyphens, a letter first.'
+        yield f'orthweb_stack is "{stack}": use 1 to 31 lowercase letters, digits and hyphens, beginning with a letter.'

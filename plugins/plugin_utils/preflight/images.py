@@ -57,8 +57,8 @@ def source_problems(source: str, archive: str) -> Iterator[str]:
         )
     elif source == "archive" and not Path(archive).is_file():
         yield (
-            f"orthweb_images_archive is {archive}, and there is no such file on the controller: make it with make "
-            "save-images on a machine with a network."
+            f"orthweb_images_archive is {archive}, but there is no such file on the controller: create it with make "
+            "save-images on a machine with network access."
         )
 
 
@@ -73,7 +73,7 @@ def registry_problems(
     :param ca: path of the registry's CA on the controller, or empty
     """
     if not isinstance(references, Mapping):
-        yield f"orthweb_images_registry is {references!r}: give a reference for each image ({', '.join(IMAGES)})."
+        yield f"orthweb_images_registry is {references!r}: set a reference for each image ({', '.join(IMAGES)})."
         return
     for image in needed:
         if image not in references:
@@ -87,16 +87,16 @@ def registry_problems(
             )
     if login_keys and sorted(login_keys) != sorted(LOGIN):
         yield (
-            f"orthweb_images_registry_login has {', '.join(login_keys)}: it takes server, username and password, or "
-            "nothing at all."
+            f"orthweb_images_registry_login has {', '.join(login_keys)}: set server, username and password, or none of "
+            "them."
         )
     if ca and not Path(ca).is_file():
-        yield f"orthweb_images_registry_ca is {ca}, and there is no such file on the controller."
+        yield f"orthweb_images_registry_ca is {ca}, but there is no such file on the controller."
 
 
 def _suite_problems(suites: object) -> Iterable[str]:
     if not isinstance(suites, dict):
-        yield f"orthweb_images_suites is {suites!r}: give the Debian release of each image ({', '.join(IMAGES)})."
+        yield f"orthweb_images_suites is {suites!r}: set the Debian release of each image ({', '.join(IMAGES)})."
         return
     if missing := [image for image in IMAGES if image not in suites]:
         yield (
@@ -107,7 +107,7 @@ def _suite_problems(suites: object) -> Iterable[str]:
         yield f"orthweb_images_suites {problem}"
     for image, suite in suites.items():
         if not SUITE.fullmatch(str(suite)):
-            yield f"orthweb_images_suites: {image} is {suite!r}, which is no name of a Debian release (trixie)."
+            yield f"orthweb_images_suites: {image} is {suite!r}, which is not the name of a Debian release (trixie)."
 
 
 def image_source_problems(suites: object, mirror: str, snapshot: str, require_fresh_index: bool) -> list[str]:
@@ -120,7 +120,7 @@ def image_source_problems(suites: object, mirror: str, snapshot: str, require_fr
     """
     problems = list(_suite_problems(suites))
     if mirror and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", mirror):
-        problems.append(f"orthweb_images_debian_mirror is {mirror!r}, which is no http or https URL.")
+        problems.append(f"orthweb_images_debian_mirror is {mirror!r}, which is not an http or https URL.")
     if snapshot:
         try:
             datetime.strptime(str(snapshot), SNAPSHOT)
@@ -130,13 +130,13 @@ def image_source_problems(suites: object, mirror: str, snapshot: str, require_fr
             )
         if mirror:
             problems.append(
-                "orthweb_images_snapshot and orthweb_images_debian_mirror are both set, and a snapshot has a "
-                "mirror of its own: set one of them."
+                "orthweb_images_snapshot and orthweb_images_debian_mirror are both set, but a snapshot has its own "
+                "mirror: set only one of them."
             )
         if require_fresh_index:
             problems.append(
-                "orthweb_images_snapshot asks for packages of the past, and orthweb_images_require_fresh_index "
-                "refuses them: set one of them."
+                "orthweb_images_snapshot asks for old packages, but orthweb_images_require_fresh_index refuses them: "
+                "set only one of them."
             )
     return problems
 
@@ -159,6 +159,6 @@ def upstream_image_problems(reference: str, source: str) -> list[str]:
     if source == "archive":
         problems.append(
             "orthweb_images_upstream_orthanc cannot come from an archive, which keeps no digest: push the image to a "
-            "registry that the hosts reach, and set orthweb_images_source: registry."
+            "registry that the hosts can reach, and set orthweb_images_source: registry."
         )
     return problems

@@ -15,7 +15,7 @@ MOST_PIDS = 32768
 def _problem(variable: str, value: object, least: int, most: int, unit: str, why_most: str) -> Iterable[str]:
     text = str(value)
     if not (text.isascii() and text.isdigit()):
-        yield f"{variable} is {text!r}: give a whole number of {unit}."
+        yield f"{variable} is {text!r}: use a whole number of {unit}."
     elif int(text) < least:
         yield f"{variable} is {text}: with less than {least} {unit} it does not work."
     elif int(text) > most:
@@ -36,6 +36,6 @@ def limit_problems(limits: dict[str, object], memory_mb: int) -> list[str]:
             why = f"the host has {memory_mb} MiB"
             problems += _problem(variable, value, LEAST_MEMORY_MB[variable], memory_mb, "MiB", why)
         else:
-            why = f"more than {MOST_PIDS} processes are no limit"
+            why = f"more than {MOST_PIDS} processes is not a limit"
             problems += _problem(variable, value, LEAST_PIDS[variable], MOST_PIDS, "processes", why)
     return problems

@@ -21,7 +21,7 @@ def _range_problem(value: object) -> str:
     try:
         ip_network(str(value))
     except ValueError as error:
-        return f"allowed has {value!r}, which is no network in CIDR notation: {error}."
+        return f"allowed has {value!r}, which is not a network in CIDR notation: {error}."
     return ""
 
 
@@ -31,7 +31,7 @@ def _value_problems(listener: dict[str, Any]) -> Iterable[str]:
     if problem := port_problem(listener.get("port", "missing")):
         yield f"port is {problem}"
     if not isinstance(listener.get("tls", True), bool):
-        yield f"tls is {listener['tls']!r}: say true or false."
+        yield f"tls is {listener['tls']!r}: use true or false."
     for key, choices in CHOICES.items():
         if listener.get(key, DEFAULTS[key]) not in choices:
             yield f"{key} is {listener[key]!r}: choose {' or '.join(choices)}."
@@ -39,7 +39,7 @@ def _value_problems(listener: dict[str, Any]) -> Iterable[str]:
     if isinstance(allowed, list):
         yield from filter(None, map(_range_problem, allowed))
     else:
-        yield f"allowed is {allowed!r}: give a list of networks."
+        yield f"allowed is {allowed!r}: use a list of networks."
 
 
 def _access_problems(listener: dict[str, Any]) -> Iterable[str]:
@@ -47,18 +47,18 @@ def _access_problems(listener: dict[str, Any]) -> Iterable[str]:
     if not told["tls"]:
         for key in ("client_certificate", "tls_profile"):
             if key in listener:
-                yield f"{key} says something of TLS, and tls is false: take it out."
+                yield f"{key} is a TLS setting, but tls is false: remove it."
     if told["allowed"]:
         return
     if not told["tls"]:
         yield (
-            "it is plain: whoever can reach it could send images, and read those on their way. Name in allowed who may "
-            "(one modality's address, as 10.1.2.3/32), or let it speak TLS."
+            "it does not use TLS: anyone who can reach it could send images, and read those in transit. List the "
+            "permitted networks in allowed (for one modality, its address, such as 10.1.2.3/32), or use TLS."
         )
     elif told["client_certificate"] != "required":
         yield (
-            f"client_certificate is {told['client_certificate']}: whoever can reach it could send images. Name in "
-            f"allowed who may, and say ['0.0.0.0/0'] if that is everybody; or demand a certificate."
+            f"client_certificate is {told['client_certificate']}: anyone who can reach it could send images. List the "
+            "permitted networks in allowed (['0.0.0.0/0'] for everybody), or require a certificate."
         )
 
 
@@ -69,14 +69,14 @@ def dicom_listener_problems(listeners: object, checked_port: object) -> list[str
     :param checked_port: where a deployment is proved from outside: over TLS, with a client certificate
     """
     if not isinstance(listeners, list) or not all(isinstance(listener, dict) for listener in listeners):
-        return ["it must be a list of entries, each with a port at least."]
+        return ["it must be a list of entries, each with at least a port."]
     problems: list[str] = []
     for number, listener in enumerate(listeners, 1):
         of_entry = list(_value_problems(listener)) or list(_access_problems(listener))
         problems += [f"entry {number} (port {listener.get('port', 'missing')}): {problem}" for problem in of_entry]
     ports = [str(listener.get("port")) for listener in listeners]
     problems += [
-        f"port {port} stands in {ports.count(port)} entries." for port in sorted(set(ports)) if ports.count(port) > 1
+        f"port {port} is in {ports.count(port)} entries." for port in sorted(set(ports)) if ports.count(port) > 1
     ]
     if not problems and not any(
         told["tls"] and told["client_certificate"] == "required" and str(told["port"]) == str(checked_port)
@@ -84,7 +84,7 @@ def dicom_listener_problems(listeners: object, checked_port: object) -> list[str
     ):
         problems.append(
             f"no entry has port {checked_port} (orthweb_dicom_port) with TLS and a required client certificate: that "
-            "one is what is printed at the end, and proved from outside."
+            "listener is printed at the end, and checked from outside."
         )
     return problems
 

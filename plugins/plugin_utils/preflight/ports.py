@@ -41,7 +41,7 @@ def port_problems(
     for variable, port in ports.items():
         for other, taken in ports.items():
             if other < variable and str(taken) == str(port):
-                yield f"{other} and {variable} are both {port}: give them different ports."
+                yield f"{other} and {variable} are both {port}: use different ports."
         if problem := port_problem(port):
             yield f"{variable} is {problem}"
         for line in containers:

@@ -35,11 +35,11 @@ JUDGED_ELSEWHERE = (
 # Those of -e are text, whatever they are meant to be.
 BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 REMEDIES = {
-    "bool": "say true or false",
-    "dict": "give keys with values",
-    "int": "give a whole number",
-    "list": "give a list",
-    "str": "give one text",
+    "bool": "use true or false",
+    "dict": "use keys with values",
+    "int": "use a whole number",
+    "list": "use a list",
+    "str": "use a string",
 }
 
 
@@ -63,8 +63,8 @@ def setting_problems(given: Mapping[str, object]) -> dict[str, str]:
 def _problems(name: str, value: object) -> Iterator[str]:
     known = settings()
     if name not in known:
-        hint = nearest(name, known) or "docs/index.md leads to the pages that have them."
-        yield f"{name} is no setting of this archive: {hint}"
+        hint = nearest(name, known) or "docs/index.md lists the pages that describe them."
+        yield f"{name} is not a setting of this archive: {hint}"
     elif name not in JUDGED_ELSEWHERE:
         kind = "str" if known[name]["type"] == "path" else known[name]["type"]
         choices = known[name].get("choices", ())

@@ -45,10 +45,10 @@ def _weakness(name: str, password: str) -> str:
     if any(part in lower for part in names):
         return "it contains the account's name"
     if len(set(lower)) < 5 or any(lower in row or lower[::-1] in row for row in KEYBOARD):
-        return "it is a row of keys, or of few different characters"
+        return "it is a row of keys, or has few different characters"
     core = re.sub("^[^a-z]+|[^a-z]+$", "", lower)
     if any(TRIED_FIRST.fullmatch(re.sub("[^a-z]", "", word)) for word in (core, core.translate(LOOK_ALIKES))):
-        return "it is made of words that are tried first"
+        return "it consists of words that attackers try first"
     return ""
 
 
@@ -57,18 +57,18 @@ def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
         yield f"it {problem}"
     name = user.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        yield "name must be 1 to 63 letters, digits, dots, underscores, hyphens or @, a letter or digit first."
+        yield "name must be 1 to 63 letters, digits, dots, underscores, hyphens or @, beginning with a letter or digit."
     elif name == RESERVED:
         yield f"the name {RESERVED} is that of nginx's own account in Orthanc: choose another."
     if user.get("role") not in ROLES:
         yield f"role is {user.get('role', 'missing')}: choose {listed(ROLES, 'or')}."
     password = user.get("password") or ""
     if password and user.get("password_hash"):
-        yield "give password or password_hash, not both."
+        yield "set password or password_hash, not both."
     if user.get("password_hash") and not SHA512_CRYPT.fullmatch(str(user["password_hash"])):
-        yield "password_hash is none of SHA-512 crypt: make one with `openssl passwd -6`."
+        yield "password_hash is not a SHA-512 crypt hash: create one with `openssl passwd -6`."
     if not isinstance(password, str):
-        yield "password is no text: put it into quotation marks."
+        yield "password is not a string: put it in quotation marks."
     elif password == "orthanc" and not default_allowed:
         yield (
             'password is "orthanc", which every scanner on the Internet tries first: choose another, or omit it to '
@@ -79,7 +79,7 @@ def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
     elif re.search(r"[\x00-\x1f\x7f]", password):
         yield "password has a control character, which no browser sends."
     elif password and password != "orthanc" and (weakness := _weakness(str(name), password)):
-        yield f"password would be guessed: {weakness}. Choose another, or omit it to have one generated."
+        yield f"password is easy to guess: {weakness}. Choose another, or omit it to have one generated."
 
 
 def portal_user_problems(users: object, default_allowed: bool = False) -> list[str]:
@@ -96,10 +96,10 @@ def portal_user_problems(users: object, default_allowed: bool = False) -> list[s
         for problem in _problems(user, default_allowed)
     ]
     names = Counter(str(user.get("name")) for user in users)
-    problems += [f"the name {name} stands in {count} entries." for name, count in names.items() if count > 1]
+    problems += [f"the name {name} is in {count} entries." for name, count in names.items() if count > 1]
     if not any(user.get("role") == "admin" and not user.get("password_hash") for user in users):
         problems.append(
-            "no admin has a password that is known here, which is what a deployment is proved with: give one without "
+            "no admin has a password that is known here, which is needed to check a deployment: add one without "
             "password_hash."
         )
     return problems

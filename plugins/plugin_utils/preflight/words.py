@@ -22,12 +22,12 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def unknown_keys(given: Iterable[object], known: Collection[str]) -> str:
-    """``does not know prot (did you mean port?); it has name and port.``, or empty if all are known."""
+    """``has unknown keys: prot (did you mean port?). Known keys: name and port.``, or empty if all are known."""
     unknown = sorted({str(key) for key in given} - set(known))
     if not unknown:
         return ""
     named = [f"{key} ({question})" if (question := nearest(key, known)) else key for key in unknown]
-    return f"does not know {', '.join(named)}; it has {listed(known)}."
+    return f"has unknown keys: {', '.join(named)}. Known keys: {listed(known)}."
 
 
 def port_problem(port: object) -> str:

@@ -117,7 +117,7 @@ def _check_safely(peer: Peer, count: int, context: ssl.SSLContext | None) -> Rep
             peer,
             failure=DicomError(
                 "internal_error",
-                f"The check of {peer} broke off by a fault of its own: {type(error).__name__}: {error} "
-                f"({last.name}, line {last.lineno}). Nothing is known of the peer. Report it as a bug.",
+                f"The check of {peer} failed because of a bug in this module: {type(error).__name__}: {error} "
+                f"({last.name}, line {last.lineno}). Nothing is known about the peer. Please report the bug.",
             ),
         )

@@ -21,18 +21,20 @@ _CERTIFICATE_FAILURE: dict[int, FailureName] = {
     64: "certificate_wrong_name",
 }
 _CERTIFICATE_REMEDY: dict[str, str] = {
-    "certificate_unknown": "Give the authority that issued it as ca_file.",
+    "certificate_unknown": "Set ca_file to the authority that issued it.",
     "certificate_not_yet_valid": "Compare the clocks of both machines.",
-    "certificate_expired": "Have the peer's certificate renewed, and the peer load it; compare the clocks if it was.",
+    "certificate_expired": "Have the peer's certificate renewed, and the new one loaded. If it was, compare the clocks "
+    "of both machines.",
     "certificate_revoked": "Do not trust this peer until it has a new certificate.",
-    "certificate_wrong_name": "Use a host name that the certificate has, give it as server_name, or reissue it.",
+    "certificate_wrong_name": "Use a host name from the certificate, set server_name to one, or have the certificate "
+    "reissued.",
 }
-TOO_WEAK = "Have it reissued with an RSA key of 2048 bits or above, or an elliptic curve, and signed with SHA-256"
+TOO_WEAK = "Have it reissued with an RSA key of at least 2048 bits or an elliptic-curve key, and signed with SHA-256"
 # Where the code says more than the failure does.
 _REMEDY_OF_CODE: dict[int, str] = {
-    2: "ca_file has an intermediate authority, but not the one above it: put the root into ca_file, too.",
-    3: "Renew crl_file: no revocation list of that authority is in crl_file.",
-    12: "Renew crl_file: crl_file is out of date.",
+    2: "ca_file contains an intermediate authority, but not the one above it: add the root to ca_file.",
+    3: "Renew crl_file: it contains no revocation list of that authority.",
+    12: "Renew crl_file: it is out of date.",
     26: "Have it reissued for servers (extended key usage serverAuth).",
     66: f"{TOO_WEAK}.",
     67: f"An authority above it has too weak a key. {TOO_WEAK}, the authority first.",
@@ -42,10 +44,10 @@ _REMEDY_OF_CODE: dict[int, str] = {
 # Alerts that speak of our certificate, as OpenSSL calls them (RFC 8446 §6.2)
 _ALERTS_ON_OUR_CERTIFICATE = {
     "TLSV1_ALERT_UNKNOWN_CA": "the peer does not know the authority that issued it",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer calls it bad",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer does not support its kind",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer holds it for revoked",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer holds it for expired",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer considers it invalid",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer does not support its type",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer considers it revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer considers it expired",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not accept it",
     "TLSV1_ALERT_ACCESS_DENIED": "the peer denies it access",
     "TLSV1_ALERT_DECRYPT_ERROR": "the peer could not verify its signature",
@@ -58,21 +60,21 @@ _VERSION_REASONS = frozenset({"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTO
 
 
 def name_without_address(peer: Peer) -> DicomError:
-    return DicomError("name_not_resolved", f"The name {peer.host} has no address. Fix the name.")
+    return DicomError("name_not_resolved", f"The name {peer.host} has no address. Correct the name.")
 
 
 def name_not_resolved(peer: Peer, error: Exception) -> DicomError:
     return DicomError(
         "name_not_resolved",
-        f"The name {peer.host} does not resolve ({error}). Fix the name, or the resolver here.",
+        f"The name {peer.host} does not resolve ({error}). Correct the name, or fix the resolver of this machine.",
     )
 
 
 def resolver_timeout(peer: Peer) -> DicomError:
     return DicomError(
         "resolver_timeout",
-        f"The resolver here did not answer for the name {peer.host} within {peer.timeouts.connect:g} s. "
-        "Look at its name servers (/etc/resolv.conf), or give an IP address.",
+        f"The resolver of this machine did not answer for the name {peer.host} within {peer.timeouts.connect:g} s. "
+        "Check its name servers (/etc/resolv.conf), or use an IP address.",
     )
 
 
@@ -82,12 +84,12 @@ def of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
     if isinstance(error, ConnectionRefusedError):
         return DicomError(
             "connection_refused",
-            f"{where} refuses the connection: nothing listens on that port. Start the service, or fix the port.",
+            f"{where} refuses the connection: nothing listens on that port. Start the service, or correct the port.",
         )
     if isinstance(error, ConnectionResetError):
         return DicomError(
             "connection_closed",
-            f"{where} reset the connection as soon as it was asked for. Its log, or a proxy's, says why.",
+            f"{where} reset the connection as soon as it was opened. Check its log, or that of a proxy in between.",
         )
     if isinstance(error, TimeoutError):
         return DicomError(
@@ -95,14 +97,14 @@ def of_tcp(peer: Peer, address: str, error: OSError) -> DicomError:
             f"{where} does not answer within {peer.timeouts.connect:g} s. "
             "A firewall drops the packets, or the machine is off.",
         )
-    return DicomError("host_unreachable", f"{where} cannot be reached: {error.strerror or error}. Fix the network.")
+    return DicomError("host_unreachable", f"{where} cannot be reached: {error.strerror or error}. Check the network.")
 
 
 # TLS
 
 
 def tls_files_not_read(peer: Peer, error: Exception) -> DicomError:
-    return DicomError("file_not_read", f"To speak TLS with {peer}: {error}.")
+    return DicomError("file_not_read", f"Cannot speak TLS with {peer}: {error}.")
 
 
 def of_handshake(peer: Peer, error: OSError, client_certificate_requested: bool) -> DicomError:
@@ -112,18 +114,18 @@ def of_handshake(peer: Peer, error: OSError, client_certificate_requested: bool)
     if isinstance(error, (ssl.SSLEOFError, ConnectionError)):
         return DicomError(
             "tls_failed",
-            f"{peer} closed the connection during the TLS handshake. It may not speak TLS on this port, "
-            "or want another version or cipher; its log says which.",
+            f"{peer} closed the connection during the TLS handshake. It may not speak TLS on this port, or may want "
+            "another version or cipher. Check its log.",
         )
     if isinstance(error, ssl.SSLError):
         return of_tls(peer, error, client_certificate_requested)
     if isinstance(error, TimeoutError):
         return DicomError(
             "tls_timeout",
-            f"{peer} accepted the connection, but did not finish the TLS handshake within {peer.timeouts.tls:g} s. "
-            "It may not speak TLS on this port, or be overloaded.",
+            f"{peer} accepted the connection, but did not finish the TLS handshake within {peer.timeouts.tls:g} s. It "
+            "may not speak TLS on this port, or may be overloaded.",
         )
-    return DicomError("tls_failed", f"The connection to {peer} broke in the TLS handshake: {error}.")
+    return DicomError("tls_failed", f"The connection to {peer} was lost during the TLS handshake: {error}.")
 
 
 def of_tls(peer: Peer, error: ssl.SSLError, client_certificate_requested: bool) -> DicomError:
@@ -145,14 +147,14 @@ def of_tls(peer: Peer, error: ssl.SSLError, client_certificate_requested: bool) 
     if reason in _NOT_TLS:
         return DicomError(
             "tls_not_spoken",
-            f"{peer} does not speak TLS on this port: its answer to our ClientHello is something else. "
-            "Set tls: false, or use the port where it speaks TLS.",
+            f"{peer} does not speak TLS on this port: its answer to our ClientHello is not TLS. Set tls: false, or use "
+            "the port where it speaks TLS.",
         )
     if reason in _VERSION_REASONS:
         return DicomError(
             "tls_failed",
             f"{peer} and we have no TLS version in common: we ask for {peer.tls.minimum_version} or above ({reason}). "
-            "Have the peer speak a current version (PS3.15 §B.9 asks for 1.2 and 1.3).",
+            "Enable a current version on the peer (PS3.15 §B.9 asks for 1.2 and 1.3).",
         )
     return DicomError(
         "tls_failed",
@@ -164,13 +166,13 @@ def client_certificate_demanded(peer: Peer) -> DicomError:
     """Say that the peer does without us unless we show a certificate."""
     return DicomError(
         "client_certificate_demanded",
-        f"{peer} demands a client certificate, and we have none to show. "
-        "Give one that its authority has issued as client_certificate and client_key.",
+        f"{peer} requires a client certificate, and none is set. Set client_certificate and client_key to one that its "
+        "authority has issued.",
     )
 
 
 def tls_expected(peer: Peer) -> DicomError:
-    return DicomError("tls_expected", f"{peer} expects TLS, and we spoke in the clear. Set tls: true.")
+    return DicomError("tls_expected", f"{peer} expects TLS, but the connection was not encrypted. Set tls: true.")
 
 
 def _of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError) -> DicomError:
@@ -184,20 +186,20 @@ def _of_peer_certificate(peer: Peer, error: ssl.SSLCertVerificationError) -> Dic
 
 
 def not_dicom(peer: Peer, what: str) -> DicomError:
-    return DicomError("not_dicom", f"{peer} {what}. It is no DICOM service, or a broken one: check the port.")
+    return DicomError("not_dicom", f"{peer} {what}. It is not a DICOM service, or a faulty one: check the port.")
 
 
 def association_timeout(peer: Peer, seconds: float) -> DicomError:
     return DicomError(
         "association_timeout",
-        f"{peer} accepted the connection, but did not answer A-ASSOCIATE-RQ "
-        f"within {seconds:g} s. It may be overloaded, or no DICOM service.",
+        f"{peer} accepted the connection, but did not answer A-ASSOCIATE-RQ within {seconds:g} s. It may be "
+        "overloaded, or may not be a DICOM service.",
     )
 
 
 def request_cut_off(peer: Peer) -> DicomError:
     return DicomError(
-        "connection_closed", f"{peer} closed the connection in the midst of its answer to A-ASSOCIATE-RQ."
+        "connection_closed", f"{peer} closed the connection in the middle of its answer to A-ASSOCIATE-RQ."
     )
 
 
@@ -206,16 +208,16 @@ def request_not_answered(peer: Peer, client_certificate_requested: bool) -> Dico
     if peer.tls is None or not client_certificate_requested:
         return DicomError(
             "connection_closed",
-            f"{peer} closed the connection without an answer to A-ASSOCIATE-RQ. "
-            "The DICOM service behind it is down, or it does not want us; its log says which.",
+            f"{peer} closed the connection without an answer to A-ASSOCIATE-RQ. The DICOM service behind it is down, "
+            "or it does not accept us. Check its log.",
         )
     if not peer.tls.client_certificate:
         return client_certificate_demanded(peer)
     return DicomError(
         "connection_closed",
-        f"{peer} asked for our certificate, then closed the connection without an answer to A-ASSOCIATE-RQ. "
-        f"It does not accept {peer.tls.client_certificate} (another authority, expired or revoked), "
-        "or the DICOM service behind it is down; its log says which.",
+        f"{peer} asked for our certificate, then closed the connection without an answer to A-ASSOCIATE-RQ. It does "
+        f"not accept {peer.tls.client_certificate} (another authority, expired or revoked), or the DICOM service "
+        "behind it is down. Check its log.",
     )
 
 
@@ -265,7 +267,7 @@ def dimse_timeout(peer: Peer, operation: str) -> DicomError:
 def operation_cut_off(peer: Peer, operation: str) -> DicomError:
     return DicomError(
         "connection_closed",
-        f"{peer} closed the connection in the midst of a {operation}. Its log, or a proxy's, says why.",
+        f"{peer} closed the connection in the middle of a {operation}. Its log, or a proxy's, says why.",
     )
 
 

@@ -189,10 +189,10 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: str, options:
             raise TlsOptionsError(f"client_key: {key} is not the key of {certificate}") from error
         if reason.endswith(("_TOO_SMALL", "_TOO_WEAK")):
             raise TlsOptionsError(
-                f"client_certificate: OpenSSL does not take {certificate}, which is too weak ({reason}). {TOO_WEAK}"
+                f"client_certificate: OpenSSL rejects {certificate}, which is too weak ({reason}). {TOO_WEAK}"
             ) from error
         problem = _key_problem(key, options.client_key_passphrase)
-        raise TlsOptionsError(problem or f"client_certificate: {certificate} is no PEM certificate") from error
+        raise TlsOptionsError(problem or f"client_certificate: {certificate} is not a PEM certificate") from error
     except ValueError as error:
         raise TlsOptionsError(f"client_key_passphrase: cannot be used: {error}") from error
 
@@ -202,11 +202,11 @@ def _key_problem(key: str, passphrase: str | None) -> str | None:
     try:
         serialization.load_pem_private_key(Path(key).read_bytes(), passphrase.encode() if passphrase else None)
     except TypeError:
-        return None if passphrase else f"client_key_passphrase: is missing, and {key} is encrypted"
+        return None if passphrase else f"client_key_passphrase: is missing, but {key} is encrypted"
     except (ValueError, UnsupportedAlgorithm):
         if passphrase:
-            return f"client_key_passphrase: does not open {key}, or that is no PEM private key"
-        return f"client_key: {key} is no PEM private key"
+            return f"client_key_passphrase: does not decrypt {key}, or the file is not a PEM private key"
+        return f"client_key: {key} is not a PEM private key"
     return None
 
 

@@ -21,8 +21,8 @@ FEWEST_ROUNDS = 3
 MOST_RESENDS = 3
 
 _ODD_LENGTH = (
-    " Its data set has an odd number of bytes, which PS3.5 §7.1.1 forbids: it may be cut off, and Orthanc and others "
-    "that are built on dcmtk never answer for such a file."
+    " Its data set has an odd number of bytes, which PS3.5 §7.1.1 forbids: it may be truncated, and Orthanc and other "
+    "programs built on DCMTK never answer for such a file."
 )
 
 
@@ -64,13 +64,12 @@ class Aside:
             alone = " It did so again when the file was sent alone." if self.tried_alone and self.breaks > 1 else ""
             before = f" It was set aside in {self.runs_before} run(s) before this one, too." if self.runs_before else ""
             return (
-                f"set aside. {self.error}{alone} It answered for others, so it is this file that it cannot take: "
-                f"look at the file with dcmdump.{_ODD_LENGTH if odd_length else ''} "
-                f"The next run tries it again.{before}"
+                f"set aside. {self.error}{alone} It answered for others, so the problem is this file: check it with "
+                f"dcmdump.{_ODD_LENGTH if odd_length else ''} The next run tries it again.{before}"
             )
         if peer_failed and not self.answered_since:
-            return f"{self.error} Nor did it answer for what was sent next: it is the peer rather than this file."
-        return f"{self.error} Nothing tells whether it is this file or the peer. The next run tries it again."
+            return f"{self.error} Nor did it answer for the next file: the problem is the peer rather than this file."
+        return f"{self.error} It is unclear whether the problem is this file or the peer. The next run tries it again."
 
 
 class Blame:
@@ -143,7 +142,7 @@ class Blame:
         not_even = ", not even an instance that it had stored before" if self.witness else ""
         return DicomError(
             self._last_error.failure if self._last_error else "internal_error",
-            f"{self._peer} answered none of the last {self.rounds} attempts to send it something{not_even}: it is the "
-            f"peer, not a file. The last time: {self._last_error} Look at its log, its database and its disk, then run "
-            "this again.",
+            f"{self._peer} answered none of the last {self.rounds} attempts to send it something{not_even}: the "
+            f"problem is the peer, not a file. The last error: {self._last_error} Check its log, its database and its "
+            "disk, then run this again.",
         )

@@ -100,7 +100,7 @@ def read_instance(path: Path) -> Instance:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if file.read(132)[128:] != b"DICM":
-                raise DicomFileError("is no DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)")
+                raise DicomFileError("is not a DICOM file: there is no DICM at byte 128 (PS3.10 §7.1)")
             file.seek(0)
             head = read_head(file)
         meta, offset = split_dataset(path)
@@ -113,13 +113,13 @@ def read_instance(path: Path) -> Instance:
         raise DicomFileError(f"is a damaged DICOM file ({error or type(error).__name__})", suspect=True) from error
 
     if sop_class_of_file == MEDIA_STORAGE_DIRECTORY:
-        raise DicomFileError("is a DICOMDIR, a table of contents and no instance (PS3.10 §8)")
+        raise DicomFileError("is a DICOMDIR, a table of contents and not an instance (PS3.10 §8)")
     missing = [keyword for keyword, value in found.items() if not value]
     if missing:
-        raise DicomFileError(f"lacks {', '.join(missing)}, without which no archive can file it", suspect=True)
+        raise DicomFileError(f"lacks {', '.join(missing)}, without which no archive can store it", suspect=True)
     wrong = [f"{keyword} {value!r}" for keyword, value in found.items() if not _UID.fullmatch(value)]
     if wrong:
-        raise DicomFileError(f"has no UID (PS3.5 §9.1) as {', '.join(wrong)}", suspect=True)
+        raise DicomFileError(f"has no valid UID (PS3.5 §9.1) as {', '.join(wrong)}", suspect=True)
     return Instance(
         path=path,
         # Thousands of instances are of one study: it is there once.

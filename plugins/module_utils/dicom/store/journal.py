@@ -173,7 +173,7 @@ def read_journal(path: Path, peer: Peer) -> Acknowledged:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise JournalError(f"{path}: its folder is not there. Make it first.") from None
+            raise JournalError(f"{path}: its folder does not exist. Create it first.") from None
         return Acknowledged()
     except OSError as error:
         raise _cannot(path, "read", error) from error
@@ -189,7 +189,7 @@ def rehearse_journal(path: Path, peer: Peer) -> Acknowledged:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-            raise JournalError(f"{path}: its folder cannot be written. Fix that, or give another file.") from None
+            raise JournalError(f"{path}: its folder is not writable. Fix that, or use another file.") from None
     except OSError as error:
         raise _cannot(path, "opened for writing", error) from error
     else:
@@ -206,14 +206,14 @@ def _lock(path: Path, descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise JournalError(
-            f"{path}: another run is writing to it. Wait for its end, or give each run a journal of its own."
+            f"{path}: another run is writing to it. Wait until it has ended, or use a separate journal for each run."
         ) from None
 
 
 def _read(path: Path, descriptor: int, peer: Peer) -> tuple[Acknowledged, int]:
     """Return what a journal lists, and the length of its whole lines: the last one may have been torn by a crash."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise JournalError(f"{path}: is no regular file. Give the path of a file, which need not be there.")
+        raise JournalError(f"{path}: is not a regular file. Use the path of a file; it does not have to exist.")
     acknowledged, good_bytes = Acknowledged(), 0
     try:
         with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -230,8 +230,8 @@ def _read(path: Path, descriptor: int, peer: Peer) -> tuple[Acknowledged, int]:
                     acknowledged.add(json.loads(line))
                 except MALFORMED as error:
                     raise JournalError(
-                        f"{path}: its line {number} is damaged. Remove that line, and what it listed is sent again; "
-                        "or give another file, and everything is."
+                        f"{path}: its line {number} is damaged. Remove that line to send again what it listed, or use "
+                        "another file to send everything again."
                     ) from error
                 good_bytes += len(line)
     except OSError as error:
@@ -255,7 +255,7 @@ def _check_head(path: Path, head: bytes, peer: Peer) -> None:
     if not same:
         raise JournalError(
             f"{path}: is the journal of what {found.get('called_aet')} at {found.get('host')}, port "
-            f"{found.get('port')} acknowledged, not {peer}. Give each peer a journal of its own."
+            f"{found.get('port')} acknowledged, not {peer}. Use a separate journal for each peer."
         )
 
 
@@ -287,10 +287,10 @@ def _digest(path: Path) -> str:
 
 def _foreign(path: Path) -> JournalError:
     return JournalError(
-        f"{path}: is there, and is no journal of dicom_store. It is left as it is: give the path of a journal, or of a "
-        "file that is not there yet."
+        f"{path}: exists, but is not a journal of dicom_store. It was not changed. Use the path of a journal, or of a "
+        "file that does not exist yet."
     )
 
 
 def _cannot(path: Path, what: str, error: OSError) -> JournalError:
-    return JournalError(f"{path}: cannot be {what}: {error.strerror or error}. Fix that, or give another file.")
+    return JournalError(f"{path}: cannot be {what}: {error.strerror or error}. Fix that, or use another file.")

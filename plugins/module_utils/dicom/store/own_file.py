@@ -21,21 +21,19 @@ def see_that_it_is_ours(path: Path, is_ours: Callable[[bytes], bool]) -> None:
     ``is_ours`` is asked for the first ``LARGEST_HEAD`` bytes of what is there.
     """
     if not path.parent.is_dir():
-        raise OwnFileError(f"{path}: its folder is not there. Make it first.")
+        raise OwnFileError(f"{path}: its folder does not exist. Create it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise OwnFileError(f"{path}: its folder cannot be written. Fix that, or give another file.")
+        raise OwnFileError(f"{path}: its folder is not writable. Fix that, or use another file.")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OwnFileError(f"{path}: cannot be read: {error.strerror or error}. Give another file.") from error
+        raise OwnFileError(f"{path}: cannot be read: {error.strerror or error}. Use another file.") from error
     with os.fdopen(descriptor, "rb") as file:
         try:
             ours = stat.S_ISREG(os.fstat(descriptor).st_mode) and is_ours(file.read(LARGEST_HEAD))
         except OSError:
             ours = False
     if not ours:
-        raise OwnFileError(
-            f"{path}: is there, and was not written by dicom_store. It is left as it is: give another file."
-        )
+        raise OwnFileError(f"{path}: exists, but was not written by dicom_store. It was not changed. Use another file.")

@@ -54,7 +54,7 @@ def collect(paths: Iterable[str]) -> Collection:
             problems.append(f"{shown(error.filename or path)}: cannot be read: {error.strerror or error}")
             continue
         except ValueError as error:
-            problems.append(f"{shown(path)}: is no path: {error}")
+            problems.append(f"{shown(path)}: is not a path: {error}")
             continue
         if not entries:
             problems.append(f"{shown(path)}: no such file or folder, and no file matches it as a pattern")
@@ -124,14 +124,14 @@ def _linked(path: str, wanted: bool, leads_on: bool) -> Iterator[_Entry]:
         mode = Path(path).stat().st_mode
     except OSError as error:
         if wanted:
-            reason = f"is a link that leads nowhere ({error.strerror}): fix it, or remove it"
+            reason = f"is a broken link ({error.strerror}): fix it, or remove it"
             yield _Entry(path, reason)
         return
     if stat.S_ISDIR(mode):
         if leads_on:
             target = shown(os.path.realpath(path))
             yield _Entry(
-                path, f"is a link to a folder, which is not followed: name {target} in paths, if it is not there"
+                path, f"is a link to a folder, which is not followed: add {target} to paths, if it is not listed there"
             )
     elif wanted and stat.S_ISREG(mode):
         yield _Entry(path)

@@ -102,9 +102,7 @@ class Progress:
         try:
             write_atomically(self._path, text.encode() + b"\n", mode=MODE)
         except OSError as error:
-            self.problem = (
-                f"{self._path}: cannot be written: {error.strerror or error}. Fix that, or give another file."
-            )
+            self.problem = f"{self._path}: cannot be written: {error.strerror or error}. Fix that, or use another file."
 
 
 def see_that_it_can_be_used(path: Path) -> None:

@@ -53,16 +53,17 @@ class Refusals:
         return replace(
             outcome,
             status_text=(
-                f"{in_words(outcome.status)}, or required tags are missing, or another error in storing, for all of "
-                f"which Orthanc gives this status. {_of_tags(missing_required(outcome.instance.path))}"
-                f"{_STORED_AFTER if stored_after else _NONE_AFTER} The archive's log decides: Orthanc's has 'Store has "
-                "failed because required tags' or 'Exception while storing DICOM'."
+                f"{in_words(outcome.status)}, or required tags are missing, or another error occurred while storing: "
+                "Orthanc answers all of these with this status. "
+                f"{_of_tags(missing_required(outcome.instance.path))}{_STORED_AFTER if stored_after else _NONE_AFTER} "
+                "Check the archive's log; Orthanc's has 'Store has failed because required tags' or 'Exception while "
+                "storing DICOM'."
             ),
         )
 
 
-_STORED_AFTER = "Others were stored after it, so it is more likely the file than the archive."
-_NONE_AFTER = "Nothing was stored after it, so it may be the archive: is its disk full, or its database away?"
+_STORED_AFTER = "Others were stored after it, so the problem is more likely the file than the archive."
+_NONE_AFTER = "Nothing was stored after it, so the problem may be the archive: is its disk full, or its database down?"
 
 
 def _of_tags(missing: tuple[str, ...] | None) -> str:
@@ -71,5 +72,5 @@ def _of_tags(missing: tuple[str, ...] | None) -> str:
     if not missing:
         return f"The file has {', '.join(REQUIRED[:-1])} and {REQUIRED[-1]}. "
     if missing == ("PatientID",):
-        return "The file lacks PatientID, which Orthanc can do without, and others such as dcm4chee cannot. "
-    return f"The file lacks {', '.join(missing)}, without which no archive can file it. "
+        return "The file lacks PatientID. Orthanc accepts that, but others such as dcm4chee do not. "
+    return f"The file lacks {', '.join(missing)}, without which no archive can store it. "

@@ -37,25 +37,25 @@ code {{ font-size: 90%; }} h2 {{ margin-top: 2.2rem; }}
 """
 
 _RESOURCES_OR_FILE = (
-    "Look for these instances in the archive's log. If its disk is full or its database is away, fix that and run the "
-    "same again. If it says that required tags are missing, or that it cannot parse the file, the file must be "
+    "Search the archive's log for these instances. If its disk is full or its database is down, fix that and run the "
+    "migration again. If it says that required tags are missing, or that it cannot parse the file, the file must be "
     "corrected, on a copy, and sent again."
 )
-_BACK = "The archive was away for longer than the retries last. When it is back, run the same again."
+_BACK = "The archive was down for longer than the retries took. When it is up again, run the migration again."
 
 _REMEDIES = {
     "presentation_context_refused": "Allow the SOP class or transfer syntax in the archive, or transcode the files.",
-    "file_not_read": "Look at the disk that the files are on, restore them, and run the same again.",
-    "journal_not_written": "Make room on the disk of the journal, and run the same again.",
-    "dimse_status": "Look at one of the files with dcmdump, and for its SOP instance UID in the archive's log.",
+    "file_not_read": "Check the disk that the files are on, restore them, and run the migration again.",
+    "journal_not_written": "Free space on the disk of the journal, and run the migration again.",
+    "dimse_status": "Check one of the files with dcmdump, and search the archive's log for its SOP instance UID.",
 }
 _OF_FATES = {
     "set aside": (
-        "The archive takes other files, and does not answer for these. Look at each with dcmdump: it may be cut off or "
-        "damaged. Fetch a sound copy, or decide that it stays behind. The next run tries it again, after all others."
+        "The archive accepts other files, but does not answer for these. Check each with dcmdump: it may be truncated "
+        "or damaged. Get an intact copy, or decide to leave it out. The next run tries it again, after all others."
     ),
-    "not sent": "Nothing is wrong with these files. Remove the cause, and run the same again: with a journal, it goes "
-    "on where it was.",
+    "not sent": "Nothing is wrong with these files. Fix the cause, and run the migration again: with a journal, it "
+    "continues where it stopped.",
 }
 
 
@@ -86,8 +86,8 @@ def _summary(sending: Sending, skipped: Sequence[Skipped], now: datetime) -> str
         f"<h1>Report of a migration</h1>\n<p>To {to}, as {caller}. Written {now:%Y-%m-%d %H:%M} UTC, after "
         f"{_lasted(sending.seconds)} of sending; {_size(size)} were stored.</p>\n{verdict}\n<table>\n"
         + "".join(f'<tr><th>{name}</th><td class="number">{number:,}</td></tr>\n' for name, number in rows)
-        + "</table>\n<p>This page has paths and SOP instance UIDs in it, and names of patients where the paths have: "
-        "keep it as you keep images. The report as CSV has a line for each file.</p>\n"
+        + "</table>\n<p>This page contains paths and SOP instance UIDs, and patients' names if the paths do: protect "
+        "it as you protect images. The CSV report has a line for each file.</p>\n"
     )
 
 
@@ -120,8 +120,8 @@ def _passed_over(skipped: Sequence[Skipped]) -> str:
     if not groups:
         return ""
     return (
-        "<h2>Passed over, and may be instances</h2>\n<p><strong>What to do:</strong> Look at each. Restore what is "
-        "damaged, correct what lacks identifiers, on a copy, and name the folders that links lead to.</p>\n"
+        "<h2>Passed over, and may be instances</h2>\n<p><strong>What to do:</strong> Check each. Restore what is "
+        "damaged, add missing identifiers on a copy, and add the folders that links point to.</p>\n"
     ) + "".join(
         f"<h3>{len(files):,}: {escape(reason)}</h3>\n" + _files((shown(each.path), "") for each in files)
         for reason, files in sorted(groups.items(), key=lambda group: -len(group[1]))
@@ -134,7 +134,7 @@ def _files(paths_and_uids: Iterable[tuple[str, str]]) -> str:
     return (
         "<ul>\n"
         + "".join(f"<li><code>{escape(path)}</code> <small>{uid}</small></li>\n" for path, uid in named[:NAMED_FILES])
-        + (f"<li>and {more:,} more: the report as CSV has them</li>\n" if more > 0 else "")
+        + (f"<li>and {more:,} more: see the CSV report</li>\n" if more > 0 else "")
         + "</ul>\n"
     )
 

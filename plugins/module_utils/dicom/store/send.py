@@ -32,7 +32,7 @@ def associations_problem(associations: int) -> str | None:
     """Say what is wrong with a number of associations."""
     if 1 <= associations <= MOST_ASSOCIATIONS:
         return None
-    return f"associations: {associations} is not within 1 and {MOST_ASSOCIATIONS}"
+    return f"associations: {associations} is not between 1 and {MOST_ASSOCIATIONS}"
 
 
 def announce(peer: Peer, instances: Iterable[Instance], acknowledged: Acknowledged) -> Sending:

@@ -74,8 +74,8 @@ def asking(archive: Archive, service: str) -> Iterator[None]:
     except requests.exceptions.SSLError as error:
         raise DicomWebError(
             "certificate_not_accepted",
-            f"The certificate of {archive.url} is not accepted: {_cause(error)}. Give the authority that issued it as "
-            "ca_file, and ask by a name that the certificate has.",
+            f"The certificate of {archive.url} is not accepted: {_cause(error)}. Set ca_file to the authority that "
+            "issued it, and use a name that is in the certificate.",
         ) from error
     except requests.exceptions.Timeout as error:
         raise DicomWebError(
@@ -90,13 +90,13 @@ def asking(archive: Archive, service: str) -> Iterator[None]:
     except requests.exceptions.JSONDecodeError as error:
         raise DicomWebError(
             "not_dicomweb",
-            f"{archive.url} answered {service} with something else than DICOM JSON (PS3.18 §F). "
-            "Is it the DICOMweb root, and does no login page stand before it?",
+            f"{archive.url} answered {service} with something other than DICOM JSON (PS3.18 §F). Check that this is "
+            "the DICOMweb root, and that no login page is in front of it.",
         ) from error
     except requests.exceptions.RequestException as error:
         raise DicomWebError(
             "unreachable",
-            f"{archive.url} cannot be reached: {_cause(error)}. Is the service up, and the port right?",
+            f"{archive.url} cannot be reached: {_cause(error)}. Check that the service is up and the port is right.",
         ) from error
     except MALFORMED as error:
         raise StepError("answer_not_decoded", f"the answer cannot be decoded ({error!r})") from error
@@ -107,18 +107,19 @@ def _failure_of_status(archive: Archive, service: str, response: requests.Respon
     if response.status_code == 401:
         who = f"the user {archive.username}" if archive.username else "requests without a user"
         return DicomWebError(
-            "not_authenticated", f"{archive.url} does not let {who} in ({status}). Fix username and password."
+            "not_authenticated", f"{archive.url} rejects {who} ({status}). Correct username and password."
         )
     if response.status_code == 403:
         return DicomWebError(
             "forbidden",
-            f"{archive.url} forbids {service} to {archive.username or 'whoever has not signed in'} ({status}). "
-            "Give that user the right to read, or use another.",
+            f"{archive.url} forbids {service} to {archive.username or 'users who are not logged in'} ({status}). Give "
+            "that user the right to read, or use another.",
         )
     if response.status_code == 404 and service == "QIDO-RS":
         return DicomWebError(
             "not_dicomweb",
-            f"{archive.url} knows no such resource ({status}). Is it the DICOMweb root, such as …/dicom-web?",
+            f"{archive.url} has no such resource ({status}). Check that this is the DICOMweb root, such as "
+            "…/dicom-web.",
         )
     return StepError("http_status", f"the archive answered {status}; its log says why")
 

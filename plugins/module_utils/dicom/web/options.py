@@ -46,22 +46,22 @@ def archive_problems(archive: Archive, ca_file: str | None) -> list[str]:
         parts = urlsplit(archive.url)
         problem = parts.port == 0 or host_name_problem(parts.hostname or "")
     except ValueError as error:
-        problems.append(f"url: {archive.url!r} is no URL ({error})")
+        problems.append(f"url: {archive.url!r} is not a URL ({error})")
     else:
         if parts.scheme not in ("http", "https") or problem:
-            problems.append(f"url: {archive.url!r} is no http or https URL of a DICOMweb root")
+            problems.append(f"url: {archive.url!r} is not an http or https URL of a DICOMweb root")
         if parts.username or parts.password:
-            problems.append("url: holds credentials: give them as username and password, which are kept out of logs")
+            problems.append("url: contains credentials: use username and password instead, which are kept out of logs")
         if parts.query or parts.fragment:
-            problems.append("url: has a query or a fragment: give the DICOMweb root alone")
+            problems.append("url: has a query or a fragment: use the DICOMweb root only")
         if ca_file and parts.scheme == "http":
             problems.append("ca_file: needs an https URL")
     if (archive.username is None) != (archive.password is None):
-        problems.append("username, password: give both or none")
+        problems.append("username, password: set both or neither")
     if not 0 < archive.timeout <= ONE_DAY:
         problems.append(f"timeout_seconds: {archive.timeout} is not above 0 and at most {ONE_DAY}")
     if ca_file and not archive.verify:
-        problems.append("ca_file: is of no use with verify: false")
+        problems.append("ca_file: has no effect with verify: false")
     if ca_file and (problem := file_problem(ca_file)):
         problems.append(f"ca_file: {problem}")
     return problems

@@ -63,9 +63,9 @@ def sentence(archive: Archive, verifications: list[Verification]) -> str:
     """Tell a person what came out."""
     count, failed = len(verifications), [verification for verification in verifications if verification.failure]
     if not failed:
-        return f"{archive.url} gives back all {count} instances as they were sent."
+        return f"{archive.url} returns all {count} instances as they were sent."
     named = first_few(failed, lambda each: f"{shown(each.instance.path)}: {each.problem}")
-    return f"{archive.url} does not give back {len(failed)} of {count} instances as they were sent. {named}"
+    return f"{archive.url} does not return {len(failed)} of {count} instances as they were sent. {named}"
 
 
 def _client(archive: Archive, session: requests.Session) -> DICOMwebClient:

@@ -80,13 +80,13 @@ OF_SETTINGS = [
 ]
 OF_ANSWERS = [
     "aws_survey_zones has us-east-1z",
-    "RDS wants subnets in two zones",
+    "RDS needs subnets in at least two zones",
     "There is no image debian-* of the account 1 in us-east-1",
     'The name "theirs" is taken',
     "RDS is still deleting the database orthweb",
     "There is no subnet subnet-1 in us-east-1.",
     "There is no subnet subnet-1 in us-east-1.",
-    "orthweb_private_subnet_ids lie in one zone",
+    "orthweb_private_subnet_ids are all in one zone",
 ]
 
 

@@ -50,7 +50,7 @@ def test_a_service_for_compose() -> None:
 
 
 def test_what_compose_would_lack_is_an_error() -> None:
-    with pytest.raises(AnsibleFilterError, match="'privileged' has no counterpart"):
+    with pytest.raises(AnsibleFilterError, match="'privileged' is not supported"):
         compose_service({"privileged": False}, {})
 
 

@@ -43,7 +43,7 @@ def test_what_was_refused_is_tried_again_only_when_asked_for() -> None:
     refused = {"nginx": ["a 1 → 2"]}
     assert images_to_update(PENDING, refused, **BROUGHT, retry=False) == ["postgresql"]
     assert images_to_update(PENDING, refused, **BROUGHT, retry=True) == ["postgresql", "nginx"]
-    assert "make patch tries again" in images_outlook(PENDING, ["postgresql"], **BROUGHT)[0]
+    assert "Run make patch to try again" in images_outlook(PENDING, ["postgresql"], **BROUGHT)[0]
     newer = {"nginx": ["a 1 → 3"]}
     assert images_to_update(newer, refused, **BROUGHT, retry=False) == ["nginx"]
 
@@ -51,14 +51,14 @@ def test_what_was_refused_is_tried_again_only_when_asked_for() -> None:
 def test_otherwise_it_is_said() -> None:
     assert images_to_update(PENDING, {}, updates="none", own=ALL, retry=True) == []
     assert images_outlook(PENDING, [], updates="none", own=ALL) == [
-        "Updates of nginx, postgresql stay pending (container_images_updates is none): make patch brings them."
+        "Updates of nginx, postgresql stay pending (container_images_updates is none). Run make patch to install them."
     ]
 
 
 def test_what_is_not_built_here_comes_with_another_image() -> None:
     assert images_to_update(PENDING, {}, updates="security", own=["postgresql"], retry=True) == ["postgresql"]
     [said] = images_outlook(PENDING, ["postgresql"], updates="security", own=["postgresql"])
-    assert said.startswith("Updates of nginx come with another image")
+    assert said.startswith("Updates of nginx need a new image")
 
 
 def test_two_are_kept() -> None:

@@ -92,8 +92,8 @@ def test_everything_wrong() -> None:
     begins = [
         "No root on one",
         'orthweb_stack is "Clinic"',
-        "orthweb_modality is no setting of this archive",
-        "orthweb_new_ca is 'perhaps': say true or false.",
+        "orthweb_modality is not a setting of this archive",
+        "orthweb_new_ca is 'perhaps': use true or false.",
         'orthweb_storage is "tape": choose database or filesystem.',
         "nginx_pids is 1",
         "orthweb_portal_port is 0",
@@ -101,9 +101,9 @@ def test_everything_wrong() -> None:
         "orthweb_server_name or orthweb_server_aliases: 'no name/'",
         "orthweb_modalities is empty",
         'orthweb_images_source is "nowhere"',
-        "orthweb_database is set, and one is in the group database",
+        "orthweb_database is set, but one is in the group database",
         "orthweb_database has no host.",
-        "orthweb_server_certificate.certificate is /nonexistent: give",
+        "orthweb_server_certificate.certificate is /nonexistent: set",
         "orthweb_users, no admin has a password",
         "The certificate folder belongs to another stack",
         "The archive that runs on one was deployed with another CA",
@@ -122,13 +122,13 @@ def test_everything_wrong() -> None:
 def test_what_has_the_wrong_type_is_named_and_not_looked_at_further(setting: str, value: object, subject: str) -> None:
     given = {**GOOD, "settings": {setting: value}, subject: value}
     (problem,) = preflight_problems({**given, "stack": GOOD["stack"]})
-    assert problem.startswith(f"{setting} is {value!r}: give ")
+    assert problem.startswith(f"{setting} is {value!r}: use ")
 
 
 def test_the_name_is_judged_although_the_aliases_have_the_wrong_type() -> None:
     given = {**GOOD, "settings": {"orthweb_server_aliases": "a b/"}, "server_names": ["no name/", "a b/"]}
     of_aliases, of_name = preflight_problems(given)
-    assert of_aliases == "orthweb_server_aliases is 'a b/': give a list."
+    assert of_aliases == "orthweb_server_aliases is 'a b/': use a list."
     assert of_name.startswith("orthweb_server_name or orthweb_server_aliases: 'no name/'")
 
 
@@ -137,7 +137,7 @@ def test_a_database_that_is_none_is_said(value: object) -> None:
     problems = preflight_problems(
         {**GOOD, "place": {**GOOD["place"], "given": True, "embedded": False}, "database": value}
     )
-    assert [problem.split(":")[0] for problem in problems] == ["orthweb_database is no description of a database"]
+    assert [problem.split(":")[0] for problem in problems] == ["orthweb_database does not describe a database"]
 
 
 def test_a_plain_modality_takes_a_port() -> None:
@@ -146,10 +146,10 @@ def test_a_plain_modality_takes_a_port() -> None:
         {"name": "mr", "aet": "MR", "host": "10.1.2.3", "tls": False, "listener": 443},
     ]
     assert preflight_problems({**GOOD, "modalities": plain}) == [
-        "orthweb_modalities, listener 443 and orthweb_portal_port are both 443: give them different ports."
+        "orthweb_modalities, listener 443 and orthweb_portal_port are both 443: use different ports."
     ]
     (problem,) = preflight_problems({**GOOD, "modalities": [plain[0], {**plain[1], "listener": 11112}]})
-    assert problem.startswith("orthweb_modalities, entry 2 (mr): port 11112 speaks TLS")
+    assert problem.startswith("orthweb_modalities, entry 2 (mr): port 11112 uses TLS")
 
 
 def test_a_new_ca_on_purpose_is_allowed() -> None:

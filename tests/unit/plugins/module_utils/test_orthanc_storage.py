@@ -84,13 +84,21 @@ def test_nothing_is_asked_about_nothing() -> None:
 @pytest.mark.parametrize(
     ("broken", "storage", "said"),
     [
-        ({"psql": (2, "", "connection refused\n")}, "filesystem", "connection refused). Is PostgreSQL up"),
+        (
+            {"psql": (2, "", "connection refused\n")},
+            "filesystem",
+            "connection refused). Check that PostgreSQL is running",
+        ),
         (
             {"psql": (1, "", 'ERROR:  relation "storagearea" does not exist')},
             "database",
-            "orthweb_storage: filesystem?",
+            "orthweb_storage: filesystem.",
         ),
-        ({"docker": (1, "", "Error: No such container: orthanc")}, "filesystem", "No such container: orthanc. Does"),
+        (
+            {"docker": (1, "", "Error: No such container: orthanc")},
+            "filesystem",
+            "No such container: orthanc. Check that",
+        ),
         ({"docker": (126, "", "")}, "filesystem", "status 126: no message"),
         (
             {"docker": (1, "", "stat: cannot statx '/a': No such file or directory\nstat: '/b': Permission denied")},

@@ -79,7 +79,7 @@ def test_the_failures_that_are_named_are_in_the_guide():
         ({"maximum_pdu": 100}, "maximum_pdu: "),
         ({"ca_file": "/ca.pem"}, "ca_file: needs tls"),
         ({"verify": False}, "verify: needs tls"),
-        ({"tls": True, "verify": False, "ca_file": "/ca.pem"}, "ca_file: is of no use"),
+        ({"tls": True, "verify": False, "ca_file": "/ca.pem"}, "ca_file: has no effect"),
         ({"tls": True, "crl_file": "/crl.pem"}, "crl_file: needs ca_file"),
         ({"tls": True, "client_key": "/key"}, "client_key: needs client_certificate"),
         ({"tls": True, "client_key_passphrase": "x"}, "client_key_passphrase: needs client_certificate"),
@@ -90,7 +90,7 @@ def test_the_failures_that_are_named_are_in_the_guide():
         ({"maximum_pdu": 4095}, "maximum_pdu: "),
         ({"maximum_pdu": 131073}, "maximum_pdu: "),
         ({"client_certificate": "/crt"}, "client_certificate: needs tls"),
-        ({"tls": True, "verify": False, "crl_file": "/crl.pem"}, "crl_file: is of no use"),
+        ({"tls": True, "verify": False, "crl_file": "/crl.pem"}, "crl_file: has no effect"),
     ],
 )
 def test_each_option_has_its_own_problem(options, problem):
@@ -157,9 +157,9 @@ def test_files_that_cannot_be_used(authority, stranger, tmp_path):
     assert problem(ca_file=str(rubbish)).startswith("ca_file: ")
     mine = {"client_certificate": certificate, "client_key": key}
     assert problem(**mine).startswith("client_key_passphrase: is missing")
-    assert problem(**mine, client_key_passphrase="wrong").startswith("client_key_passphrase: does not open")
+    assert problem(**mine, client_key_passphrase="wrong").startswith("client_key_passphrase: does not decrypt")
     assert problem(client_certificate=certificate, client_key=other_key).startswith("client_key: ")
-    assert problem(client_certificate=certificate).startswith(f"client_key: {certificate} is no PEM private key")
+    assert problem(client_certificate=certificate).startswith(f"client_key: {certificate} is not a PEM private key")
     assert problem(client_certificate=certificate, client_key=str(rubbish)).startswith("client_key: ")
     plain_key = authority.issue_to("plain")[1]
     assert problem(client_certificate=str(rubbish), client_key=plain_key).startswith("client_certificate: ")

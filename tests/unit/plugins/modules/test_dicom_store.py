@@ -131,7 +131,10 @@ def test_samples_in_check_mode(run_module, tmp_path):
     [
         ({"study_instance_uid": "1.2.x"}, "study_instance_uid: "),
         ({"patient_id": "A\\B"}, "patient_id: "),
-        ({"patient_id": "A" * 50, "unusual": True}, "patient_id: has 50 characters, and with unusual may have 48"),
+        (
+            {"patient_id": "A" * 50, "unusual": True},
+            "patient_id: has 50 characters, but with unusual at most 48 are allowed",
+        ),
         ({"patient_name": " "}, "patient_name: "),
         ({"copies": 0}, "copies: "),
     ],
@@ -168,7 +171,7 @@ def test_what_is_named_must_be_there_and_dicom(study):
     (study / "short").write_bytes(bytes(128) + b"DICM")
     found = collect([str(study / "text"), str(study / "nothing*"), str(study / "short")])
     assert [problem.partition(": ")[2][:20] for problem in found.problems] == [
-        "is no DICOM file: th",
+        "is not a DICOM file:",
         "no such file or fold",
         "lacks SOPClassUID, S",
     ]
@@ -232,9 +235,9 @@ def test_links_that_are_not_followed_are_not_left_out_without_a_word(study, tmp_
             ("round.dcm", True),
             ("volume", True),
         ]
-        assert found.skipped[0].reason.startswith("is a link that leads nowhere (No such file or directory)")
-        assert found.skipped[1].reason.startswith("is a link that leads nowhere (Too many levels of symbolic links)")
-        assert f"name {elsewhere} in paths" in found.skipped[2].reason
+        assert found.skipped[0].reason.startswith("is a broken link (No such file or directory)")
+        assert found.skipped[1].reason.startswith("is a broken link (Too many levels of symbolic links)")
+        assert f"add {elsewhere} to paths" in found.skipped[2].reason
     assert [each.path.name for each in collect([str(study / "volume")]).instances] == ["mr.dcm"]
 
 
@@ -659,5 +662,5 @@ def test_the_module_warns_of_damaged_files(run_module, archive, study):
     (study / "torn.dcm").write_bytes((study / "mr.dcm").read_bytes()[:340])
     ran = run_module(dicom_store, told_to_send(archive(), study))
     assert not ran.failed
-    assert "1 files or links were passed over behind which may be DICOM instances" in str(ran.result["warnings"])
+    assert "1 files or links that may be DICOM instances were passed over" in str(ran.result["warnings"])
     assert ran.result["not_instances"][0]["suspect"] is True

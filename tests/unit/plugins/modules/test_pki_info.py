@@ -220,7 +220,8 @@ def test_what_ends_when(info, made_by_openssl, tmp_path):
     assert later["expired"][0]["days_left"] == -71
     assert later["expires_next"]["subject"] == "CN=web.example"
     assert re.search(
-        rf"{tmp_path} has 4 certificates; 1 ended; 1 with less than 30 days left; the next to end is CN=web.example on "
+        rf"{tmp_path} has 4 certificates; 1 ended; 1 with less than 30 days left; the next to expire is "
+        rf"CN=web.example on "
         r"\d{4}-\d\d-\d\d\.",
         later["msg"],
     )
@@ -235,7 +236,7 @@ def test_the_last_day_of_a_certificate_is_not_its_end(info, pair):
     last = info(pair, now=end, warn_days=1)
     assert (last["expired"], names(last["expiring"]), names([last["expires_next"]])) == ([], ["a.crt"], ["a.crt"])
     assert last["msg"] == (
-        f"{pair} has 1 certificate; 1 with less than 1 day left; the next to end is CN=A on {end:%Y-%m-%d}."
+        f"{pair} has 1 certificate; 1 with less than 1 day left; the next to expire is CN=A on {end:%Y-%m-%d}."
     )
     over = info(pair, now=end + timedelta(seconds=1), warn_days=1)
     assert (names(over["expired"]), over["expiring"], over["expires_next"]) == (["a.crt"], [], None)
@@ -503,7 +504,7 @@ def test_a_key_whose_numbers_do_not_belong_together_is_damaged(info, tmp_path):
     (tmp_path / "a.key").write_bytes(pem("RSA PRIVATE KEY", der))
     result = info(tmp_path)
     assert reasons(result) == {"a.key": "damaged"}
-    assert "the numbers of this RSA key do not belong together" in result["unreadable"][0]["message"]
+    assert "the numbers of this RSA key do not match" in result["unreadable"][0]["message"]
 
 
 @pytest.mark.parametrize(("number", "written"), [(0, "00"), (-5, "-05"), (0xAF3, "0AF3")])
@@ -617,7 +618,7 @@ def test_too_many_files_are_said_to_be_too_many(info, made_by_openssl):
     result = info(made_by_openssl, max_files=2)
     assert result["complete"] is False
     assert len(result["certificates"] + result["private_keys"] + result["other_files"]) == 2
-    assert "beyond the first 2 files (max_files) was not looked at" in result["msg"]
+    assert "files beyond the first 2 (max_files) were not examined" in result["msg"]
     assert info(made_by_openssl, max_files=count)["complete"] is True
     assert info(made_by_openssl, max_files=count - 1)["complete"] is False
 
@@ -638,7 +639,7 @@ def test_options_that_cannot_be(info, tmp_path):
     assert [problem.partition(":")[0] for problem in result["problems"]] == [
         "path", "max_files", "max_file_bytes", "warn_days",
     ]  # fmt: skip
-    assert info(Path("/tmp/\0"), fails=True)["problems"] == ["path: has a null character, which no path has"]
+    assert info(Path("/tmp/\0"), fails=True)["problems"] == ["path: contains a null character, which no path can have"]
 
 
 # --- whatever is in the files
@@ -719,4 +720,4 @@ def test_a_file_of_broken_blocks_is_given_up(tmp_path):
     (tmp_path / "hostile.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n" * 35_000)
     unreadable = look(tmp_path)["unreadable"]
     assert [entry["position"] for entry in unreadable] == [*range(1, 101), None]
-    assert "was not looked at" in unreadable[-1]["message"]
+    assert "were not examined" in unreadable[-1]["message"]

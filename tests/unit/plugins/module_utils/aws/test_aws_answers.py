@@ -609,7 +609,7 @@ def error_of(code: str, call: str = "DescribeVpcs") -> ClientError:
 @pytest.mark.parametrize(
     ("service", "error", "said"),
     [
-        ("ec2", error_of("ExpiredToken"), "does not take these credentials (An error occurred (ExpiredToken)"),
+        ("ec2", error_of("ExpiredToken"), "does not accept these credentials (An error occurred (ExpiredToken)"),
         ("ec2", error_of("UnauthorizedOperation"), "Doing needs permissions that these credentials lack: ec2:Describe"),
         ("s3", error_of("AccessDenied", "HeadBucket"), "lack: s3:ListBucket."),
         ("s3", error_of("AccessDenied", "ListBuckets"), "lack: s3:ListAllMyBuckets."),

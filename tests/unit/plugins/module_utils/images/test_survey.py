@@ -170,7 +170,7 @@ def test_the_version_of_an_image_without_a_list_is_that_of_the_program(
     image = look(tmp_path / "cache.json", version="1.13.1")
     assert [advisory.identifiers for advisory in image.known] == [("CVE-2026-2222",)]
     assert survey.line(image, NOW).startswith(
-        "orthanc     carries no list of packages and no date; no security update pending"
+        "orthanc     has no list of packages and no date; no security update pending"
     )
     assert look(tmp_path / "cache.json").known == ()
 
@@ -184,9 +184,9 @@ def test_the_line_that_a_person_reads(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert survey.line(many, NOW).endswith("and 2 more")
     assert "6 SECURITY UPDATES PENDING" in survey.line(many, NOW)
     none = replace(image, pending=())
-    assert survey.line(none, NOW) == f"{start}no security update pending (asked 2026-11-28 18:00 UTC)"
+    assert survey.line(none, NOW) == f"{start}no security update pending (checked 2026-11-28 18:00 UTC)"
     silent = replace(none, asked=None, problem="no network")
-    assert survey.line(silent, NOW) == f"{start}security updates not asked: no network"
+    assert survey.line(silent, NOW) == f"{start}security updates unknown: no network"
 
 
 def test_a_known_vulnerability_is_loud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -97,10 +97,10 @@ def test_what_may_not_be_issued_is_refused_at_once(pki, server):
         {"name": "mr-1", "usage": ["client"]},
     ]
     result = pki.run(*entries, ca=ca, fails=True)
-    assert "certificates['pacs']: subject_alt_names: ca.name_constraints do not let" in result["msg"]
+    assert "certificates['pacs']: subject_alt_names: ca.name_constraints do not allow" in result["msg"]
     assert "for 'IP:192.0.2.10'" in result["msg"]
     assert "for 'DNS:pacs.example.com'" in result["msg"]
-    assert "certificates['ct-1']: common_name: ca.name_constraints do not let the CA issue" in result["msg"]
+    assert "certificates['ct-1']: common_name: ca.name_constraints do not allow the CA to issue" in result["msg"]
     assert "mr-1" not in result["msg"]
     for common_name in ("ct_1.example.net", "10.1.2.3", "CT.1"):
         entry = {"name": "ct-1", "usage": ["client"], "common_name": common_name}

@@ -85,7 +85,7 @@ def test_another_key_type(pki, server):
     assert pki.verify("pacs") == "OK"
 
 
-@pytest.mark.parametrize(("generation", "said"), [(1, "it is generation 2, and 1 is declared"), (4, "3 is next")])
+@pytest.mark.parametrize(("generation", "said"), [(1, "it is generation 2, but 1 is declared"), (4, "3 is next")])
 def test_not_back_and_not_too_far(pki, server, generation, said):
     pki.run(server, ca=CA)
     pki.run(server, ca=SECOND)
@@ -242,7 +242,7 @@ def test_lost_certificate_of_a_former_ca_is_refused(pki, server):
     pki.file("former/ca.1.crt").unlink()
     failure, message = refused(pki, server, ca=SECOND)
     assert failure == "ca_certificate_missing"
-    assert "former/ca.1.crt: it is missing, though its key is there" in message
+    assert "former/ca.1.crt: it is missing, although its key exists" in message
 
 
 def test_key_of_a_former_ca_is_encrypted_too(pki, server):

@@ -36,7 +36,7 @@ def test_two_passphrases(pki, server):
         assert pki.public_key(key, passphrase)
     failure, message = refused(pki, server, ca=with_intermediate(passphrase="wrong one"))
     assert failure == "ca_key_passphrase"
-    assert "ca-intermediate.key: the passphrase given does not open it (ca.intermediate.passphrase)" in message
+    assert "ca-intermediate.key: the given passphrase does not decrypt it (ca.intermediate.passphrase)" in message
 
 
 def take_offline(pki):
@@ -69,7 +69,7 @@ def test_root_key_is_asked_for_in_time(pki, server):
     pki.later(days=1800)
     failure, message = refused(pki, server, ca=CA)
     assert failure == "ca_key_missing"
-    assert "ca.key: it is missing, and needed" in message
+    assert "ca.key: it is missing, but needed" in message
     assert "to issue the intermediate CA's certificate (expires_soon)" in message
     pki.file("ca.key").write_bytes(key)
     renewed = pki.run(server, ca=CA)
@@ -190,7 +190,7 @@ def test_cannot_be_left_away(pki, server):
     ("ca", "problem"),
     [
         ({**CA, "path_length": 0}, "ca.path_length: 0 leaves no room for the intermediate CA"),
-        (with_intermediate(common_name="Test root"), "ca.intermediate.common_name: is the root's own"),
+        (with_intermediate(common_name="Test root"), "ca.intermediate.common_name: is the same as the root's"),
         (with_intermediate(valid_days=20), "ca.intermediate.valid_days: 20 is not more than renew_before_days"),
         (with_intermediate(passphrase=""), "ca.intermediate.passphrase: is empty"),
     ],

@@ -94,7 +94,7 @@ def test_spellings_of_a_mode(pki, server, mode):
     [
         ({"owner": "no-such-user"}, "owner: there is no user 'no-such-user' on this machine"),
         ({"group": "no-such-group"}, "group: there is no group 'no-such-group' on this machine"),
-        ({"mode": "0644"}, "mode: 0644 lets everybody on this machine at the private keys"),
+        ({"mode": "0644"}, "mode: 0644 lets every user of this machine read the private keys"),
         ({"mode": "0200"}, "mode: 0200 keeps the owner from reading the private keys"),
         ({"mode": 640}, "mode: '640' is not a mode"),
         ({"mode": 0o640}, "mode: '416' is not a mode: write it in quotes"),
@@ -122,7 +122,7 @@ def test_owner_of_the_folder_gets_nothing_through_a_link(pki, server, tmp_path):
     pki.file("former").symlink_to(victim)
     result = pki.run(server, fails=True, **DECLARED)
     assert result["failure"] == "folder_unusable"
-    assert "it is a link, and must be a folder" in result["msg"]
+    assert "it is a link, but must be a folder" in result["msg"]
     assert (victim / "host.key").owner() == "root"
 
 
@@ -137,6 +137,6 @@ def test_who_is_not_root_is_told_at_once(pki, server, tmp_path):
         os.seteuid(0)
     for result in results:
         assert result["failure"] == "invalid_parameters"
-        assert "owner: only root may give files to daemon" in result["msg"]
-        assert "group: the user who runs this is no member of daemon" in result["msg"]
+        assert "owner: only root can give files to daemon" in result["msg"]
+        assert "group: the user who runs this is not a member of daemon" in result["msg"]
     assert not pki.path.exists()

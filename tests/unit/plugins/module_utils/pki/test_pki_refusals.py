@@ -25,14 +25,15 @@ def test_wrong_passphrase(made, server):
     failure, message = refused(made, server, ca={**CA, "passphrase": "wrong one"})
     assert failure == "ca_key_passphrase"
     assert (
-        f"{made.file('ca.key')}: the passphrase given does not open it (ca.passphrase). Give the passphrase" in message
+        f"{made.file('ca.key')}: the given passphrase does not decrypt it (ca.passphrase). Use the passphrase"
+        in message
     )
 
 
 def test_no_passphrase(made, server):
     failure, message = refused(made, server, ca={**CA, "passphrase": None})
     assert failure == "ca_key_passphrase"
-    assert "it is encrypted, and no passphrase was given" in message
+    assert "it is encrypted, but no passphrase was given" in message
 
 
 @pytest.mark.parametrize("passphrase", ["sesame", "open", None])
@@ -70,7 +71,7 @@ def test_lost_key(made, server):
     made.file("ca.key").unlink()
     failure, message = refused(made, server, ca=CA)
     assert failure == "ca_key_missing"
-    assert "every peer must be given" in message
+    assert "whose certificate every peer needs" in message
     made.file("ca.crt").unlink()
     assert refused(made, server, ca=CA)[0] == "ca_key_missing"
 
@@ -79,7 +80,7 @@ def test_folder_of_another_stack(made, server):
     failure, message = refused(made, server, ca={**CA, "common_name": "Other CA"})
     assert failure == "ca_foreign"
     assert "Looking for the CA 'CN=Other CA,O=Test Clinic'" in message
-    assert "it is that of 'CN=Test CA,O=Test Clinic'" in message
+    assert "it belongs to 'CN=Test CA,O=Test Clinic'" in message
     assert "This certificate folder belongs to another stack" in message
     assert refused(made, server, ca={**CA, "organization": None, "passphrase": "open"})[0] == "ca_foreign"
 
@@ -96,13 +97,13 @@ def test_damaged_certificate(made, server):
     made.file("ca.crt").write_bytes(made.file("ca.crt").read_bytes()[:200])
     failure, message = refused(made, server, ca=CA)
     assert failure == "ca_certificate_damaged"
-    assert "remove it, and the next run makes it again from the CA's key" in message
+    assert "remove it, and the next run recreates it from the CA's key" in message
 
 
 def test_other_key_type(made, server):
     failure, message = refused(made, server, ca={**CA, "key_type": "rsa-3072"})
     assert failure == "ca_key_type_differs"
-    assert "it is ecdsa-p256, and rsa-3072 is declared" in message
+    assert "it is ecdsa-p256, but rsa-3072 is declared" in message
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_all_problems_come_in_one_message_and_nothing_is_touched(pki, server):
         "certificates['endless']: valid_days: 1000000000 is not between",
         "certificates['open']: pkcs12_passphrase:",
         "certificates['self']: common_name: has 65 characters",
-        "certificates['issuer']: common_name: has characters that cannot be printed",
+        "certificates['issuer']: common_name: has characters that are not printable",
         "certificates['useless']: usage: is empty",
     ]
     for beginning in beginnings:
@@ -91,11 +91,14 @@ def test_days_of_a_list(pki, days):
 def test_relative_path_is_refused(pki, server):
     message = pki.run(server, path="pki", crl_valid_days=0, fails=True)["msg"]
     assert "\n- path: 'pki' is not absolute" in message
-    assert "where the playbook is\n- crl_valid_days: 0 is not between" in message
+    assert "in the folder of the playbook\n- crl_valid_days: 0 is not between" in message
 
 
 def test_leaf_may_not_take_the_name_of_its_issuer(pki):
-    assert "the CA's own" in pki.run({"name": "x", "usage": ["client"], "common_name": "Test CA"}, fails=True)["msg"]
+    assert (
+        "the same as the CA's"
+        in pki.run({"name": "x", "usage": ["client"], "common_name": "Test CA"}, fails=True)["msg"]
+    )
 
 
 def test_negative_threshold_is_refused(pki, server):

@@ -115,6 +115,6 @@ class TestHosts:
         found = [host("a"), host("b", image="ami-0"), host("c", type_="t3.large"), host("d")]
         image, type_, surplus = hosts.differences(found, ["a", "b", "c"], "ami-1", "t3.medium")
         assert image.startswith("b runs the image ami-0; the newest is ami-1.")
-        assert type_.startswith("c is a t3.large, and orthweb_instance_type says t3.medium.")
-        assert surplus.startswith("d is one more than orthweb_instance_count.")
+        assert type_.startswith("c is a t3.large, but orthweb_instance_type says t3.medium.")
+        assert surplus.startswith("d is beyond orthweb_instance_count.")
         assert hosts.differences(found[:1], ["a"], "ami-1", "t3.medium") == []

@@ -28,7 +28,7 @@ def test_zones_that_the_region_lacks() -> None:
 @pytest.mark.parametrize("used", [[], ["us-east-1a"]])
 def test_fewer_than_two_zones(used: list[str]) -> None:
     assert list(answers.zone_problems([], found=FOUND, used=used, region=REGION)) == [
-        f"RDS wants subnets in two zones at least, and {len(used)} would be used (aws_survey_zone_count, "
+        f"RDS needs subnets in at least two zones, but {len(used)} would be used (aws_survey_zone_count, "
         "aws_survey_zones)."
     ]
 
@@ -46,7 +46,7 @@ def test_name_that_somebody_else_has() -> None:
     assert list(answers.foreign_name_problems([], "orthweb")) == []
     theirs = {"kind": "db_subnet_groups", "id": "group-1", "name": "pacs"}
     assert list(answers.foreign_name_problems([theirs], "orthweb")) == [
-        'The name "pacs" is taken: db subnet groups group-1 has it and does not carry the tag orthweb:stack=orthweb, '
+        'The name "pacs" is taken: db subnet groups group-1 has it but does not have the tag orthweb:stack=orthweb, '
         "so it is not ours. Choose another orthweb_stack."
     ]
 
@@ -54,7 +54,7 @@ def test_name_that_somebody_else_has() -> None:
 def test_database_that_is_being_deleted() -> None:
     assert list(answers.going_database_problems([])) == []
     assert list(answers.going_database_problems([{"id": "db-1", "name": "orthweb"}])) == [
-        "RDS is still deleting the database orthweb of this stack, and until it is gone there cannot be another: aws "
+        "RDS is still deleting the database orthweb of this stack. A new one cannot be created until it is gone: aws "
         "rds wait db-instance-deleted --db-instance-identifier db-1."
     ]
 
@@ -92,5 +92,5 @@ class TestGivenSubnets:
     def test_one_zone_for_the_database(self) -> None:
         public = {**self.PUBLIC, "availability_zone": "us-east-1c"}
         assert self.problems(public, self.FIRST, {**self.SECOND, "availability_zone": "us-east-1a"}) == [
-            "orthweb_private_subnet_ids lie in one zone; RDS wants two."
+            "orthweb_private_subnet_ids are all in one zone; RDS needs two."
         ]

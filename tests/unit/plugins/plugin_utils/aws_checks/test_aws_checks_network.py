@@ -10,8 +10,8 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.network 
 
 GIVEN = {"vpc_id": "vpc-1", "public_subnet_ids": ["subnet-1"], "private_subnet_ids": ["subnet-2", "subnet-3"]}
 INCOMPLETE = (
-    "orthweb_vpc_id is given: give orthweb_public_subnet_ids (one at least) and orthweb_private_subnet_ids "
-    "(two at least, in two zones) too."
+    "orthweb_vpc_id is set: set orthweb_public_subnet_ids (at least one) and orthweb_private_subnet_ids (at "
+    "least two, in two zones), too."
 )
 
 
@@ -58,8 +58,8 @@ def test_range_that_is_too_large_or_too_small(cidr: str) -> None:
 
 def test_range_that_docker_uses() -> None:
     assert problems(cidr="172.18.4.0/24") == [
-        "orthweb_vpc_cidr 172.18.4.0/24 meets 172.18.0.0/16, which Docker uses on the hosts: they would not reach the "
-        "database. Choose another, for example 10.42.0.0/16."
+        "orthweb_vpc_cidr 172.18.4.0/24 overlaps 172.18.0.0/16, which Docker uses on the hosts: they would not reach "
+        "the database. Choose another, for example 10.42.0.0/16."
     ]
     too_large, *met = problems(cidr="172.16.0.0/12")
     assert "from /16 to /24" in too_large
@@ -78,4 +78,4 @@ def test_given_network_without_its_subnets(lacking: dict[str, list[str]]) -> Non
 
 @pytest.mark.parametrize("which", ["public_subnet_ids", "private_subnet_ids"])
 def test_subnets_without_their_network(which: str) -> None:
-    assert problems(**{which: ["subnet-1"]}) == ["Subnets are given without orthweb_vpc_id, the VPC that they are in."]
+    assert problems(**{which: ["subnet-1"]}) == ["Subnets are set without orthweb_vpc_id, the VPC that they are in."]

@@ -17,7 +17,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
 
 DICOM, PORTAL, CONTROLLER = (f"orthweb_{whose}_ranges" for whose in ("dicom", "portal", "controller"))
 RIGHT = {DICOM: ["198.51.100.0/24"], PORTAL: ["203.0.113.0/24", "192.0.2.1/32"], CONTROLLER: ["192.0.2.10/32"]}
-IF_MEANT = "which is the whole Internet. If that is meant, set orthweb_allow_the_whole_internet: true."
+IF_MEANT = "which is the whole Internet. If that is intended, set orthweb_allow_the_whole_internet: true."
 
 
 @pytest.mark.parametrize("name", ["orthweb", "a", "pacs-2", "a" * 31])
@@ -28,7 +28,7 @@ def test_stack_name_that_is_right(name: str) -> None:
 @pytest.mark.parametrize("name", ["Bad_Name", "", "2nd", "two--hyphens", "hyphen-", "line\n", "a" * 32, 5])
 def test_stack_name_that_aws_would_refuse(name: object) -> None:
     assert list(stack_name_problems(name)) == [
-        f'orthweb_stack is "{name}": use 1 to 31 small letters, digits and single hyphens, a letter first.'
+        f'orthweb_stack is "{name}": use 1 to 31 lowercase letters, digits and single hyphens, beginning with a letter.'
     ]
 
 
@@ -39,7 +39,7 @@ def test_number_of_hosts_that_is_right(count: object) -> None:
 
 @pytest.mark.parametrize("count", [0, 100, -1, "two", "01", 1.5, None])
 def test_number_of_hosts_that_is_none(count: object) -> None:
-    assert list(instance_count_problems(count)) == [f"orthweb_instance_count is {count}: a number from 1 to 99."]
+    assert list(instance_count_problems(count)) == [f"orthweb_instance_count is {count}: use a number from 1 to 99."]
 
 
 class TestRanges:
@@ -102,14 +102,14 @@ class TestRanges:
     @pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/0.0.0.0"])
     def test_port_22_is_never_open_to_it(self, network: str, allowed: bool) -> None:
         assert self.problems({CONTROLLER: [network]}, whole_internet_allowed=allowed) == [
-            f"{CONTROLLER}: port 22 is never opened to the whole Internet; give the address of this controller, or [] "
+            f"{CONTROLLER}: port 22 is never opened to the whole Internet; use the address of this controller, or [] "
             "with orthweb_connect_by: systems_manager."
         ]
 
     def test_nobody_could_log_in(self) -> None:
         assert self.problems({CONTROLLER: []}) == [
             f"{CONTROLLER} is empty, and orthweb_connect_by is public: nobody could log in to configure the hosts. "
-            "Give the address of this controller, or connect by systems_manager."
+            "Add the address of this controller, or connect by systems_manager."
         ]
         assert self.problems({CONTROLLER: []}, connect_by="systems_manager") == []
         assert self.problems({CONTROLLER: []}, connect_by="private") == []

@@ -53,7 +53,7 @@ def test_what_fits_is_silent(authority: Authority, carried: str, reached_as: str
 )
 def test_a_name_that_it_does_not_carry(authority: Authority, carried: str, reached_as: str) -> None:
     (problem,) = server_certificate_problems(given(authority, carried), reached_as)
-    assert problem.startswith(f"certificate does not carry orthweb_server_name ({reached_as}) but {carried}")
+    assert problem.startswith(f"certificate is not valid for orthweb_server_name ({reached_as}) but for {carried}")
 
 
 def test_all_that_is_wrong_is_said(authority: Authority, tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_all_that_is_wrong_is_said(authority: Authority, tmp_path: Path) -> None
     problems = server_certificate_problems(files, NAME)
     for beginning in (
         "private_key does not belong to certificate",
-        "certificate has ended on ",
-        "certificate does not carry orthweb_server_name",
-        "certificate does not lead to ca_certificate",
+        "certificate expired on ",
+        "certificate is not valid for orthweb_server_name",
+        "certificate does not chain to ca_certificate",
     ):
         assert [problem for problem in problems if problem.startswith(beginning)], beginning
     assert len(problems) == 4
@@ -74,7 +74,7 @@ def test_all_that_is_wrong_is_said(authority: Authority, tmp_path: Path) -> None
 def test_a_chain_leads_over_its_intermediate(authority: Authority, tmp_path: Path) -> None:
     between = authority.intermediate(tmp_path / "between", "Department CA")
     files = given(between) | {"ca_certificate": authority.file.read_text()}
-    assert server_certificate_problems(files, NAME)[0].startswith("certificate does not lead to ca_certificate")
+    assert server_certificate_problems(files, NAME)[0].startswith("certificate does not chain to ca_certificate")
     files["certificate"] += between.file.read_text()
     assert server_certificate_problems(files, NAME) == []
 
@@ -95,7 +95,7 @@ def test_a_key_with_a_passphrase(authority: Authority) -> None:
         serialization.BestAvailableEncryption(b"locked"),
     ).decode()
     (problem,) = server_certificate_problems(files, NAME)
-    assert problem.startswith("private_key is locked with a passphrase")
+    assert problem.startswith("private_key is encrypted with a passphrase")
 
 
 @pytest.mark.parametrize("key", ["certificate", "private_key", "ca_certificate"])

@@ -32,7 +32,10 @@ def test_what_is_right_is_fine(given: dict, also: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"pasword": "x"}, "orthweb_database does not know pasword (did you mean password?); it has host, port,"),
+        (
+            {"pasword": "x"},
+            "orthweb_database has unknown keys: pasword (did you mean password?). Known keys: host, port,",
+        ),
         ({"host": "db:5432"}, "orthweb_database.host: 'db:5432' has brackets or a port"),
         ({"port": "postgres"}, "orthweb_database.port is postgres: a port is a number"),
         ({"name": "1st"}, 'orthweb_database.name is "1st": use 1 to 63 letters'),
@@ -41,8 +44,8 @@ def test_what_is_right_is_fine(given: dict, also: dict) -> None:
         ({"admin_user": "postgres"}, "orthweb_database has only one of admin_user and admin_password"),
         ({"admin_password": "(given)"}, "orthweb_database has only one of admin_user and admin_password"),
         ({"admin_user": "orthanc", "admin_password": "(given)"}, "orthweb_database.user is the admin"),
-        ({"ca_certificate": "/nonexistent"}, "orthweb_database.ca_certificate is /nonexistent, and there is no"),
-        ({"ca_certificate": "/dev/null"}, "orthweb_database.ca_certificate is /dev/null, and there is no"),
+        ({"ca_certificate": "/nonexistent"}, "orthweb_database.ca_certificate is /nonexistent, but there is no"),
+        ({"ca_certificate": "/dev/null"}, "orthweb_database.ca_certificate is /dev/null, but there is no"),
     ],
 )
 def test_each_mistake_has_its_sentence(given: dict, change: dict, said: str) -> None:
@@ -67,7 +70,7 @@ def test_one_database_is_fine(also: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"given": True}, "orthweb_database is set, and one is in the group database"),
+        ({"given": True}, "orthweb_database is set, but one is in the group database"),
         ({"embedded": False}, "one has no database"),
         ({"imaging_hosts": 2}, "There are 2 imaging hosts, and each would have an archive of its own"),
         (

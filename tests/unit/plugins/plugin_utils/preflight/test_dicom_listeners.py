@@ -30,19 +30,19 @@ def test_what_is_right_is_silent() -> None:
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"port": 104, "tls": False}, "plain: whoever can reach it could send images"),
-        ({"port": 104, "tls": False, "allowed": []}, "plain: whoever can reach it could send images"),
-        ({"port": 2762, "client_certificate": "none"}, "client_certificate is none: whoever can reach it"),
-        ({"port": 2762, "client_certificate": "optional"}, "client_certificate is optional: whoever can reach it"),
-        ({"port": 104, "tls": False, "allowed": ["10.0.0.0/8"], "client_certificate": "required"}, "and tls is false"),
-        ({"port": 104, "tls": False, "allowed": ["10.0.0.0/8"], "tls_profile": "widest"}, "and tls is false"),
-        ({"port": 104, "tls": "no"}, "tls is 'no': say true or false"),
+        ({"port": 104, "tls": False}, "does not use TLS: anyone who can reach it could send images"),
+        ({"port": 104, "tls": False, "allowed": []}, "does not use TLS: anyone who can reach it could send images"),
+        ({"port": 2762, "client_certificate": "none"}, "client_certificate is none: anyone who can reach it"),
+        ({"port": 2762, "client_certificate": "optional"}, "client_certificate is optional: anyone who can reach it"),
+        ({"port": 104, "tls": False, "allowed": ["10.0.0.0/8"], "client_certificate": "required"}, "but tls is false"),
+        ({"port": 104, "tls": False, "allowed": ["10.0.0.0/8"], "tls_profile": "widest"}, "but tls is false"),
+        ({"port": 104, "tls": "no"}, "tls is 'no': use true or false"),
         ({"port": 2762, "client_certificate": "maybe"}, "choose required or optional or none"),
         ({"port": 2762, "tls_profile": "oldest"}, "choose bcp195 or widest"),
-        ({"port": 2762, "allowed": "10.0.0.0/8"}, "give a list of networks"),
-        ({"port": 2762, "allowed": ["10.0.0.1/8"]}, "'10.0.0.1/8', which is no network in CIDR notation"),
-        ({"port": 2762, "allowed": ["all; allow 0.0.0.0/0"]}, "which is no network in CIDR notation"),
-        ({"port": 2762, "ssl": True}, "it does not know ssl; it has port, tls, "),
+        ({"port": 2762, "allowed": "10.0.0.0/8"}, "use a list of networks"),
+        ({"port": 2762, "allowed": ["10.0.0.1/8"]}, "'10.0.0.1/8', which is not a network in CIDR notation"),
+        ({"port": 2762, "allowed": ["all; allow 0.0.0.0/0"]}, "which is not a network in CIDR notation"),
+        ({"port": 2762, "ssl": True}, "it has unknown keys: ssl. Known keys: port, tls, "),
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535"),
         ({"port": 65536}, "port is 65536"),
         ({"port": "²"}, "port is ²"),
@@ -58,12 +58,12 @@ def test_each_mistake_has_its_sentence(entry: dict[str, object], says: str) -> N
 def test_all_is_said_at_once() -> None:
     said = problems({"port": 104, "tls": False}, {"port": 105, "tls": False}, {"port": 105, "allowed": ["x"], "ssl": 1})
     assert len(said) == 5
-    assert said[-1] == "port 105 stands in 2 entries."
+    assert said[-1] == "port 105 is in 2 entries."
 
 
 @pytest.mark.parametrize("given", [None, "11112", {"port": 11112}, [11112]])
 def test_it_must_be_a_list_of_entries(given: object) -> None:
-    assert dicom_listener_problems(given, 11112) == ["it must be a list of entries, each with a port at least."]
+    assert dicom_listener_problems(given, 11112) == ["it must be a list of entries, each with at least a port."]
 
 
 @pytest.mark.parametrize(

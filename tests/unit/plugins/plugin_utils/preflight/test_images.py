@@ -33,7 +33,7 @@ def test_what_works(mirror: str, snapshot: str, fresh: bool) -> None:
     [
         ("trixie", "orthweb_images_suites is 'trixie'"),
         ({"orthanc": "sid"}, "no entry for nginx, postgresql"),
-        (SUITES | {"ngnix": "trixie"}, "does not know ngnix"),
+        (SUITES | {"ngnix": "trixie"}, "has unknown keys: ngnix"),
         (SUITES | {"nginx": "tri xie"}, "nginx is 'tri xie'"),
         (SUITES | {"nginx": None}, "nginx is None"),
     ],
@@ -46,11 +46,11 @@ def test_suites(suites: object, said: str) -> None:
 @pytest.mark.parametrize(
     ("mirror", "snapshot", "fresh", "said"),
     [
-        ("mirror.clinic.example", "", False, "no http or https URL"),
+        ("mirror.clinic.example", "", False, "not an http or https URL"),
         ("", "2026-11-15", False, "write a date and time"),
         ("", "20261315T000000Z", False, "write a date and time"),
-        ("http://mirror.clinic.example", "20261115T000000Z", False, "a mirror of its own"),
-        ("", "20261115T000000Z", True, "packages of the past"),
+        ("http://mirror.clinic.example", "20261115T000000Z", False, "its own mirror"),
+        ("", "20261115T000000Z", True, "asks for old packages"),
     ],
 )
 def test_mirror_and_snapshot(mirror: str, snapshot: str, fresh: bool, said: str) -> None:
@@ -112,14 +112,14 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
             "archive",
             {},
             {"archive": "/nonexistent/a.tar"},
-            "orthweb_images_archive is /nonexistent/a.tar, and there is",
+            "orthweb_images_archive is /nonexistent/a.tar, but there is",
         ),
-        ("debian", {}, {"mirror": "ftp://x"}, "no http or https URL"),
+        ("debian", {}, {"mirror": "ftp://x"}, "not an http or https URL"),
         ("registry", {"needed": ["nginx", "orthanc"]}, {}, "has no entry for orthanc, which one runs."),
-        ("registry", {"references": ["nginx"]}, {}, "give a reference for each image (orthanc, nginx, postgresql)."),
+        ("registry", {"references": ["nginx"]}, {}, "set a reference for each image (orthanc, nginx, postgresql)."),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
-        ("registry", {"login_keys": ["server"]}, {}, "orthweb_images_registry_login has server: it takes"),
+        ("registry", {"login_keys": ["server"]}, {}, "orthweb_images_registry_login has server: set"),
         ("registry", {"ca": "/nonexistent/ca.crt"}, {}, "orthweb_images_registry_ca is /nonexistent/ca.crt"),
         ("registry", {}, {"upstream_orthanc": "orthancteam/orthanc"}, "not pinned by digest"),
     ],

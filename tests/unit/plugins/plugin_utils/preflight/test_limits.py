@@ -12,11 +12,11 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.limits im
     [
         ("orthanc_memory_mb", 511, "orthanc_memory_mb is 511: with less than 512 MiB it does not work."),
         ("orthanc_memory_mb", 4097, "orthanc_memory_mb is 4097: the host has 4096 MiB."),
-        ("postgresql_memory_mb", "2g", "postgresql_memory_mb is '2g': give a whole number of MiB."),
+        ("postgresql_memory_mb", "2g", "postgresql_memory_mb is '2g': use a whole number of MiB."),
         ("nginx_memory_mb", 127, "nginx_memory_mb is 127: with less than 128 MiB it does not work."),
         ("orthanc_pids", 191, "orthanc_pids is 191: with less than 192 processes it does not work."),
-        ("postgresql_pids", -1, "postgresql_pids is '-1': give a whole number of processes."),
-        ("nginx_pids", 40000, "nginx_pids is 40000: more than 32768 processes are no limit."),
+        ("postgresql_pids", -1, "postgresql_pids is '-1': use a whole number of processes."),
+        ("nginx_pids", 40000, "nginx_pids is 40000: more than 32768 processes is not a limit."),
     ],
 )
 def test_what_is_out_of_range_is_named(variable: str, value: object, said: str) -> None:

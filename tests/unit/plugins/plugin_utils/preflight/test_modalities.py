@@ -23,23 +23,23 @@ def test_what_is_right_is_fine() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"name": "Not good"}, "(Not good): name must be small letters"),
-        ({"name": ""}, "(): name must be small letters"),
+        ({"name": "Not good"}, "(Not good): name must consist of lowercase letters"),
+        ({"name": ""}, "(): name must consist of lowercase letters"),
         ({"aet": "SEVENTEEN_LETTERS"}, "has 17 characters"),
-        ({"host": "https://ct"}, "is an URL"),
+        ({"host": "https://ct"}, "is a URL"),
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535."),
         (
             {"ssl": False},
-            "does not know ssl; it has name, aet, host, port, allow, tls and listener.",
+            "has unknown keys: ssl. Known keys: name, aet, host, port, allow, tls and listener.",
         ),
-        ({"tls": "no"}, "tls is 'no': say true or false."),
-        ({"tls": False, "host": "ct1.clinic.example"}, "tls is false, and host is no IPv4 address"),
-        ({"tls": False, "host": "2001:db8::1"}, "tls is false, and host is no IPv4 address"),
+        ({"tls": "no"}, "tls is 'no': use true or false."),
+        ({"tls": False, "host": "ct1.clinic.example"}, "tls is false, but host is not an IPv4 address"),
+        ({"tls": False, "host": "2001:db8::1"}, "tls is false, but host is not an IPv4 address"),
         ({"tls": False, "listener": 0}, "listener is 0: a port is a number from 1 to 65535."),
         ({"listener": 105}, "listener is the port for a modality without TLS: set tls: false"),
-        ({"prot": 104}, "does not know prot (did you mean port?);"),
+        ({"prot": 104}, "has unknown keys: prot (did you mean port?)."),
         ({"allow": ["store", "fetch"]}, "allow has fetch; choose of echo, store, find, find_worklist, get and move."),
-        ({"allow": "store"}, "allow is 'store': give a list"),
+        ({"allow": "store"}, "allow is 'store': use a list"),
     ],
 )
 def test_each_mistake_is_said_with_its_entry(change: dict, said: str) -> None:
@@ -83,7 +83,7 @@ def test_without_tls_it_cannot_call_where_tls_is_spoken() -> None:
     given = [{"name": "mr", "aet": "MR"}, {**CT, "tls": False, "listener": "2762"}]
     assert list(plain_port_problems([{"port": 11112}, {"port": 2762, "tls": False}], given)) == []
     (problem,) = plain_port_problems([{"port": 11112}, {"port": 2762}], given)
-    assert problem.startswith("orthweb_modalities, entry 2 (ct-1): port 2762 speaks TLS (orthweb_dicom_listeners)")
+    assert problem.startswith("orthweb_modalities, entry 2 (ct-1): port 2762 uses TLS (orthweb_dicom_listeners)")
 
 
 @pytest.mark.parametrize("given", [None, "ct", {"ct": "CT1"}, ["ct"]])
@@ -111,8 +111,8 @@ def test_who_answers_and_who_does_not_is_reported() -> None:
 
 def test_a_name_and_an_ae_title_stand_in_one_entry() -> None:
     assert list(modality_problems([CT, {**CT, "aet": "CT2"}], "ORTHANC")) == [
-        "orthweb_modalities, entry 1 (ct-1): name ct-1 stands in more than one entry.",
-        "orthweb_modalities, entry 2 (ct-1): name ct-1 stands in more than one entry.",
+        "orthweb_modalities, entry 1 (ct-1): name ct-1 is in more than one entry.",
+        "orthweb_modalities, entry 2 (ct-1): name ct-1 is in more than one entry.",
     ]
 
 

@@ -32,7 +32,7 @@ def test_what_is_no_port_is_said(port: object) -> None:
 
 def test_two_of_the_same_are_said_once() -> None:
     assert problems({"orthweb_orthanc_port": 443}) == [
-        "orthweb_orthanc_port and orthweb_portal_port are both 443: give them different ports."
+        "orthweb_orthanc_port and orthweb_portal_port are both 443: use different ports."
     ]
 
 

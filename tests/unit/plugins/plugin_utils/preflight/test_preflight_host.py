@@ -32,7 +32,7 @@ def test_what_is_enough_is_fine(also: dict) -> None:
         ({"root": False}, "No root on one: run as root"),
         ({"version": "11.1"}, "Unsupported distribution: one runs Debian 11.1"),
         ({"distribution": "Ubuntu", "version": "12"}, "Unsupported distribution: one runs Ubuntu 12"),
-        ({"disk_free_mb": 5999}, "Too little disk: 5999 MB are free at /var/lib/docker"),
+        ({"disk_free_mb": 5999}, "Too little disk: 5999 MB are free in /var/lib/docker"),
         ({"memory_mb": 1799}, "Too little memory: one has 1799 MB"),
     ],
 )

@@ -59,10 +59,10 @@ def test_the_defaults_are_fine() -> None:
     [
         (
             "orthweb_portal_prot",
-            "orthweb_portal_prot is no setting of this archive: did you mean orthweb_portal_port?",
+            "orthweb_portal_prot is not a setting of this archive: did you mean orthweb_portal_port?",
         ),
-        ("orthweb_modality", "orthweb_modality is no setting of this archive: did you mean orthweb_modalities?"),
-        ("orthweb_xyzzyxyzzy", "orthweb_xyzzyxyzzy is no setting of this archive: docs/index.md leads"),
+        ("orthweb_modality", "orthweb_modality is not a setting of this archive: did you mean orthweb_modalities?"),
+        ("orthweb_xyzzyxyzzy", "orthweb_xyzzyxyzzy is not a setting of this archive: docs/index.md lists"),
     ],
 )
 def test_what_is_not_is_named_with_the_nearest(name: str, said: str) -> None:
@@ -74,14 +74,14 @@ def test_what_is_not_is_named_with_the_nearest(name: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("orthweb_new_ca", "perhaps", "orthweb_new_ca is 'perhaps': say true or false."),
-        ("orthweb_new_ca", 2, "orthweb_new_ca is 2: say true or false."),
-        ("orthweb_server_aliases", {"a": "b"}, "orthweb_server_aliases is {'a': 'b'}: give a list."),
-        ("orthweb_server_aliases", None, "orthweb_server_aliases is None: give a list."),
-        ("orthweb_server_aliases", "pacs", "orthweb_server_aliases is 'pacs': give a list."),
-        ("orthweb_tags", ["a"], "orthweb_tags is ['a']: give keys with values."),
-        ("orthweb_aet", ["A"], "orthweb_aet is ['A']: give one text."),
-        ("orthweb_host_directory", True, "orthweb_host_directory is True: give one text."),
+        ("orthweb_new_ca", "perhaps", "orthweb_new_ca is 'perhaps': use true or false."),
+        ("orthweb_new_ca", 2, "orthweb_new_ca is 2: use true or false."),
+        ("orthweb_server_aliases", {"a": "b"}, "orthweb_server_aliases is {'a': 'b'}: use a list."),
+        ("orthweb_server_aliases", None, "orthweb_server_aliases is None: use a list."),
+        ("orthweb_server_aliases", "pacs", "orthweb_server_aliases is 'pacs': use a list."),
+        ("orthweb_tags", ["a"], "orthweb_tags is ['a']: use keys with values."),
+        ("orthweb_aet", ["A"], "orthweb_aet is ['A']: use a string."),
+        ("orthweb_host_directory", True, "orthweb_host_directory is True: use a string."),
         ("orthweb_connect_by", "pigeon", 'orthweb_connect_by is "pigeon": choose public, private or systems_manager.'),
         ("orthweb_storage", "tape", 'orthweb_storage is "tape": choose database or filesystem.'),
     ],

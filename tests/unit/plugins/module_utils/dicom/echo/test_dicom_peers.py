@@ -128,7 +128,7 @@ def test_contexts_are_made_while_the_options_are_looked_at(monkeypatch):
 
 def test_a_problem_that_all_entries_have_is_told_once():
     entries = [{"host": "a"}, {"host": "b"}]
-    assert declared(entries, called_aet="A", retries=-1)[1] == ["each of peers: retries: -1 is not within 0 and 86400"]
+    assert declared(entries, called_aet="A", retries=-1)[1] == ["each of peers: retries: -1 is not between 0 and 86400"]
     assert declared(entries[:1], called_aet="A", retries=-1)[1][0].startswith("peers[0] (a): retries: ")
 
 
@@ -275,10 +275,10 @@ def test_a_fault_in_one_check_costs_no_other_its_answer(archive, monkeypatch):
         ({"host": "a"}, "required by 'host': called_aet"),
         ({"peers": [], "called_aet": "A"}, "peers: is empty"),
         ({"peers": [{"host": "a", "prot": 104}]}, "prot"),
-        ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 0}, "parallel: 0 is not within 1 and 256"),
-        ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 257}, "parallel: 257 is not within 1 and 256"),
-        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 0}, "count: 0 is not within 1 and 10000"),
-        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 10001}, "count: 10001 is not within 1 and 10000"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 0}, "parallel: 0 is not between 1 and 256"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "parallel": 257}, "parallel: 257 is not between 1 and 256"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 0}, "count: 0 is not between 1 and 10000"),
+        ({"peers": [{"host": "a"}], "called_aet": "A", "count": 10001}, "count: 10001 is not between 1 and 10000"),
     ],
 )
 def test_what_is_refused(run_module, options, said):
@@ -323,7 +323,7 @@ def test_passphrases_and_keys_are_neither_returned_nor_logged(run_module, archiv
     assert bad.failed
     options["peers"].append({"host": "a b", **mine, "client_key": key})
     wrong = run_module(dicom_echo, options)
-    assert "client_key_passphrase: does not open" in wrong.result["msg"]
+    assert "client_key_passphrase: does not decrypt" in wrong.result["msg"]
     assert logged
     for told in (json.dumps(good.result), json.dumps(bad.result), json.dumps(wrong.result), *logged):
         assert "phrase-of-" not in told

@@ -20,7 +20,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.transport
 from support.peers import peer_at
 
 ABORT = bytes.fromhex("07000000000400000206")
-WITHOUT, AMIDST = "closed the connection without an answer", "closed the connection in the midst of its answer"
+WITHOUT, AMIDST = "closed the connection without an answer", "closed the connection in the middle of its answer"
 SESSION = TlsSession("TLSv1.3", "x", client_certificate_requested=False)  # so that the peer is not asked about TLS
 
 

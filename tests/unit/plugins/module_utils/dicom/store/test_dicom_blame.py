@@ -102,7 +102,7 @@ def test_a_file_that_makes_the_peer_hang_costs_one_time_out(archive, behaviour, 
     assert (outcome.failure, outcome.set_aside, outcome.not_tried) == ("dimse_timeout", True, False)
     assert outcome.status_text.startswith("set aside. ")
     assert "did not answer C-STORE within 2 s" in outcome.status_text
-    assert "it is this file that it cannot take" in outcome.status_text
+    assert "so the problem is this file" in outcome.status_text
     assert "overloaded" not in sending.sentence
     assert "did not store 1 of 20 instances, 1 of them set aside." in sending.sentence
     assert sending.summary()["set_aside"] == 1
@@ -223,10 +223,10 @@ def test_a_peer_that_takes_no_file_is_left_after_three(archive, behaviour, insta
     assert peer.requests.total() <= 4 * associations
     tried = [outcome for outcome in sending.outcomes if not outcome.not_tried]
     assert uids(outcome.instance for outcome in tried) == peer.requests.keys()
-    assert all("it is the peer rather than this file" in outcome.status_text for outcome in tried)
+    assert all("the problem is the peer rather than this file" in outcome.status_text for outcome in tried)
     for outcome in sending.not_tried:
         assert outcome.status_text.startswith("not sent. ORTHANC at 127.0.0.1:")
-        assert "it is the peer, not a file" in outcome.status_text
+        assert "the problem is the peer, not a file" in outcome.status_text
     assert f"{len(sending.not_tried)} of them not sent." in sending.sentence
 
 
@@ -252,7 +252,7 @@ def test_a_single_file_does_not_tell(archive, behaviour, instances):
     peer = behaviour(otherwise="hang")
     sending = send(peer_of(archive(status=peer).port), instances[:1])
     assert not sending.outcomes[0].set_aside
-    assert "Nothing tells whether it is this file or the peer" in sending.outcomes[0].status_text
+    assert "It is unclear whether the problem is this file or the peer" in sending.outcomes[0].status_text
 
 
 # The next run
@@ -314,12 +314,12 @@ def test_a700_is_told_by_what_decides(archive, instances):
     for text in texts.values():
         assert text.startswith("refused: out of resources (A700), or required tags are missing")
         assert "Orthanc's has 'Store has failed because required tags'" in text
-    assert "The file lacks PatientID, which Orthanc can do without" in texts[1]
+    assert "The file lacks PatientID. Orthanc accepts that" in texts[1]
     for number in (5, 18, 19):
         assert "The file has PatientID, StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID." in texts[number]
     assert "more likely the file than the archive" in texts[5]
     assert texts[18] == texts[19]
-    assert "Nothing was stored after it, so it may be the archive" in texts[18]
+    assert "Nothing was stored after it, so the problem may be the archive" in texts[18]
     assert {outcome.failure for outcome in sending.failed} == {"dimse_status"}
 
 

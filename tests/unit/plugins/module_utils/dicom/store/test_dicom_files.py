@@ -64,7 +64,7 @@ def test_instances_are_what_the_whole_file_says():
 @pytest.mark.parametrize("uid", ["1." + "2" * 63, "1.2.\u0663", "not a UID"])
 def test_what_is_no_uid_is_said_before_anything_is_sent(tmp_path, uid):
     (tmp_path / "odd.dcm").write_bytes(ct_with({SOP_CLASS: uid}))
-    with pytest.raises(DicomFileError, match=r"^has no UID \(PS3\.5 §9\.1\) as SOPClassUID '") as refused:
+    with pytest.raises(DicomFileError, match=r"^has no valid UID \(PS3\.5 §9\.1\) as SOPClassUID '") as refused:
         read_instance(tmp_path / "odd.dcm")
     assert refused.value.suspect
 
@@ -74,11 +74,11 @@ def test_all_that_is_wrong_with_the_identifiers_is_said_at_once(tmp_path):
     (tmp_path / "odd.dcm").write_bytes(ct_with({SOP_CLASS: "class", STUDY: "study"}))
     with pytest.raises(DicomFileError) as refused:
         read_instance(tmp_path / "odd.dcm")
-    assert str(refused.value) == "has no UID (PS3.5 §9.1) as SOPClassUID 'class', StudyInstanceUID 'study'"
+    assert str(refused.value) == "has no valid UID (PS3.5 §9.1) as SOPClassUID 'class', StudyInstanceUID 'study'"
     (tmp_path / "less.dcm").write_bytes(ct_with({SOP_CLASS: "", STUDY: ""}))
     with pytest.raises(DicomFileError) as refused:
         read_instance(tmp_path / "less.dcm")
-    assert str(refused.value) == "lacks SOPClassUID, StudyInstanceUID, without which no archive can file it"
+    assert str(refused.value) == "lacks SOPClassUID, StudyInstanceUID, without which no archive can store it"
     assert refused.value.suspect
 
 

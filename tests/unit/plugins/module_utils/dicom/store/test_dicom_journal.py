@@ -185,7 +185,7 @@ def test_a_foreign_file_is_left_as_it_is(path, content):
     path.write_bytes(content)
     path.chmod(0o644)
     for use in (Journal.open, read_journal, rehearse_journal):
-        with pytest.raises(JournalError, match="is no journal of dicom_store"):
+        with pytest.raises(JournalError, match="is not a journal of dicom_store"):
             use(path, PEER)
     assert path.read_bytes() == content
     assert path.stat().st_mode & 0o777 == 0o644
@@ -233,7 +233,7 @@ def test_what_can_be_no_journal(tmp_path):
             use(tmp_path / "link", PEER)
     assert not (tmp_path / "target").exists()
     for use in (Journal.open, read_journal, rehearse_journal):
-        with pytest.raises(JournalError, match="is no regular file"):
+        with pytest.raises(JournalError, match="is not a regular file"):
             use(tmp_path / "pipe", PEER)
 
 

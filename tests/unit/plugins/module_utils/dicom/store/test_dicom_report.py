@@ -131,8 +131,8 @@ def test_the_page_says_what_failed_and_what_to_do(ran, tmp_path):
         assert (outcome["path"] in page.text) is (outcome["failure"] is not None)
         if outcome["failure"]:
             assert outcome["status_text"] in page.text
-    assert "Look at each with dcmdump: it may be cut off or damaged." in page.text
-    assert "If its disk is full or its database is away" in page.text
+    assert "Check each with dcmdump: it may be truncated or damaged." in page.text
+    assert "If its disk is full or its database is down" in page.text
     assert "torn.dcm" in page.text
 
 
@@ -170,7 +170,7 @@ def test_a_report_replaces_a_former_one_and_nothing_else(ran, run_module, tmp_pa
         for check_mode in (True, False):
             refused = run_module(dicom_store, options, check_mode=check_mode)
             assert refused.failed
-            assert refused.result["msg"].startswith(f"Nothing was sent. {option}: {path}: is there")
+            assert refused.result["msg"].startswith(f"Nothing was sent. {option}: {path}: exists")
         assert path.read_text() == "precious"
         path.unlink()
 
@@ -190,7 +190,7 @@ def test_a_folder_that_is_not_there_is_refused(ran, run_module, tmp_path):
     _first, options, _names = ran
     refused = run_module(dicom_store, {**options, "report_html": str(tmp_path / "none" / "report.html")})
     assert refused.result["problems"][0].startswith("report_html: ")
-    assert "its folder is not there" in refused.result["msg"]
+    assert "its folder does not exist" in refused.result["msg"]
 
 
 def test_a_report_that_cannot_be_written_is_a_warning(run_module, archive, folder, tmp_path):
