@@ -74,9 +74,10 @@ test: venv-test ## Run the whole test suite on this machine
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(COVERAGE) $(PYTEST_ARGS)
 
+# Without its cache pytest takes some seconds more, to rewrite the assertions of every file.
 test-unit: venv-test ## Run the unit tests that take no minutes; they need neither root nor Docker
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine and not slow" \
-	  --hypothesis-profile quick $(PYTEST_ARGS)
+	env --unset=PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal \
+	  -m "not engine and not slow" --hypothesis-profile quick $(PYTEST_ARGS)
 
 test-long: venv-test ## Run the tests that take minutes each: other versions, storages and images, updates, compose
 	$(PLAYBOOK) tests/prepare.yml
