@@ -194,11 +194,11 @@ def parser_for(description: str | None, rounds: int = 5, of: str = "rounds") -> 
     return parser
 
 
-def exit_with(main: Callable[[], int], *errors: type[Exception]) -> NoReturn:
-    """Run a benchmark and exit. A ``BenchmarkError``, or one of ``errors``, is said in a line."""
+def exit_with(main: Callable[[], int], known: tuple[type[Exception], ...] = (BenchmarkError,)) -> NoReturn:
+    """Run a benchmark and exit. An error that is known is told in one line."""
     try:
         sys.exit(main())
-    except (BenchmarkError, *errors) as error:
+    except known as error:
         sys.exit(f"benchmark: {error}")
 
 

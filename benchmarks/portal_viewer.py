@@ -147,4 +147,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    exit_with(main, Error)
+    exit_with(main, (BenchmarkError, Error))
