@@ -8,6 +8,8 @@ COLLECTION := $(VENV)/collections/ansible_collections/cellcs/orthweb
 ORTHWEB_STACK ?= orthweb
 ORTHWEB_STATE_ROOT ?= $(HOME)/.orthweb
 export ORTHWEB_STACK ORTHWEB_STATE_ROOT
+# Where it is set, pytest rewrites the assertions of every file anew, which takes it some seconds more.
+unexport PYTHONDONTWRITEBYTECODE
 # The tests look into containers and take ports: they need root, as the deployment does.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
 INVENTORY ?= inventory/local

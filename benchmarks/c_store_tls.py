@@ -14,7 +14,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,10 +25,11 @@ from statistics import median
 from .common import (
     BenchmarkError,
     Stack,
-    add_stack_argument,
     container_cpu_seconds,
+    exit_with,
     machine,
     machine_cpu_seconds,
+    parser_for,
     say,
     settle_database,
     table,
@@ -227,11 +227,9 @@ def rows(both: tuple[Way, Way], case: Case, pairs: Sequence[tuple[Round, Round]]
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__, of="pairs of rounds")
     parser.add_argument("--instances", type=int, default=500, help="instances of 0.5 MB a round (500); 0 for none")
     parser.add_argument("--large", type=int, default=16, help="instances of 19 MB a round (16); 0 for none")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of rounds that count, after one that does not (5)")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 8], help="associations in parallel (1 8)")
     parser.add_argument(
         "--quiet", type=float, metavar="CPUS", help="repeat pairs in which others used more CPUs than this"
@@ -277,7 +275,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

@@ -11,11 +11,12 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NoReturn
 
 import requests
 
@@ -179,13 +180,32 @@ def settle_database(stack: Stack) -> None:
     run(["docker", "exec", stack.container("postgresql"), *psql, "--command=VACUUM", "--command=CHECKPOINT"])
 
 
-def add_stack_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--stack``, which is $ORTHWEB_STACK if not given, as for ``make deploy``."""
+def parser_for(description: str | None, rounds: int = 5, of: str = "rounds") -> argparse.ArgumentParser:
+    """Return a parser with ``--stack``, by default $ORTHWEB_STACK as for ``make deploy``, and ``--rounds``."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--stack",
         default=os.environ.get("ORTHWEB_STACK", "orthweb"),
         help="name of a stack that is deployed on this machine",
     )
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help=f"{of} that count, after one that does not ({rounds})"
+    )
+    return parser
+
+
+def exit_with(main: Callable[[], int], known: tuple[type[Exception], ...] = (BenchmarkError,)) -> NoReturn:
+    """Run a benchmark and exit. An error that is known is told in one line."""
+    try:
+        sys.exit(main())
+    except known as error:
+        sys.exit(f"benchmark: {error}")
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return the median, and the least and most in brackets."""
+    middle, least, most = (f"{one:.{digits}f}" for one in (median(values), min(values), max(values)))
+    return f"{middle} ({least}-{most})"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from statistics import median
 
 from .ansible_log import ALL_TASKS, DeployLog, Task, read_log
 from .by_hand import SERVICES, ScratchCopy
-from .common import BenchmarkError, Stack, machine, run, say, table, verdict
+from .common import BenchmarkError, Stack, exit_with, machine, run, say, table, verdict
 from .fresh_copy import fresh_copy
 
 WARM_AIM_SECONDS = 40
@@ -149,7 +148,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from .common import REPOSITORY, BenchmarkError, machine, run, say, table
+from .common import REPOSITORY, BenchmarkError, exit_with, machine, run, say, table
 from .ct_instances import Study, write_study
 
 # Debian's: pynetdicom brings programs of the same names into the virtual environment.
@@ -233,7 +233,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

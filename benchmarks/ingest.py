@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +32,11 @@ from .common import (
     REQUEST_TIMEOUT_SECONDS,
     BenchmarkError,
     Stack,
-    add_stack_argument,
     container_cpu_seconds,
     docker_inspect,
+    exit_with,
     machine,
+    parser_for,
     run,
     say,
     settle_database,
@@ -192,11 +192,9 @@ def remove(archive: Archive, study: Study) -> None:
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__)
     parser.add_argument("--files-stack", default="files", help="the one with orthweb_storage: filesystem (files)")
     parser.add_argument("--instances", type=int, default=300, help="instances of 0.5 MB a round (300)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not (5)")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 4], help="associations in parallel (1 4)")
     return parser.parse_args()
 
@@ -252,7 +250,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

@@ -13,7 +13,6 @@ import argparse
 import re
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,18 @@ from dataclasses import dataclass
 from statistics import median
 from urllib.parse import urlsplit
 
-from .common import BenchmarkError, Stack, add_stack_argument, container_cpu_seconds, machine, run, say, table
+from .common import (
+    BenchmarkError,
+    Stack,
+    container_cpu_seconds,
+    exit_with,
+    machine,
+    parser_for,
+    run,
+    say,
+    spread,
+    table,
+)
 
 TIMEOUT_SECONDS = 30
 CLIENTS = 3
@@ -147,10 +157,8 @@ def row(case: Case, rounds: Sequence[Round]) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__)
     parser.add_argument("--seconds", type=int, default=2, help="seconds for each measurement (2)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not (5)")
     return parser.parse_args()
 
 
@@ -179,12 +187,9 @@ def main() -> int:
                 if (case.place, case.key) == (place, key)
             )
             gains = [late / early for early, late in zip(new, resumed, strict=True)]
-            print(f"resumed / new, {place}, {key}: {median(gains):.1f} ({min(gains):.1f}-{max(gains):.1f})")
+            print(f"resumed / new, {place}, {key}: {spread(gains, 1)}")
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

@@ -9,17 +9,15 @@ reads no HTTP, asks for no login and writes no log. It is removed in the end.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import TypeVar
 
 from . import c_store_tls, portal_wado
-from .common import BenchmarkError, Stack, add_stack_argument, docker_inspect, machine, run, say, table
+from .common import Stack, docker_inspect, exit_with, machine, parser_for, run, say, spread, table
 
 CONFIGURATION = """
 include /etc/nginx/modules-enabled/*.conf;
@@ -105,20 +103,18 @@ def wado(stack: Stack, address: str, chosen: argparse.Namespace) -> list[str]:
 def row(what: str, rounds: Sequence[tuple[float, ...]]) -> list[str]:
     """Return the line of the table for one thing that was done."""
     ratios = (
-        sorted(straight / relayed for _unused, relayed, straight in rounds),
-        sorted(straight / front for front, _unused, straight in rounds),
-        sorted(relayed / front for front, relayed, _unused in rounds),
+        [straight / relayed for _unused, relayed, straight in rounds],
+        [straight / front for front, _unused, straight in rounds],
+        [relayed / front for front, relayed, _unused in rounds],
     )
-    return [what, str(len(rounds)), *(f"{median(one):.2f} ({one[0]:.2f}-{one[-1]:.2f})" for one in ratios)]
+    return [what, str(len(rounds)), *(spread(one, 2) for one in ratios)]
 
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__, rounds=9)
     parser.add_argument("--instances", type=int, default=500, help="instances of 0.5 MB a round (500)")
     parser.add_argument("--slices", type=int, default=500, help="slices of the series, 0.5 MB each (500)")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that count, after one that does not (9)")
     return parser.parse_args()
 
 
@@ -135,7 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,22 +20,13 @@ from statistics import median
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from .common import BenchmarkError, Stack, add_stack_argument, machine, run, say, table
+from tests.support.browser import ARGUMENTS, CHROMIUM
+
+from .common import BenchmarkError, Stack, exit_with, machine, parser_for, run, say, table
 from .portal_wado import doors, fetch_frames, stored_series
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
+# Those of the browser tests, but for the one that the figures so far were taken without.
+FLAGS = [argument for argument in ARGUMENTS if argument != "--disable-gpu"]
 PATIENCE_SECONDS = 180
 CONNECTIONS = 6  # what a browser opens to one host, with HTTP/1.1
 # Cornerstone dispatches these at the element of the viewport; they do not bubble, but can be caught on the way.
@@ -118,10 +108,8 @@ def line(name: str, seconds: Sequence[float], digits: int = 1) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__)
     parser.add_argument("--slices", type=int, default=500, help="slices of the series, 0.5 MB each (500)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not (5)")
     return parser.parse_args()
 
 
@@ -159,7 +147,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchmarkError, Error) as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main, (BenchmarkError, Error))

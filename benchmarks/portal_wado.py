@@ -13,7 +13,6 @@ import http.client
 import queue
 import socket
 import ssl
-import sys
 import tempfile
 import threading
 import time
@@ -28,10 +27,11 @@ from .c_store_tls import SERVICES, check, delete, find, send, ways
 from .common import (
     BenchmarkError,
     Stack,
-    add_stack_argument,
     container_cpu_seconds,
+    exit_with,
     machine,
     machine_cpu_seconds,
+    parser_for,
     say,
     table,
     verdict,
@@ -245,11 +245,9 @@ def rows(what: str, pairs: Sequence[tuple[Round, Round]]) -> list[list[str]]:
 
 def arguments() -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_stack_argument(parser)
+    parser = parser_for(__doc__, of="pairs of rounds")
     parser.add_argument("--slices", type=int, default=500, help="slices of the series, 0.5 MB each (500)")
     parser.add_argument("--connections", type=int, default=6, help="connections for the frames (6)")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of rounds that count, after one that does not (5)")
     return parser.parse_args()
 
 
@@ -276,7 +274,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchmarkError as error:
-        sys.exit(f"benchmark: {error}")
+    exit_with(main)

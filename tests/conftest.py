@@ -28,7 +28,8 @@ if (ROOT / ".venv").exists():  # else ansible-test has done it
 
 MARKERS = (
     "long: takes minutes, as it deploys one stack several times, or goes a way that another test goes too",
-    "slow: starts whole programs, or goes on with more of a kind that another test has already; not in make test-unit",
+    "slow: starts whole programs, waits for time-outs, or goes on with more of a kind that another test has already;"
+    " not in make test-unit",
     "engine: needs Docker and our images, though the other tests of its folder do not",
     "needs: the programs that are named",
 )

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 
 from support.checkout import ROOT
+from support.process import run
 
 # setup_*: what targets depend on
 FOLDERS = [folder.name for folder in (ROOT / "tests/integration/targets").iterdir() if folder.is_dir()]
@@ -17,9 +17,7 @@ TARGETS = sorted(name for name in FOLDERS if not name.startswith("setup_"))
 
 def ansible_test(*arguments: str) -> str:
     script = ROOT / "tools/ansible_test.sh"
-    done = subprocess.run(
-        [str(script), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    done = run(script, *arguments, merged=True, seconds=1800)
     said = done.stdout.splitlines()
     problems = [line for line in said if line.startswith(("ERROR:", "FATAL:", "fatal:"))]
     if done.returncode:

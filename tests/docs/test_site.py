@@ -12,6 +12,7 @@ import pytest
 
 from support.checkout import ROOT
 from support.desk import checkout_in
+from support.process import run
 
 JOBS = ("Try it", "Deploy", "Connect", "Keep", "Look up")
 
@@ -20,16 +21,7 @@ def build(checkout: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
     # Nothing gets out: neither Sphinx nor antsibull-docs has to ask anybody.
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    return subprocess.run(
-        ["make", "docs"],
-        cwd=checkout,
-        env={**environment, **nowhere},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return run("make", "docs", folder=checkout, environment={**environment, **nowhere}, merged=True, seconds=600)
 
 
 @pytest.fixture(scope="module")

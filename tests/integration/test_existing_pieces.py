@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from support.authority import Authority
 from support.checkout import PLAYBOOK, ROOT
+from support.process import output_of, run
 from support.stack import Run, Stack, docker
 
 EXAMPLE = ROOT / "inventory" / "onprem.example"
@@ -115,22 +115,14 @@ def preflight(folder: Path, *inventory: str, **variables: object) -> Run:
         "orthweb_orthanc_port": 18082,
         **variables,
     }
-    done = subprocess.run(
-        [str(PLAYBOOK), *inventory, str(play), "-e", json.dumps(values)],
-        cwd=ROOT,
-        env={**os.environ, "ORTHWEB_STATE_ROOT": str(folder), "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = [PLAYBOOK, *inventory, play, "-e", json.dumps(values)]
+    environment = {**os.environ, "ORTHWEB_STATE_ROOT": str(folder), "ANSIBLE_NOCOLOR": "1"}
+    done = run(*command, folder=ROOT, environment=environment, merged=True)
     return Run(done.returncode, done.stdout)
 
 
 def test_the_example_of_hosts_is_complete(tmp_path: Path) -> None:
-    command = [str(PLAYBOOK.with_name("ansible-inventory")), "-i", str(EXAMPLE), "--list"]
-    listed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    listed = json.loads(output_of(PLAYBOOK.with_name("ansible-inventory"), "-i", EXAMPLE, "--list", folder=ROOT))
     assert listed["imaging"]["hosts"] == HOSTS
     assert not listed.get("database", {}).get("hosts")
     run = preflight(tmp_path, "-i", str(EXAMPLE), vault_database_admin_password="the admin's").ok()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from support.authority import Authority
 from support.checkout import PLAYBOOK, ROOT
 from support.external_database import ExternalDatabase
+from support.process import output_of, run
 from support.stack import Run, Stack, docker
 
 INVENTORY = """
@@ -70,26 +70,14 @@ class Hospital:
             "credentials_secrets": {"database_password": given["password"]},
             **(extra or {}),
         }
-        done = subprocess.run(
-            [str(PLAYBOOK), "-i", str(self.inventory), str(play), "-e", json.dumps(values), *arguments],
-            cwd=ROOT,
-            env=self.stack.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        command = [PLAYBOOK, "-i", self.inventory, play, "-e", json.dumps(values), *arguments]
+        done = run(*command, folder=ROOT, environment=self.stack.environment, merged=True, seconds=300)
         return Run(done.returncode, " ".join(done.stdout.split()))
 
     def psql(self, statement: str) -> str:
         """As Orthanc's user, from the host, with what the role left there."""
         program = Path("/etc/orthweb") / self.stack.name / "database" / "psql"
-        command = [str(program), "--no-psqlrc", "-At", "-c", statement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return output_of(program, "--no-psqlrc", "-At", "-c", statement).strip()
 
 
 @pytest.fixture(scope="module")
@@ -142,16 +130,16 @@ def shown_at(port: int, authority: Authority, client: tuple[Path, Path] | None =
     own = ["-cert", str(client[0]), "-key", str(client[1])] if client else []
     verify = ["-CAfile", str(authority.file), "-verify_return_error", "-verify_hostname", "localhost"]
     command = ["openssl", "s_client", "-connect", f"localhost:{port}", *verify, *own]
-    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+    done = run(*command)
     if "Verify return code: 0 (ok)" not in done.stdout:
         return ""
     read = ["openssl", "x509", "-noout", "-serial"]
-    return subprocess.run(read, input=done.stdout, capture_output=True, text=True, check=True).stdout.strip()
+    return output_of(*read, stdin=done.stdout).strip()
 
 
 def test_the_existing_certificate_is_shown(deployed: Hospital, tmp_path: Path) -> None:
     read = ["openssl", "x509", "-noout", "-serial", "-in", deployed.certificate["certificate"]]
-    serial = subprocess.run(read, capture_output=True, text=True, check=True).stdout.strip()
+    serial = output_of(*read).strip()
     pki = deployed.stack.pki
     client = pki / "client-workstation.crt", pki / "client-workstation.key"
     for port in (deployed.stack.dicom_port, deployed.stack.orthanc_port):

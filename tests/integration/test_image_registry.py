@@ -19,6 +19,7 @@ import pytest
 
 from support.authority import Authority
 from support.checkout import PLAYBOOK, ROOT
+from support.process import output_of, run
 from support.stack import Run, docker
 
 PORT, USER, PASSWORD = 24500, "puller", "let me: pull $this"
@@ -54,24 +55,16 @@ class Registry:
             "orthweb_images_registry_ca": str(self.authority.file),
             **variables,
         }
-        done = subprocess.run(
-            [str(PLAYBOOK), str(play), "--extra-vars", json.dumps(values), *arguments],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        command = [PLAYBOOK, play, "--extra-vars", json.dumps(values), *arguments]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
+        done = run(*command, folder=ROOT, environment=environment, merged=True, seconds=300)
         return Run(done.returncode, " ".join(done.stdout.split()))
 
 
 def bcrypt(password: str) -> str:
     """The form that the registry reads; Perl is on every Debian."""
     program = "print crypt($ARGV[0], '$2b$05$' . substr(unpack('H*', join('', map(chr(rand 256), 1..16))), 0, 22))"
-    return subprocess.run(["perl", "-e", program, password], capture_output=True, text=True, check=True).stdout
+    return output_of("perl", "-e", program, password)
 
 
 def wait_for(address: str, port: int) -> None:
@@ -122,15 +115,10 @@ def image(registry: Registry) -> Iterator[str]:
     registry.trusted.mkdir(parents=True, exist_ok=True)
     shutil.copy(registry.authority.file, registry.trusted / "ca.crt")
     login = ["docker", "--config", str(client), "login", "--username", USER, "--password-stdin", registry.server]
-    subprocess.run(login, input=PASSWORD, text=True, capture_output=True, check=True)
-    subprocess.run(
-        ["docker", "build", "--quiet", "--tag", tag, "-"],
-        input=f"FROM {local}\nLABEL orthweb.test={tag}\n",
-        env={**os.environ, "DOCKER_BUILDKIT": "0"},
-        text=True,
-        capture_output=True,
-        check=True,
-    )
+    output_of(*login, stdin=PASSWORD)
+    definition = f"FROM {local}\nLABEL orthweb.test={tag}\n"
+    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    output_of("docker", "build", "--quiet", "--tag", tag, "-", stdin=definition, environment=environment, seconds=300)
     docker("--config", str(client), "push", "--quiet", tag)
     registry.image = docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", tag)
     docker("image", "rm", tag)
@@ -213,5 +201,5 @@ def test_it_is_removed_by_reference(registry: Registry) -> None:
     role = {"name": "cellcs.orthweb.container_images", "tasks_from": "absent.yml"}
     play.write_text(json.dumps([{"hosts": "localhost", "tasks": [{"ansible.builtin.include_role": role}]}]))
     values = json.dumps({"orthweb_images_source": "registry", "orthweb_images_registry": {"nginx": registry.image}})
-    subprocess.run([str(PLAYBOOK), str(play), "-e", values], cwd=ROOT, capture_output=True, check=True, timeout=120)
+    output_of(PLAYBOOK, play, "-e", values, folder=ROOT)
     assert not is_there(registry.image)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 from pydicom.uid import generate_uid
 
+from support import process
 from support.checkout import PLAYBOOK, ROOT
 from support.images import associate, ct_image, fetch, is_stored
 from support.ledger import kill_while_images_arrive
@@ -60,16 +60,9 @@ def look(stack: Stack, uid: str, **options: object) -> tuple[int, str]:
     """Run the module that the acceptance looks with."""
     psql = ["docker", "exec", stack.container("postgresql"), "psql", "--username=postgres", "--dbname=orthanc"]
     arguments = {"instances": [uid], "storage": "filesystem", "psql": psql, "container": stack.container("orthanc")}
-    ansible = [str(PLAYBOOK.with_name("ansible")), "localhost", "--module-name", VERIFY]
-    done = subprocess.run(
-        [*ansible, "--args", json.dumps({**arguments, **options})],
-        cwd=ROOT,
-        env=stack.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = [PLAYBOOK.with_name("ansible"), "localhost", "--module-name", VERIFY]
+    command += ["--args", json.dumps({**arguments, **options})]
+    done = process.run(*command, folder=ROOT, environment=stack.environment, merged=True)
     return done.returncode, done.stdout
 
 
@@ -133,7 +126,7 @@ def test_files_that_nobody_knows_are_found(files: Stack) -> None:
     psql = f"docker exec {files.container('postgresql')} psql --username=postgres --dbname=orthanc"
     query = "--tuples-only --no-align --command='SELECT uuid FROM attachedfiles'"
     command = f"comm -23 <({find} | sort) <({psql} {query} | sort)"
-    said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.split()
+    said = process.output_of("bash", "-c", command).split()
     docker("exec", files.container("orthanc"), "rm", f"{STORAGE}/{stranger}")
     assert stranger in said
     assert {path.rpartition("/")[2] for path in on_disk(files).keys() - in_index(files).keys()} == set(said) - {
@@ -150,7 +143,7 @@ def test_back_up_and_restore(files: Stack, tmp_path: Path) -> None:
     orthanc, postgresql = files.container("orthanc"), files.container("postgresql")
 
     def run(command: str) -> None:
-        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, timeout=300)
+        process.output_of("bash", "-c", command, folder=tmp_path, seconds=300)
 
     run(f"docker exec {postgresql} pg_dump --username=postgres --format=custom orthanc > orthanc.dump")
     run(f"docker exec {orthanc} tar --create --directory=/var/lib/orthanc storage > orthanc-files.tar")

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
 from support.checkout import ROOT
+from support.process import run
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # default breaks nginx, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes through
@@ -32,15 +32,15 @@ SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/mol
 )
 def test_scenario(scenario: str) -> None:
     binaries = ROOT / ".venv" / "bin"
-    done = subprocess.run(
-        [binaries / "molecule", "test", "--scenario-name", scenario],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=1500,
-        check=False,
+    path = f"{binaries}:{os.environ['PATH']}"
+    done = run(
+        binaries / "molecule",
+        "test",
+        "--scenario-name",
+        scenario,
+        folder=ROOT,
+        environment={**os.environ, "PATH": path, "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
+        merged=True,
+        seconds=1500,
     )
     assert done.returncode == 0, done.stdout[-12000:]

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from support.checkout import ROOT
+from support.process import output_of, run
 from support.stack import Run, docker
 
 STACK = "orthweb-installed"
@@ -56,17 +56,9 @@ class Person:
     def does(self, commands: str) -> Run:
         """Each command that fails ends it. The environment of Python, once it is there, is the active one."""
         active = "[ ! -e .venv ] || . .venv/bin/activate\n"
-        done = subprocess.run(
-            # timeout ends all that bash has started, too.
-            ["timeout", "1800", "bash", "-euo", "pipefail", "-c", f"{active}{commands}"],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        # timeout ends all that bash has started, too.
+        command = ["timeout", "1800", "bash", "-euo", "pipefail", "-c", f"{active}{commands}"]
+        done = run(*command, folder=self.folder, environment=self.environment, merged=True, seconds=1900)
         return Run(done.returncode, done.stdout)
 
 
@@ -75,7 +67,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     """One who has followed README as far as the deployment, with settings of their own."""
     person = Person(tmp_path_factory.mktemp("person"))
     galaxy = Path(sys.executable).with_name("ansible-galaxy")
-    subprocess.run([galaxy, "collection", "build", "--output-path", person.folder, ROOT], check=True)
+    output_of(galaxy, "collection", "build", "--output-path", person.folder, ROOT)
     person.does(documented()).ok()
     settings = {
         "orthweb_stack": STACK,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 from playwright.sync_api import TimeoutError as NotInTime
 
 from .places import Place
+from .process import output_of
 from .stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"
@@ -67,13 +67,7 @@ def home(folder: Path, *authorities: str) -> Path:
     commands = [["-N", "--empty-password"]]
     commands += [["-A", "-t", "C,,", "-n", f"ca-{number}", "-i", ca] for number, ca in enumerate(authorities)]
     for command in commands:
-        subprocess.run(
-            ["certutil", "-d", f"sql:{database}", *command],
-            stdin=subprocess.DEVNULL,
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
+        output_of("certutil", "-d", f"sql:{database}", *command)
     return folder
 
 

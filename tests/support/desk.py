@@ -9,7 +9,6 @@ import re
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import yaml
 
 from .checkout import ROOT
 from .documented import chosen
+from .process import output_of, run
 from .stack import Run, Stack
 
 # What a login shell has. Not the Python environment: pynetdicom has a storescu of its own there.
@@ -31,7 +31,7 @@ NOT_INHERITED = re.compile(r"MAKE|MFLAGS|PYTEST|PYTHON(?!PATH)|VIRTUAL_ENV|ANSIB
 def checkout_in(folder: Path) -> None:
     """A copy of this checkout as git lists it, with the same Python environment."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    names = output_of(*listed, folder=ROOT).split("\0")
     for name in filter(lambda name: name and (ROOT / name).is_file(), names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)  # with its time, or make would install the environment anew
@@ -129,17 +129,7 @@ class Desk:
         script.write_text("\n".join(["set -euo pipefail", *(self.adapted(line, instead) for line in lines)]) + "\n")
         if answers is not None:
             return self.at_a_terminal(script, answers)
-        done = subprocess.run(
-            ["bash", script],
-            cwd=self.checkout,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        done = run("bash", script, folder=self.checkout, environment=self.environment, merged=True, seconds=600)
         return Run(done.returncode, done.stdout)
 
     def at_a_terminal(self, script: Path, answers: Mapping[str, str]) -> Run:

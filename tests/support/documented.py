@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 from .checkout import ROOT
+from .process import run
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 SHELL = ("bash", "console", "sh", "shell")
@@ -48,7 +48,7 @@ def in_one_line(command: str) -> str:
 def is_whole(lines: str) -> bool:
     """Whether bash would wait for no more lines."""
     filled_in = PLACEHOLDER.sub("placeholder", lines)
-    asked = subprocess.run(["bash", "-n"], input=filled_in, text=True, capture_output=True, check=False)
+    asked = run("bash", "-n", stdin=filled_in)
     return asked.returncode == 0 and "here-document" not in asked.stderr
 
 

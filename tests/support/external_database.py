@@ -6,11 +6,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from .authority import Authority
+from .process import output_of
 from .stack import docker, wait_until_healthy
 
 CONFIG = """
@@ -71,8 +71,7 @@ class ExternalDatabase:
         return docker("exec", self.name, "psql", "--username=postgres", f"--dbname={database}", "-Atc", statement)
 
     def log(self) -> str:
-        command = ["docker", "logs", self.name]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+        return output_of("docker", "logs", self.name, merged=True)
 
     def given(self, **changes: object) -> dict[str, object]:
         """``orthweb_database`` as a person writes it."""

@@ -240,17 +240,21 @@ class Certutil(Nss):
     """NSS's own verification, as ``certutil -V`` does it for a certificate in the database."""
 
     def verdict(self, case: Case) -> str:
-        database = self.scratch / "judged"
-        shutil.copytree(self.database(case), database)
-        try:
+        usage = {Usage.SERVER: "V", Usage.CLIENT: "C"}[case.usage]
+        verify = ["certutil", "-V", "-d", f"sql:{self.judged(case)}", "-n", "link-0", "-u", usage, "-e"]
+        return _verdict(verify, accepted="certificate is valid")
+
+    def judged(self, case: Case) -> Path:
+        """A copy of the database with the certificates of the chain, and of no other."""
+        key = (bytes(self.database(case)), case.chain.read_bytes())
+        if key not in self._databases:
+            folder = Path(tempfile.mkdtemp(dir=self.scratch))
+            shutil.copytree(self.database(case), folder, dirs_exist_ok=True)
             for number, certificate in enumerate(split_pem(case.chain)):
-                add = ["certutil", "-A", "-d", f"sql:{database}", "-n", f"link-{number}", "-t", ",,", "-a"]
+                add = ["certutil", "-A", "-d", f"sql:{folder}", "-n", f"link-{number}", "-t", ",,", "-a"]
                 said_by(*add, stdin=certificate)
-            usage = {Usage.SERVER: "V", Usage.CLIENT: "C"}[case.usage]
-            verify = ["certutil", "-V", "-d", f"sql:{database}", "-n", "link-0", "-u", usage, "-e"]
-            return _verdict(verify, accepted="certificate is valid")
-        finally:
-            shutil.rmtree(database)
+            self._databases[key] = folder
+        return self._databases[key]
 
 
 def nss_database(folder: Path, bundle: Path, crls: Path | None = None, intermediates: Sequence[Path] = ()) -> Path:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from .process import output_of, run
+
 
 @dataclass(frozen=True)
 class Place:
@@ -26,20 +28,12 @@ class Place:
         """The same command, run there; nothing else than the network is different."""
         return ["ip", "netns", "exec", self.name, *command]
 
-    def run(self, command: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return run(*self.command(*command))
 
 
 def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=30)
+    output_of("ip", *arguments)
 
 
 @contextmanager
@@ -51,7 +45,7 @@ def place(name: str, network: str) -> Iterator[Place]:
     """
     archive, address = map(str, IPv4Network(network).hosts())
     for kind in ("link", "netns"):  # of a run cut off
-        subprocess.run(["ip", kind, "delete", name], check=False, capture_output=True, timeout=30)
+        run("ip", kind, "delete", name)
     ip("netns", "add", name)
     try:
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)

@@ -4,21 +4,47 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 
 def run(
-    *command: str | Path, stdin: str = "", folder: Path | None = None, seconds: float = 120
+    *command: str | Path,
+    stdin: str = "",
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    merged: bool = False,
+    seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """The program's exit code and what it printed, as text. It may fail."""
-    parts = [str(part) for part in command]
-    return subprocess.run(parts, input=stdin, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
+    """The program's exit code and what it printed, as text. It may fail.
+
+    :param environment: instead of that of this process
+    :param merged: whether its standard output gets its standard error too, each line in its place
+    """
+    return subprocess.run(
+        [str(part) for part in command],
+        input=stdin,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
 
 
-def output_of(*command: str | Path, stdin: str = "", folder: Path | None = None, seconds: float = 120) -> str:
+def output_of(
+    *command: str | Path,
+    stdin: str = "",
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    merged: bool = False,
+    seconds: float = 120,
+) -> str:
     """What the program printed to its standard output. It must end well."""
-    done = run(*command, stdin=stdin, folder=folder, seconds=seconds)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
+    done = run(*command, stdin=stdin, folder=folder, environment=environment, merged=merged, seconds=seconds)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr or ''}"
     return done.stdout
 
 

@@ -74,17 +74,9 @@ class Stack:
     def play(
         self, playbook: str, *arguments: str, environment: dict[str, str] | None = None, **variables: object
     ) -> Run:
-        done = subprocess.run(
-            self.command(playbook, *arguments, **variables),
-            cwd=ROOT,
-            env={**self.environment, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
-        )
+        command = self.command(playbook, *arguments, **variables)
+        surroundings = {**self.environment, **(environment or {})}
+        done = run(*command, folder=ROOT, environment=surroundings, merged=True, seconds=900)
         return Run(done.returncode, done.stdout)
 
     def deploy(self, *arguments: str, **variables: object) -> Run:

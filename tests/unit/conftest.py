@@ -32,6 +32,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         say(f"not on this machine: {', '.join(missing)} (tests/prepare.yml installs it)")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _without_fsync() -> Iterator[None]:
+    """Nothing that a test writes has to outlast a power cut, and the disk takes longer than the tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
 @pytest.fixture
 def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """``new_process()`` forgets what tests before have left: options, warnings, deprecations, a controller's code.

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 
-def names(stack: str, engine_version: object = "17") -> dict[str, Any]:
+def names(stack: str, engine_version: object = None) -> dict[str, Any]:
     """Names by what they are for.
 
-    :param engine_version: of PostgreSQL, as far as RDS is told; its parameters belong to a major version
+    :param engine_version: of PostgreSQL, as far as RDS is told; its parameters belong to a major version, and have no
+        name without one
     :returns: ``claimed`` has those that nobody else can have too, by kind as in the module aws_stack_info
     """
-    family = f"postgres{str(engine_version).partition('.')[0]}"
     found: dict[str, Any] = {
         # The VPC, its gateway and its flow log, the key pair, the database and its subnet group.
         "stack": stack,
@@ -25,8 +25,6 @@ def names(stack: str, engine_version: object = "17") -> dict[str, Any]:
         "private_route_table": f"{stack}-private",
         "flow_logs_role": f"{stack}-flow-logs",
         "log_group": f"/orthweb/{stack}/flow-logs",
-        "parameter_group": f"{stack}-{family}",
-        "parameter_family": family,
         "master_secret": f"{stack}/database-master",
         "orthanc_secret": f"{stack}/database-orthanc",
     }
@@ -39,8 +37,11 @@ def names(stack: str, engine_version: object = "17") -> dict[str, Any]:
         "log_groups": [found["log_group"]],
         "db_instances": [stack],
         "db_subnet_groups": [stack],
-        "db_parameter_groups": [found["parameter_group"]],
     }
+    if engine_version is not None:
+        family = f"postgres{str(engine_version).partition('.')[0]}"
+        found |= {"parameter_family": family, "parameter_group": f"{stack}-{family}"}
+        found["claimed"]["db_parameter_groups"] = [found["parameter_group"]]
     return found
 
 

@@ -21,7 +21,8 @@ def test_a_listening_socket_is_found_with_its_holder() -> None:
 def test_an_ipv6_socket_is_found() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
         port = server.getsockname()[1]
-        assert [listener.address for listener in host.listeners() if listener.port == port] == ["::1"]
+        # A test beside this one may have the same port on 127.0.0.1.
+        assert "::1" in [listener.address for listener in host.listeners() if listener.port == port]
 
 
 def test_sockets_are_told_by_port_with_the_name_of_the_process_or_without(

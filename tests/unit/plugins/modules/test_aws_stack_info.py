@@ -12,6 +12,8 @@ import requests
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS
 from ansible_collections.cellcs.orthweb.plugins.modules import aws_stack_info as module
 
+pytestmark = pytest.mark.slow  # moto is a server of its own
+
 NAMES = {
     **{kind: ["orthweb"] for kind in ("vpcs", "internet_gateways", "key_pairs", "flow_logs", "db_instances")},
     "subnets": ["orthweb-public-a"],

@@ -16,12 +16,7 @@ import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.net.pdu import data_set_fragments
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
-    SAMPLES,
-    UNUSUAL,
-    new_study,
-    samples,
-)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import SAMPLES, UNUSUAL
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import groups
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import progress as writing
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
@@ -35,6 +30,7 @@ from pydicom.uid import UID
 from pynetdicom.sop_class import CTImageStorage
 
 from support.peers import peer_at, server_context
+from support.samples import write_samples
 
 WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -43,9 +39,7 @@ PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 @pytest.fixture
 def study(tmp_path):
     """A folder with one sample of each kind."""
-    for sample in samples(tmp_path, new_study(None, "ID", "NAME"), [*SAMPLES], copies=2):
-        sample.write()
-    return tmp_path
+    return write_samples(tmp_path, *SAMPLES, copies=2)
 
 
 def patient_peer(port: int, tls: TlsOptions | None = None):
@@ -643,8 +637,7 @@ def test_names_that_are_not_utf_8_are_escaped_wherever_they_go_out(run_module, a
 
 def test_check_mode_refuses_what_cannot_be_written(run_module, archive):
     with as_nobody() as folder:
-        for sample in samples(folder, new_study(None, "ID", "NAME"), ["ct"], copies=1):
-            sample.write()
+        write_samples(folder, "ct")
         scp = archive()
         give_up_rights()
         for option in ("journal", "progress"):

@@ -265,7 +265,7 @@ def test_a_study_that_is_missing(run_module, server, folder):
 )
 def test_other_answers(run_module, server, folder, status, body, failure):
     server.status, server.body = status, body
-    ran = run_module(dicomweb_search, {"url": server.url, "paths": [str(folder)]})
+    ran = run_module(dicomweb_search, {"url": server.url, "paths": [str(folder / "ct-000001.dcm")]})
     assert ran.failed
     assert ran.result["failure"] == failure, ran.result["msg"]
 

@@ -18,8 +18,6 @@ import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
-    new_study,
-    samples,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.web.archive import Archive
@@ -28,6 +26,7 @@ from ansible_collections.cellcs.orthweb.plugins.modules import dicomweb_verify
 
 from support.authority import DAY
 from support.peers import server_context
+from support.samples import write_samples
 
 
 @dataclass
@@ -117,9 +116,7 @@ def serve() -> Iterator:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        sample.write()
-    return folder
+    return write_samples(folder, *SAMPLES)
 
 
 @pytest.fixture

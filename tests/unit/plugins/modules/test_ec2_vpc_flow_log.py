@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.modules import ec2_vpc_flow_log as module
 
+pytestmark = pytest.mark.slow  # moto is a server of its own
+
 ROLE = "arn:aws:iam::123456789012:role/orthweb-flow-logs"
 TAGS = {"Name": "orthweb", "orthweb:stack": "orthweb"}
 

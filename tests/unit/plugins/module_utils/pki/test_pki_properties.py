@@ -333,7 +333,7 @@ def compare_with_declaration(leaf: Leaf, entry: dict[str, Any], certificate: Pat
 
 
 @settings(
-    max_examples=EXAMPLES or settings.default.max_examples * 2 // 5,
+    max_examples=EXAMPLES or settings.default.max_examples // 4,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,

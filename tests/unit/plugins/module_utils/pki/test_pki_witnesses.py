@@ -41,13 +41,12 @@ EXPECTED_NAMES = ["pacs.example.org", "192.0.2.10", "2001:db8::1", "a.wild.examp
 OTHER_NAMES = ["other.example.org", "192.0.2.11", "2001:db8::2", "wild.example.org", "a.b.wild.example.org"]
 
 
-# Keys of the same kinds in other lengths.
-OTHER_KEYS = {"ecdsa-p384", "rsa-3072", "rsa-4096", "intermediate-rsa-2048"}
+# One CA in one tier and one in two; other kinds of key, generations and constraints are left to ``make test``.
+FAST = {"ecdsa-p256", "intermediate-ecdsa-p384"}
 
 
-def first_of_each_kind(names: list[str]) -> list[Any]:
-    """Leave the others to ``make test``."""
-    return [pytest.param(name, marks=pytest.mark.slow) if name in OTHER_KEYS else name for name in names]
+def slow_but_for_two(names: list[str]) -> list[Any]:
+    return [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ SHAPES |= {
 }
 
 
-@pytest.fixture(scope="module", params=first_of_each_kind([*SHAPES]))
+@pytest.fixture(scope="module", params=slow_but_for_two([*SHAPES]))
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
     """``own`` has a key of the CA's type; all others are ECDSA, since what signs them is what is on trial."""
     shape = SHAPES[request.param]
@@ -174,25 +173,32 @@ def test_refuses_other_names(world, naming, name):
 LEAF = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature", "extendedKeyUsage=serverAuth"]
 
 
-@pytest.mark.parametrize(
-    ("option", "subtree", "inside", "outside"),
-    [
+@pytest.fixture(
+    scope="module",
+    params=[
         ("permitted", "example.org", "DNS:a.example.org", "DNS:a.example.com"),
         ("permitted", "192.0.2.0/24", "IP:192.0.2.7", "IP:198.51.100.7"),
         ("permitted", "2001:db8::/32", "IP:2001:db8::7", "IP:2001:db9::7"),
         ("excluded", "example.org", "DNS:a.example.com", "DNS:a.example.org"),
         ("excluded", "192.0.2.0/24", "IP:198.51.100.7", "IP:192.0.2.7"),
     ],
+    ids="-".join,
 )
-def test_refuses_what_violates_name_constraints(witness, tmp_path, option, subtree, inside, outside):
-    """The leaves are made by hand, since the module refuses to."""
-    pki = tmp_path / "pki"
+def constrained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two leaves made by hand, since the module refuses to, beside the PKI."""
+    option, subtree, inside, outside = request.param
+    folder = tmp_path_factory.mktemp("constrained")
+    pki = folder / "pki"
     run_pki(pki, ca={"common_name": "Test CA", "name_constraints": {option: [subtree]}})
     for stem, name in (("inside", inside), ("outside", outside)):
         ca = pki / "ca.key", pki / "ca.crt"
-        issue_by_hand(ca, tmp_path, stem, "/CN=by hand", *LEAF, f"subjectAltName={name}")
-    witness.assert_accepts(Case(tmp_path, "inside", Usage.SERVER, pki))
-    witness.assert_refuses(Case(tmp_path, "outside", Usage.SERVER, pki), Refusal.CONSTRAINTS)
+        issue_by_hand(ca, folder, stem, "/CN=by hand", *LEAF, f"subjectAltName={name}")
+    return folder
+
+
+def test_refuses_what_violates_name_constraints(witness, constrained):
+    witness.assert_accepts(Case(constrained, "inside", Usage.SERVER, constrained / "pki"))
+    witness.assert_refuses(Case(constrained, "outside", Usage.SERVER, constrained / "pki"), Refusal.CONSTRAINTS)
 
 
 @pytest.mark.parametrize("intermediate", [None, {"common_name": "Test issuing CA"}])
@@ -221,9 +227,10 @@ def test_refuses_a_ca_beyond_the_path_length(witness, tmp_path, intermediate):
 # --- former generations
 
 
-@pytest.mark.parametrize("tier", ["former-root", "former-intermediate"])
-def test_accepts_leaves_of_both_generations_and_refuses_what_either_has_revoked(witness, tmp_path, tier):
-    pki, shape = tmp_path / "pki", SHAPES[tier]
+@pytest.fixture(scope="module", params=["former-root", "former-intermediate"])
+def two_generations(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ct-0 and ct-1 of the first, ct-2 and ct-3 of the second; those with an odd number are revoked."""
+    pki, shape = tmp_path_factory.mktemp("generations") / "pki", SHAPES[request.param]
     first = {"common_name": "Test CA", **shape.ca}
     second = {**first, **shape.later}
     clients = [{"name": f"ct-{number}", "usage": ["client"]} for number in range(4)]
@@ -231,9 +238,13 @@ def test_accepts_leaves_of_both_generations_and_refuses_what_either_has_revoked(
     run_pki(pki, *clients, ca=second)
     revoked = [clients[0], {**clients[1], "state": "revoked"}, clients[2], {**clients[3], "state": "revoked"}]
     run_pki(pki, *revoked, ca=second)
-    for entry in revoked:
-        case = Case(pki, entry["name"], Usage.CLIENT, pki)
-        if "state" in entry:
+    return pki
+
+
+def test_accepts_leaves_of_both_generations_and_refuses_what_either_has_revoked(witness, two_generations):
+    for number in range(4):
+        case = Case(two_generations, f"ct-{number}", Usage.CLIENT, two_generations)
+        if number % 2:
             witness.assert_refuses(case, Refusal.REVOKED)
         else:
             witness.assert_accepts(case)
@@ -362,7 +373,7 @@ PASSPHRASE = "handed over 1"
 KEYTOOL = ["keytool", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"]  # it starts in half the time
 
 
-@pytest.fixture(scope="module", params=first_of_each_kind([*KEY_TYPES, "intermediate"]))
+@pytest.fixture(scope="module", params=slow_but_for_two(["ecdsa-p256", "rsa-3072", "intermediate"]))
 def handed_over(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The module's result for one client with a bundle."""
     two_tiers = request.param == "intermediate"
@@ -382,6 +393,7 @@ def fingerprints(text: str) -> list[str]:
     return re.findall(r"SHA-?256: *\n? *((?:[0-9A-F]{2}:){31}[0-9A-F]{2})", text)
 
 
+@pytest.mark.slow
 def test_java_lists_key_certificate_and_ca(handed_over):
     store = ["-keystore", handed_over["by_name"]["ct-1"]["pkcs12"], "-storetype", "PKCS12"]
     command = [*KEYTOOL, "-list", "-v", *store]
@@ -393,6 +405,7 @@ def test_java_lists_key_certificate_and_ca(handed_over):
     assert "keystore password was incorrect" in said_by(*command, "-storepass", "other one", succeeds=False)
 
 
+@pytest.mark.slow
 def test_java_can_use_the_key(handed_over, tmp_path):
     """Listing opens the certificates only; a request for the same key has to be signed with it."""
     bundle = handed_over["by_name"]["ct-1"]

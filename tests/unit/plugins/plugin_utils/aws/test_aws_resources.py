@@ -18,9 +18,14 @@ class TestNames:
     def test_parameters_belong_to_a_major_version(self, version: object) -> None:
         found = names.names("clinic", version)
         assert (found["parameter_group"], found["parameter_family"]) == ("clinic-postgres17", "postgres17")
+        assert found["claimed"]["db_parameter_groups"] == ["clinic-postgres17"]
+
+    def test_parameters_have_no_name_without_a_version(self) -> None:
+        found = names.names("clinic")
+        assert not [name for name in [*found, *found["claimed"]] if "parameter" in name]
 
     def test_every_name_has_the_stack_in_it(self) -> None:
-        found = names.names("clinic")
+        found = names.names("clinic", "17")
         claimed = found.pop("claimed")
         del found["parameter_family"]
         assert all("clinic" in name for name in found.values())

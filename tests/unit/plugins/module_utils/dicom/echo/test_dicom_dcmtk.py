@@ -14,13 +14,12 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.echo.probe im
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
-    new_study,
-    samples,
 )
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send import send
 
 from support.peers import peer_at as hasty_peer_at
+from support.samples import write_samples
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"
@@ -57,9 +56,7 @@ def storescp(tmp_path) -> Iterator:
 @pytest.fixture
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sent")
-    for sample in samples(folder, new_study(None, "ID", "NAME"), [*SAMPLES], 1):
-        sample.write()
-    return folder
+    return write_samples(folder, *SAMPLES)
 
 
 def test_dcmtk_stores_the_pixel_data_as_they_were(storescp, study, tmp_path):

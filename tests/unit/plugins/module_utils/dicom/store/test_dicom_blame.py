@@ -120,6 +120,7 @@ def test_a_file_that_the_peer_breaks_off_on(archive, behaviour, instances, assoc
     assert sending.outcomes[7].failure in ("association_aborted", "connection_closed")
 
 
+@pytest.mark.slow  # it waits for real time-outs
 def test_good_files_that_hang_along_with_a_bad_one_are_not_blamed(archive, behaviour, instances):
     """The peer stores one at a time: while it hangs on one, the others that are in flight time out as well."""
     poison = instances[2].sop_instance_uid

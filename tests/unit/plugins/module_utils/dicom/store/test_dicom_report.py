@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import new_study, samples
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store import report_page
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import Instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.outcome import Outcome, Sending
@@ -21,6 +20,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.report 
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
 
 from support.peers import peer_at
+from support.samples import write_samples
 
 EVIL = "a <img src=x onerror=alert(1)> & 'b'.dcm"
 
@@ -30,8 +30,7 @@ def folder(tmp_path) -> Path:
     """Six CT instances, one of them with a name that means something in HTML, and two files that are none."""
     old = tmp_path / "old"
     old.mkdir()
-    for sample in samples(old, new_study(None, "ID", "NAME"), ["ct"], copies=6):
-        sample.write()
+    write_samples(old, "ct", copies=6)
     (old / "ct-000003.dcm").rename(old / EVIL)
     (old / "README").write_text("no DICOM")
     (old / "torn.dcm").write_bytes((old / "ct-000001.dcm").read_bytes()[:340])

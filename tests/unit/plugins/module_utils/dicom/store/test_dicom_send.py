@@ -24,8 +24,11 @@ from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import CTImageStorage
 
 from support.peers import STORED_SYNTAXES, peer_at
+from support.samples import write_samples
 
 WIDE = Timeouts(connect=30, tls=30, association=30, dimse=30)
+CLASSES = [str(context.abstract_syntax) for context in AllStoragePresentationContexts[:70]]
+SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 PATIENCE = 25  # seconds that a peer waits for what must come; below the time-outs of the sender
 
 
@@ -117,25 +120,27 @@ def test_another_association_is_asked_for_only_when_the_last_one_is_there(listen
     assert len(connections) == 1
 
 
-@pytest.mark.parametrize("associations", [1, 3])
-def test_more_presentation_contexts_than_an_association_can_have(archive, folder, instances, associations):
-    classes = [str(context.abstract_syntax) for context in AllStoragePresentationContexts[:70]]
-    syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
-    image = pydicom.dcmread(instances[0].path)
-    for path in folder.iterdir():
-        path.unlink()
-    for sop_class in classes:
-        for syntax in syntaxes:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Instance, ...]:
+    """One instance for each of 140 presentation contexts."""
+    folder = tmp_path_factory.mktemp("many")
+    image = pydicom.dcmread(write_samples(folder, "ct") / "ct.dcm")
+    (folder / "ct.dcm").unlink()
+    for sop_class in CLASSES:
+        for syntax in SYNTAXES:
             image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = sop_class
             image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
             image.file_meta.TransferSyntaxUID = syntax
             image.save_as(
                 folder / f"{image.SOPInstanceUID}.dcm", implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=True
             )
-    many = collect([str(folder)]).instances
-    assert len(proposals_for(many)) == len(many) == 140
+    return collect([str(folder)]).instances
 
-    scp = archive(contexts=[(sop_class, syntaxes) for sop_class in classes])
+
+@pytest.mark.parametrize("associations", [1, 3])
+def test_more_presentation_contexts_than_an_association_can_have(archive, many, associations):
+    assert len(proposals_for(many)) == len(many) == 140
+    scp = archive(contexts=[(sop_class, SYNTAXES) for sop_class in CLASSES])
     sending = send(patient_peer(scp.port), many, associations)
     assert sending.failed == (), sending.sentence
     assert [outcome.instance for outcome in sending.outcomes] == list(many)

@@ -15,11 +15,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.peer import Timeouts, TlsOptions
-from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
-    SAMPLES,
-    new_study,
-    samples,
-)
+from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import SAMPLES
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.files import read_instance
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.journal import Journal
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.paths import collect
@@ -27,6 +23,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.store.send im
 from ansible_collections.cellcs.orthweb.plugins.modules import dicom_store
 
 from support.peers import peer_at
+from support.samples import write_samples
 
 # Debian's: pynetdicom brings a program of the same name into the virtual environment. tests/prepare.yml installs it.
 STORESCP = "/usr/bin/storescp"
@@ -97,9 +94,7 @@ def sent(tmp_path) -> Path:
     """A folder of 44 instances, 40 of them CT and one each of the others."""
     folder = tmp_path / "sent"
     folder.mkdir()
-    for sample in samples(folder, new_study(None, "ID", "DOE^JOHN"), [*SAMPLES], copies=40):
-        sample.write()
-    return folder
+    return write_samples(folder, *SAMPLES, copies=40)
 
 
 def data_set(path: Path) -> bytes:
@@ -131,7 +126,7 @@ def test_four_associations_over_mutual_tls(storescp, sent, authority):
 @pytest.mark.parametrize("associations", [1, 4])
 def test_killed_in_the_midst_and_resumed(storescp, sent, tmp_path, run_module, associations):
     scp = storescp()
-    peer = peer_at(scp.port, timeouts=WIDE)
+    peer = peer_at(scp.port, timeouts=WIDE, retry_delay=0.05)
     path = tmp_path / "journal"
     instances = collect([str(sent)]).instances
     recorded = []
