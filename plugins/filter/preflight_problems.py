@@ -11,7 +11,6 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority
     folder_problems,
     stranger_problems,
 )
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.certificate import given_certificate_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database import database_problems, place_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import image_problems
@@ -62,6 +61,11 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     if given["place"]["given"]:
         yield from database_problems(given["database"])
     if given["server_certificate"] and "orthweb_server_certificate" not in wrong:
+        # Each task that uses any filter of the collection loads this file anew, so cryptography is loaded only if used.
+        from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.certificate import (
+            given_certificate_problems,
+        )
+
         yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"
