@@ -58,6 +58,7 @@ class Account(controller.Rehearsal):
         super().__init__(folder)
         self.options = options
         self.seen_at = ""
+        self.clients: dict[str, Any] = {}
 
     def __enter__(self) -> Account:
         # Somebody else's tests may take a port between the look and the start.
@@ -79,6 +80,12 @@ class Account(controller.Rehearsal):
         self.stop()
 
     # --- the API
+
+    def client(self, service: str) -> Any:
+        """Made once: that takes longer than most calls."""
+        if service not in self.clients:
+            self.clients[service] = super().client(service)
+        return self.clients[service]
 
     def every(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
         """All pages of a list."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import Survey, survey
 
 from . import disturb
 from .account import Account, Run
@@ -76,7 +77,8 @@ class Lifecycle:
         self.done: dict[str, Any] = {}
 
     def step(self, run: Run, **more: Any) -> Step:
-        return Step(run, things(self.account), raw(self.account), more)
+        described = raw(self.account)
+        return Step(run, things(self.account, described), described, more)
 
     def provision(self, *arguments: str, **variables: Any) -> Run:
         return self.account.play("provision", *arguments, **{**RANGES, "orthweb_instance_count": 2, **variables})
@@ -93,18 +95,13 @@ class Lifecycle:
     @once
     def created(self) -> Step:
         assert self.empty_check
-        run = self.provision("-vv")
-        return self.step(run, **details(self.account), survey=self.survey(run))
-
-    @once
-    def again(self) -> Step:
-        assert self.created.run.ok()
-        return self.step(self.provision())
+        run = self.provision("-vv").ok()
+        return self.step(run, **details(self.account), survey=self.survey())
 
     @once
     def drifted(self) -> Step:
         """A plan after somebody has changed things by hand."""
-        assert self.again
+        assert self.created.run.ok()
         disturb.everything(self.account)
         return self.step(self.provision("--check", "--diff"))
 
@@ -116,14 +113,13 @@ class Lifecycle:
         return self.step(run, **details(self.account))
 
     @once
-    def calm(self) -> Step:
-        """A plan with nothing in it."""
+    def again(self) -> Step:
         assert self.fixed
-        return self.step(self.provision("--check", "--diff", orthweb_tags=MORE_TAGS))
+        return self.step(self.provision(orthweb_tags=MORE_TAGS))
 
     @once
     def refused(self) -> Step:
-        assert self.calm
+        assert self.again
         return self.step(self.account.play("teardown", orthweb_confirm_teardown="orthwebb"))
 
     @once
@@ -176,13 +172,7 @@ class Lifecycle:
         assert self.emptied
         return self.account.log
 
-    def survey(self, run: Run) -> dict[str, Any]:
+    def survey(self) -> Survey:
         """What aws_stack_info says about the account now."""
-        assert run.ok()
-        task = {"cellcs.orthweb.aws_stack_info": {"stack": "orthweb", "names": "{{ names }}"}, "register": "found"}
-        write = {
-            "ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(self.account.folder / "survey")}
-        }
         names = {"iam_roles": ["orthweb-imaging", "orthweb-flow-logs"], "instance_profiles": ["orthweb-imaging"]}
-        self.account.play_tasks([task, write], names=names).ok()
-        return json.loads((self.account.folder / "survey").read_text())
+        return survey(self.account.client, "orthweb", names)

@@ -76,10 +76,13 @@ def raw(account: Account) -> dict[str, list[Any]]:
     return found
 
 
-def things(account: Account) -> set[Thing]:
-    """The same, with its tag, and without what AWS makes by itself together with something of ours."""
+def things(account: Account, described: dict[str, list[Any]] | None = None) -> set[Thing]:
+    """The same, with its tag, and without what AWS makes by itself together with something of ours.
+
+    :param described: what :func:`raw` has just said
+    """
     found: set[Thing] = set()
-    for kind, items in raw(account).items():
+    for kind, items in (described or raw(account)).items():
         found |= {Thing(kind, *each) for each in named(account, kind, items)}
     return found
 
