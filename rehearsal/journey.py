@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way on a simulated AWS: plan, deploy, verify, again, break, fix, teardown, nothing left."""
+"""The whole way on a simulated AWS: plan, deploy, again, break, fix, verify, teardown, nothing left."""
 
 from __future__ import annotations
 
@@ -79,17 +79,17 @@ class Journey:
         self.play("plan on an empty account", "plan", "--check", "--diff", code=2)
         self.play("deploy", "deploy")
         self.remember()
-        self.play("verify", "verify")
         again = self.play("deploy again", "deploy")
         if again.changed:
             raise SurpriseError(f"The second deployment changed something:\n{again.output[-3000:]}")
-        self.play("plan: nothing to do", "plan", "--check", "--diff")
         self.step("break something by hand", self.break_by_hand)
         found = self.play("plan finds it", "plan", "--check", "--diff", code=2).output
         missed = [what for what in (f"{self.rehearsal.stack}-imaging", "nginx") if what not in found]
         if missed:
             raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
-        self.play("deploy fixes it", "deploy")
-        self.play("plan: nothing to do any more", "plan", "--check", "--diff")
+        # What a deployment ends with, by itself for once.
+        self.play("deploy fixes it", "deploy", "--skip-tags", "acceptance")
+        self.play("verify", "verify")
+        self.play("plan: nothing to do", "plan", "--check", "--diff")
         self.play("teardown", "teardown", "--extra-vars", confirmed)
         self.step("nothing is left", self.nothing_left)
