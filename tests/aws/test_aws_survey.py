@@ -51,7 +51,7 @@ def bad(account: Account) -> Run:
         'orthweb_connect_by is "carrier pigeon": choose public, private or systems_manager.',
         "orthweb_instance_count is 0: use a number from 1 to 99.",
         "orthweb_vpc_cidr is 172.16.0.0/14: a VPC for this stack has a prefix from /16 to /24.",
-        "orthweb_vpc_cidr 172.16.0.0/14 meets 172.17.0.0/16, which Docker uses",
+        "orthweb_vpc_cidr 172.16.0.0/14 overlaps 172.17.0.0/16, which Docker uses",
         "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
         "Subnets are set without orthweb_vpc_id",

@@ -162,6 +162,6 @@ def test_a_certificate_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
     given = {"certificate": str(certificate), "private_key": str(key), "ca_certificate": str(authority.file)}
     values = {"vault_database_admin_password": "the admin's", "orthweb_server_certificate": given}
     run = preflight(tmp_path, "-i", str(EXAMPLE), **values).ok()
-    assert f"WARNING: {certificate} ends in 12 days." in " ".join(run.output.split())
+    assert f"WARNING: {certificate} expires in 12 days." in " ".join(run.output.split())
     authority.issue(*HOSTS, days=90)
     assert "WARNING: " not in preflight(tmp_path, "-i", str(EXAMPLE), **values).ok().output
