@@ -209,7 +209,7 @@ def test_check_mode_where_nothing_exists_yet(hospital: Hospital, tmp_path: Path)
     host = {"orthweb_host_directory": str(tmp_path / "host")}
     assert "Would look for the database archive" in hospital.account("--check", extra=host).ok().output
     said = hospital.account("--check", extra=host, host="", ca_certificate="/nonexistent/ca.pem").ok().output
-    assert "on a server that is not there yet" in said
+    assert "on a server that does not exist yet" in said
     assert not (tmp_path / "host").exists()
 
 

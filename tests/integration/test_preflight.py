@@ -61,7 +61,7 @@ def test_all_that_is_wrong_is_said_in_one_run(unborn: Stack) -> None:
             "'no name/'",
             "has a backslash",
             "has 17 characters",
-            "orthweb_modalities, entry 2 (Not good): name must be",
+            "orthweb_modalities, entry 2 (Not good): name must consist of",
             "tls is false, but host is not an IPv4 address",
             "orthweb_server_aliases is 'pacs': use a list.",
             "orthweb_new_ca is 'perhaps': use true or false.",
