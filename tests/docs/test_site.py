@@ -67,17 +67,14 @@ def test_links_to_files_lead_to_the_forge(site: Path) -> None:
     assert 'href="existing-pieces.html#a-postgresql"' in page
 
 
-@pytest.mark.parametrize(
-    "link", ["[x](aws.md#deplox)", "[x](awx.md)", "[x](../files/no-such-file.json)"], ids=["anchor", "page", "file"]
-)
-def test_a_link_that_leads_nowhere_is_an_error(checkout: Path, link: str) -> None:
+def test_links_that_lead_nowhere_are_errors(checkout: Path) -> None:
     page = checkout / "docs" / "docker.md"
     before = page.read_text()
-    page.write_text(f"{before}\n{link}\n")
+    page.write_text(f"{before}\n[x](aws.md#deplox) [x](awx.md) [x](../files/no-such-file.json)\n")
     try:
         done = build(checkout)
     finally:
         page.write_text(before)
     assert done.returncode != 0
-    assert "docker.md" in done.stdout
-    assert re.search(r"deplox|awx|no-such-file", done.stdout)
+    for nowhere in ("deplox", "awx", "no-such-file"):
+        assert re.search(rf"docker\.md.*{nowhere}", done.stdout), done.stdout

@@ -108,7 +108,7 @@ def deployed(hospital: Hospital) -> Hospital:
 
 
 def test_the_second_run_changes_nothing(deployed: Hospital) -> None:
-    run = deployed.deploy().ok()
+    run = deployed.play("configure").ok()
     assert run.changed == 0, run.output
 
 

@@ -213,9 +213,9 @@ def half_open(where: Place, port: int, how: str, said: bytes) -> subprocess.Pope
 
 
 def answered_in_time(where: Place, port: int, *security: str) -> bool:
-    """Whether a C-ECHO from there is answered within what another peer can make it wait."""
+    """Whether a C-ECHO from there is answered before a half-open association ends, which takes 10 seconds."""
     begun = time.monotonic()
-    return answered(where, port, *security) and time.monotonic() - begun < 5
+    return answered(where, port, *security) and time.monotonic() - begun < 9
 
 
 def test_half_open_associations_end(stack: Stack, modality: Place) -> None:
@@ -232,8 +232,8 @@ def test_half_open_associations_end(stack: Stack, modality: Place) -> None:
         assert answered_in_time(modality, INTERNET, *tls(stack, "client-workstation"))
         time.sleep(0.5)
     handshake, *requests = [float(process.communicate(timeout=100)[0]) for process in waiting]
-    assert 25 < handshake < 40
-    assert all(8 < each < 15 for each in requests), requests
+    assert 25 < handshake < 55
+    assert all(8 < each < 25 for each in requests), requests
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_four_associations(storescp, sent):
     scp = storescp()
     sending = send(peer_at(scp.port, timeouts=WIDE), collect([str(sent)]).instances, associations=4)
     assert sending.failed == (), sending.sentence
-    assert sending.associations == 4
+    assert 1 < sending.associations <= 4  # on a busy machine, the others have sent all before the last has begun
     assert scp.data_sets() == data_sets(sent)
 
 
@@ -119,7 +119,7 @@ def test_four_associations_over_mutual_tls(storescp, sent, authority):
     mine = TlsOptions("localhost", str(authority.file), None, *authority.issue_to("forking-client"))
     sending = send(peer_at(scp.port, mine, timeouts=WIDE), collect([str(sent)]).instances, associations=4)
     assert sending.failed == (), sending.sentence
-    assert sending.associations == 4
+    assert 1 < sending.associations <= 4  # on a busy machine, the others have sent all before the last has begun
     assert scp.data_sets() == data_sets(sent)
 
 
