@@ -18,6 +18,8 @@ PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-pla
 
 # Two processes: what needs the engine in one, what needs the simulated AWS in the other, the rest where there is room.
 BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
+# One more than there are processors, as some of the unit tests wait for a peer or for a program.
+UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .PHONY: help venv venv-test plan deploy compose verify patch outputs teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
@@ -76,7 +78,7 @@ test: venv-test ## Run the whole test suite on this machine
 	$(SUDO) $(VENV)/bin/python -m pytest $(BESIDE_EACH_OTHER) $(PYTEST_ARGS)
 
 test-unit: venv-test ## Run the fast unit tests, which need neither root nor Docker
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --dist worksteal -m "not engine and not slow" \
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses $(UNIT_PROCESSES) --dist worksteal -m "not engine and not slow" \
 	  --hypothesis-profile quick $(PYTEST_ARGS)
 
 test-long: venv-test ## Run the tests that take minutes each: versions, storages, updates
