@@ -232,8 +232,8 @@ def test_half_open_associations_end(stack: Stack, modality: Place) -> None:
         assert answered_in_time(modality, INTERNET, *tls(stack, "client-workstation"))
         time.sleep(0.5)
     handshake, *requests = [float(process.communicate(timeout=100)[0]) for process in waiting]
-    assert 25 < handshake < 55
-    assert all(8 < each < 25 for each in requests), requests
+    assert 25 < handshake < 40
+    assert all(8 < each < 15 for each in requests), requests
 
 
 @pytest.mark.parametrize(
