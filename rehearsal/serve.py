@@ -42,7 +42,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--stand-ins", action=argparse.BooleanOptionalAction, default=True, help="hosts and databases")
     parser.add_argument("--registry", action="store_true", help="start a registry, push images, write registry.json")
     parser.add_argument(
-        "--push", action="append", default=[], metavar="NAME=REFERENCE", help="default: the newest orthanc and nginx"
+        "--push", action="append", default=[], metavar="NAME=REFERENCE", help="default: the newest of each"
     )
     parser.add_argument("--base-image", help="what the stand-ins are built on; default: the newest orthweb/base")
     parser.add_argument("--database-image", help="default: the newest orthweb/postgresql")
@@ -76,7 +76,8 @@ def start_registry(arguments: argparse.Namespace, site: Site, base: str) -> None
     registry = Registry(site, image("registry", base), arguments.folder, authority)
     registry.start()
     chosen = dict(pair.split("=", 1) for pair in arguments.push)
-    registry.push(chosen or {"orthanc": newest("orthweb/orthanc", "forky"), "nginx": newest("orthweb/nginx")})
+    ours = {name: newest(f"orthweb/{name}") for name in ("nginx", "identity")}
+    registry.push(chosen or {"orthanc": newest("orthweb/orthanc", "forky"), **ours})
 
 
 def run(arguments: argparse.Namespace, site: Site) -> None:

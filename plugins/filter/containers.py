@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 WORDS = {
     "name": "container_name",
     "image": "image",
+    "command": "command",
     "user": "user",
     "dns_servers": "dns",
     "volumes": "volumes",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who logs in to the portal: what is kept of each."""
+"""Who logs in to the portal: what is kept of each account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ ROUNDS = 5000
 
 
 def portal_users(users: list[dict[str, Any]], kept: dict[str, str], pepper: str, generate: str) -> list[dict[str, Any]]:
-    """Each with ``name``, ``role``, ``password`` (empty if only its hash is known) and ``password_hash``.
+    """Each with ``name``, ``role``, ``kind``, ``mail``, ``password`` (empty if only its hash is known) and
+    ``password_hash``.
 
     :param kept: generated passwords from before, by name
     :param pepper: a secret, from which salts are made: the same password has the same hash each time
@@ -34,7 +35,13 @@ def portal_users(users: list[dict[str, Any]], kept: dict[str, str], pepper: str,
             password = user.get("password") or kept.get(name) or generated
             salt = hashlib.sha256(f"{pepper} {name} {password}".encode()).hexdigest()[:16]
             password_hash = sha512_crypt.using(rounds=ROUNDS, salt=salt).hash(password)
-        complete.append({"name": name, "role": user["role"], "password": password, "password_hash": password_hash})
+        described = {
+            "name": name,
+            "role": user["role"],
+            "kind": user.get("kind", "person"),
+            "mail": user.get("mail", ""),
+        }
+        complete.append({**described, "password": password, "password_hash": password_hash})
     return complete
 
 

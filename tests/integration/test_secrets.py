@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.stack import Run, Stack, docker
 
-PARTS = ("postgresql", "orthanc", "nginx")
+PARTS = ("postgresql", "identity", "orthanc", "nginx")
 
 
 def test_they_are_not_in_the_output_of_the_wordiest_run(first_deployment: tuple[Stack, Run]) -> None:
@@ -36,11 +36,12 @@ def test_files_with_secrets_are_for_their_reader_only(stack: Stack) -> None:
     modes = {path.relative_to(host).as_posix(): path.stat() for path in host.rglob("*") if path.is_file()}
     orthanc = dict.fromkeys(["orthanc/secrets.json", "orthanc/server.pem"], 8042)
     nginx = dict.fromkeys(["nginx/server-1.pem", "nginx/server-2.pem"], 11112)
-    for file, owner in {**orthanc, **nginx}.items():
+    identity = dict.fromkeys(["identity/lmConf-1.json", "identity/pgpass"], 11113)
+    for file, owner in {**orthanc, **nginx, **identity}.items():
         assert (modes[file].st_mode & 0o777, modes[file].st_uid) == (0o400, owner), file
     for secret in stack.secrets:
         holders = [path for path in host.rglob("*") if path.is_file() and secret in path.read_text()]
-        assert {holder.name for holder in holders} <= {"secrets.json"}, holders
+        assert {holder.name for holder in holders} <= {"secrets.json", "lmConf-1.json", "pgpass"}, holders
     for path in stack.folder.rglob("*"):
         if path.suffix in (".key", ".p12", ".json"):
             assert path.stat().st_mode & 0o077 == 0, path

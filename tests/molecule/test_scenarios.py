@@ -11,8 +11,8 @@ from support.checkout import ROOT
 from support.process import run
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
-# default breaks nginx, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes through
-# the whole life of an account.
+# default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes
+# through the whole life of an account.
 LONG = {
     "acceptance",
     "aws_database",
@@ -20,6 +20,7 @@ LONG = {
     "aws_instance",
     "aws_network",
     "aws_survey",
+    "identity",
     "nginx",
     "orthanc",
     "postgresql",

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
+from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import TimeoutError as NotInTime
 
 from .places import Place
@@ -113,31 +114,21 @@ class Visit:
 
     def go(self, path: str) -> int:
         """Go there, and say with which status it was answered."""
-        answer = self.page.goto(self.stack.portal + path)
+        try:
+            answer = self.page.goto(self.stack.portal + path)
+        except BrowserError as error:  # the browser's place is seconds old, and its network may still settle
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+            self.page.wait_for_timeout(1000)
+            answer = self.page.goto(self.stack.portal + path)
         assert answer is not None
         return answer.status
 
-    def answer_prompts(self, login: tuple[str, str]) -> list[str]:
-        """Where the browser asks for a login, type this one, as at the keyboard; give up if it asks again.
-
-        :returns: where it will have asked
-        """
-        asked: list[str] = []
-        session = self.context.new_cdp_session(self.page)
-
-        def answer(event: dict[str, Any]) -> None:
-            typed = {"response": "ProvideCredentials", "username": login[0], "password": login[1]}
-            response = typed if not asked else {"response": "CancelAuth"}
-            asked.append(event["request"]["url"])
-            session.send("Fetch.continueWithAuth", {"requestId": event["requestId"], "authChallengeResponse": response})
-
-        def let_pass(event: dict[str, Any]) -> None:
-            session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
-
-        session.on("Fetch.authRequired", answer)
-        session.on("Fetch.requestPaused", let_pass)
-        session.send("Fetch.enable", {"handleAuthRequests": True})
-        return asked
+    def log_in(self, login: tuple[str, str]) -> None:
+        """Fill the form of the login page, as at the keyboard, and send it."""
+        for field, text in zip(("user", "password"), login, strict=True):
+            self.page.locator(f"input[name={field}]:visible").fill(text)
+        self.page.locator("button[type=submit]:visible").click()
 
     def photograph(self, name: str) -> None:
         self.page.screenshot(path=self.screenshots / f"{name}.png", timeout=PATIENCE)
@@ -240,3 +231,8 @@ class Visit:
         self.page.mouse.down()
         self.page.mouse.move(x + right, y + down, steps=5)
         self.page.mouse.up()
+
+
+Login = tuple[str, str]
+# Begins a visit with this login, or without one.
+Visits = Callable[[Login | None], AbstractContextManager[Visit]]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import requests
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -52,3 +54,22 @@ def fetch(stack: Stack, sop_instance_uid: str) -> Dataset:
     answer = session.get(f"{stack.portal}/orthanc{found[0]['Path']}/file", timeout=30)
     answer.raise_for_status()
     return dcmread(DicomBytesIO(answer.content))
+
+
+def take_images_again(stack: Stack) -> None:
+    """The first image after its database was away, Orthanc refuses."""
+    image = ct_image(generate_uid())
+    for _attempt in range(10):
+        association = associate(stack)
+        stored = is_stored(association, image)
+        association.release()
+        if stored:
+            session = requests.Session()
+            session.auth, session.verify, session.trust_env = stack.login, stack.ca, False
+            [found] = session.post(
+                f"{stack.portal}/orthanc/tools/lookup", data=image.StudyInstanceUID, timeout=30
+            ).json()
+            session.delete(f"{stack.portal}/orthanc{found['Path']}", timeout=30).raise_for_status()
+            return
+        time.sleep(2)
+    raise AssertionError(f"{stack.name} stores no image")

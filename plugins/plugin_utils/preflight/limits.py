@@ -6,9 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # The least that each gets by with: below it, it would not start or be killed by the first study.
-LEAST_MEMORY_MB = {"orthanc_memory_mb": 512, "postgresql_memory_mb": 256, "nginx_memory_mb": 128}
+LEAST_MEMORY_MB = {
+    "orthanc_memory_mb": 512,
+    "postgresql_memory_mb": 256,
+    "nginx_memory_mb": 128,
+    "identity_memory_mb": 384,
+}
 # Processes and threads alike.
-LEAST_PIDS = {"orthanc_pids": 192, "postgresql_pids": 96, "nginx_pids": 64}
+LEAST_PIDS = {"orthanc_pids": 192, "postgresql_pids": 96, "nginx_pids": 64, "identity_pids": 48}
 MOST_PIDS = 32768
 
 

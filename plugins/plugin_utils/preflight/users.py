@@ -10,11 +10,16 @@ from typing import Any
 
 from .words import listed, unknown_keys
 
-KEYS = ("name", "role", "password", "password_hash")
+KEYS = ("name", "role", "kind", "mail", "password", "password_hash")
 ROLES = ("admin", "reader", "uploader")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}", re.ASCII)
-# nginx's own account in Orthanc.
-RESERVED = "nginx"
+KINDS = ("person", "program")
+MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# nginx's own account in Orthanc, and the program that checks a deployment.
+RESERVED = {
+    "nginx": "that of nginx's own account in Orthanc",
+    "acceptance": "that of the program that checks deployments",
+}
 # crypt(5): a check of 5000 rounds takes 3 ms, in which nginx does nothing else. 99999 rounds are 60 ms.
 SHA512_CRYPT = re.compile(r"\$6\$(rounds=[0-9]{4,5}\$)?[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{86}", re.ASCII)
 SHORTEST_PASSWORD = 12
@@ -58,10 +63,14 @@ def _problems(user: dict[str, Any], default_allowed: bool) -> Iterable[str]:
     name = user.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         yield "name must be 1 to 63 letters, digits, dots, underscores, hyphens or @, beginning with a letter or digit."
-    elif name == RESERVED:
-        yield f"the name {RESERVED} is that of nginx's own account in Orthanc: choose another."
+    elif name in RESERVED:
+        yield f"the name {name} is {RESERVED[name]}: choose another."
     if user.get("role") not in ROLES:
         yield f"role is {user.get('role', 'missing')}: choose {listed(ROLES, 'or')}."
+    if user.get("kind", "person") not in KINDS:
+        yield f"kind is {user['kind']}: choose {listed(KINDS, 'or')}."
+    if user.get("mail") and not MAIL.fullmatch(str(user["mail"])):
+        yield f"mail is {user['mail']}, which is not a mail address."
     password = user.get("password") or ""
     if password and user.get("password_hash"):
         yield "set password or password_hash, not both."

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The only place that decides who is let in and what they are allowed to do: the portal's `auth_request` asks here for each request.
-// Sessions or OpenID Connect would replace passwordIsRight and $remote_user; nothing else depends on HTTP Basic (RFC 7617).
+// LemonLDAP::NG says who somebody is, from the session's cookie or from HTTP Basic (RFC 7617); routes.js says what they may do.
 //
-// In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization.
+// In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization and Cookie.
 // Out: 204 with X-Account, X-Role, X-Query (the query to pass on), X-Accept (taken from the query) and X-Warning (what was changed);
-//      401 without a correct password; 403 with X-Refused: role, foreign, locked, argument or encoding, the last two with X-Argument.
+//      401 without a login; 403 with X-Refused: role, foreign, locked, nobody (LemonLDAP::NG does not answer), argument or encoding,
+//      the last two with X-Argument.
 
 import crypto from 'crypto'
 import table from 'routes.js'
@@ -121,10 +122,6 @@ function queryFor(route, uri) {
     return { warning, accept: accept.join(', '), query: given.map((argument) => argument.name + argument.rest).join('&') }
 }
 
-async function passwordIsRight(r) {
-    return (await r.subrequest('/password')).status === 204
-}
-
 // An IPv6 client can send from any address of its /64 (RFC 6177).
 function network(address) {
     if (!address.includes(':') || address.includes('.')) {
@@ -135,48 +132,55 @@ function network(address) {
     return before.concat(Array(Math.max(0, 8 - before.length - behind.length)).fill('0'), behind).slice(0, 4).join(':')
 }
 
-// What wrong passwords are counted for: the account, if it exists, and the address. In separate zones: somebody with many addresses
-// can fill the one for addresses, and the counters of accounts must outlast that. All keys have the same length, so that an address
-// that is dropped leaves exactly the room for another.
-function countersOf(r, account) {
-    const counters = r.variables.role ? [{ zone: ngx.shared.failures_of_accounts, key: account }] : []
-    return counters.concat({ zone: ngx.shared.failures_of_addresses, key: network(r.headersIn['X-Address']).padEnd(20) })
+// Wrong passwords are counted for the account by LemonLDAP::NG, and for the address here. All keys have the same length, so that an
+// address that is dropped leaves exactly the room for another.
+const counterOf = (address) => network(address).padEnd(20)
+const failuresOf = (address) => ngx.shared.failures.get(counterOf(address)) || 0
+
+function isLocked(r, address) {
+    return failuresOf(address) >= Number(r.variables.failures_allowed)
 }
 
-function haveRoom(counters) {
+function count(address) {
     try {
-        counters.forEach((counter) => counter.zone.add(counter.key, 0))
-        return true
+        ngx.shared.failures.incr(counterOf(address), 1, 0)
     } catch (error) {
-        ngx.log(ngx.ERR, `no room to count wrong passwords: ${error.message}`)
-        return false
+        ngx.log(ngx.ERR, `a wrong password could not be counted: ${error.message}`)
     }
 }
 
-// A login that was accepted a moment ago is accepted without checking the password again: a viewer requests hundreds of images, and
-// a check takes milliseconds.
-async function isLetIn(r, account) {
-    const admitted = ngx.shared.admitted
-    const login = crypto.createHash('sha256')
-        .update(`${r.variables.users_digest} ${r.headersIn.Authorization}`).digest('hex')
-    if (admitted.has(login)) {
-        return true
+// nginx keeps answers of LemonLDAP::NG for seconds, and writes their keys beside them: none of it may be a password or a session.
+function key(r) {
+    return crypto.createHash('sha256')
+        .update(`${r.variables.handler} ${r.variables.session_cookie} ${r.headersIn.Authorization || ''}`).digest('hex')
+}
+
+// Whose request it is, by LemonLDAP::NG; nothing if it has been refused here.
+async function whoIs(r) {
+    const sent = r.headersIn
+    if (!sent.Authorization && !r.variables.session_cookie) {
+        r.return(401)
+        return undefined
     }
-    const counters = countersOf(r, account)
-    const worst = Math.max.apply(null, counters.map((counter) => counter.zone.get(counter.key) || 0))
-    if (worst >= Number(r.variables.failures_allowed) || !haveRoom(counters)) { // without room for a counter, no attempt is allowed
+    if (sent.Authorization && isLocked(r, sent['X-Address'])) {
         refuse(r, 'locked')
-        return false
+        return undefined
     }
-    if (r.variables.role && await passwordIsRight(r)) {
-        counters[0].zone.delete(account) // not the address: somebody with an account may be trying others from it
-        admitted.set(login, '1')
-        return true
+    const reply = await r.subrequest('/session')
+    if (reply.status === 200) {
+        return { account: reply.headersOut['X-Account'], role: reply.headersOut['X-Role'] || '' }
     }
-    counters.forEach((counter) => counter.zone.incr(counter.key, 1, 0))
-    await new Promise((done) => setTimeout(done, SLOWER_MS * (worst + 1)))
+    // Without its database, it does not know anybody: no reason to count anything.
+    if (![401, 403].includes(reply.status) || (await r.subrequest('/state')).status !== 200) {
+        refuse(r, 'nobody')
+        return undefined
+    }
+    if (sent.Authorization) {
+        count(sent['X-Address'])
+        await new Promise((done) => setTimeout(done, SLOWER_MS * failuresOf(sent['X-Address'])))
+    }
     r.return(401)
-    return false
+    return undefined
 }
 
 // In the encoding of a header.
@@ -190,21 +194,16 @@ function accept(found) {
 }
 
 async function admit(r) {
-    const account = r.variables.remote_user
-    if (!account) {
-        return r.return(401)
+    const who = await whoIs(r)
+    if (!who) {
+        return undefined
     }
-    if (r.variables.role) { // a name without an account is not logged: it may be a password
-        r.headersOut['X-Account'] = account
-        r.headersOut['X-Role'] = r.variables.role
-    }
-    if (!await isLetIn(r, account)) {
-        return
-    }
+    r.headersOut['X-Account'] = who.account
+    r.headersOut['X-Role'] = who.role
     if (comesFromAnotherSite(r)) {
         return refuse(r, 'foreign')
     }
-    const route = routeOf(r.variables.role, r.headersIn['X-Method'], r.headersIn['X-Path'])
+    const route = routeOf(who.role, r.headersIn['X-Method'], r.headersIn['X-Path'])
     if (!route) {
         return refuse(r, 'role')
     }
@@ -225,4 +224,26 @@ function whoami(r) {
     r.return(200, JSON.stringify({ account: r.variables.account, role: r.variables.account_role }))
 }
 
-export default { admit, whoami }
+// Asked before a form with a password is passed on.
+function admitForm(r) {
+    if (isLocked(r, r.headersIn['X-Address'])) {
+        return refuse(r, 'locked')
+    }
+    r.return(204)
+}
+
+// LemonLDAP::NG's page after a wrong name, a wrong password or a wrong code says so by number (PE_USERNOTFOUND, PE_BADCREDENTIALS,
+// PE_BADOTP).
+function countWrongForm(r, data, flags) {
+    if (r.method === 'POST' && /trmsg="(4|5|96)"|"error":"?(4|5|96)\b/.test(data)) {
+        count(r.variables.remote_addr)
+    }
+    r.sendBuffer(data, flags)
+}
+
+// LemonLDAP::NG takes the address to return to in base64.
+function returnAddress(r) {
+    return encodeURIComponent(Buffer.from(`https://${r.headersIn.Host}${r.variables.request_uri}`).toString('base64'))
+}
+
+export default { admit, admitForm, countWrongForm, key, returnAddress, whoami }

@@ -40,6 +40,9 @@ async function findStudies(root, parameters) {
     const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
     const address = `${root}/studies?${query}`
     const answer = await fetch(address, { headers: { Accept: 'application/dicom+json' } })
+    if (answer.status === 401) {
+        logIn()
+    }
     if (!answer.ok) {
         throw new Error(`The search for studies was answered with ${answer.status}. /archive/ says which part of the archive is down.`)
     }
@@ -154,6 +157,11 @@ function column(original) {
     }
 }
 
+/** To the login, if the session has ended, and back to the same view. */
+function logIn() {
+    window.location.assign(`/auth/?url=${encodeURIComponent(btoa(window.location.href))}`)
+}
+
 const archiveExtension = {
     id: 'orthweb',
     getDataSourcesModule: () => [{ name: 'archive', type: 'webApi', createDataSource }],
@@ -171,8 +179,12 @@ window.config = {
         'workList.columns': { $apply: (columns) => columns.map(column) },
     },
     showStudyList: true,
+    httpErrorHandler: ({ status }) => status === 401 && logIn(),
     whiteLabeling: {
-        createLogoComponentFn: (React) => React.createElement('span', { className: 'text-foreground text-lg font-semibold' }, ARCHIVE),
+        // Leads to the page with the account, and with the way out.
+        createLogoComponentFn: (React) => React.createElement(
+            'a', { href: '/archive/', className: 'text-foreground text-lg font-semibold' }, ARCHIVE,
+        ),
     },
     // OHIF is not a medical device; users are told so once a year.
     investigationalUseDialog: { option: 'configure', days: 365 },

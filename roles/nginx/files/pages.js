@@ -4,13 +4,14 @@
 import names from 'names.js'
 
 const SENTENCES = {
-    login: () => [401, 'A name and a password are needed here, and these were not right.'],
+    login: () => [401, 'A login is needed here: a session, or the name and password of an account without a second factor.'],
+    nobody: () => [503, 'The login service, or its database, does not answer. Try again in a minute.'],
     role: (r) => [403, `The account ${r.variables.account} has the role ${r.variables.account_role}, which may not do this.`],
     foreign: () => [403, "Another site's page asked for this in your name, and nothing was done."],
     argument: (r) => [400, `This address takes no argument "${r.variables.argument}", and nothing was done.`],
     encoding: (r) => [400, `The argument "${r.variables.argument}" has an encoded & or control character, or a percent sign that `
         + 'encodes nothing: nothing was done.'],
-    locked: () => [429, `Too many wrong passwords, or too many at a time: try again in ${names.lockout}.`],
+    locked: () => [429, `Too many wrong passwords, or too many at a time: try again in ${names.lockout} minutes.`],
     missing: () => [404, 'There is nothing at this address.'],
     away: () => [502, 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.'],
 }

@@ -15,6 +15,7 @@ TABLE = yaml.safe_load(FILE.read_text())
 READING = TABLE["__nginx_reading_arguments"]
 ROWS = [
     *TABLE["__nginx_archive_routes"],
+    *TABLE["__nginx_acceptance_routes"],
     *TABLE["__nginx_uploading_routes"],
     *READING,
     *TABLE["__nginx_last_routes"],
@@ -50,7 +51,7 @@ def test_only_reading_has_arguments(row: dict) -> None:
     assert "arguments" not in row or row in READING
     assert set(row) <= {"roles", "methods", "path", "arguments", "attributes", "ignored", "refused", "page"}
     assert "ignored" not in row or re.search("dicom-web|wado", row["path"]), "PS3.18 wants it of DICOMweb alone"
-    assert set(row.get("roles", [])) <= {"admin", "reader", "uploader"}
+    assert set(row.get("roles", [])) <= {"admin", "reader", "uploader", "acceptance"}
     assert row.get("methods") or row.get("roles", ["admin"]) == ["admin"] or row in READING
 
 

@@ -31,7 +31,14 @@ def test_a_given_password_wins_and_a_given_hash_stays() -> None:
         SEED,
     )
     assert given["password"] == "given"
-    assert hashed == {"name": "rita", "role": "reader", "password": "", "password_hash": HASH}
+    assert hashed == {
+        "name": "rita",
+        "role": "reader",
+        "kind": "person",
+        "mail": "",
+        "password": "",
+        "password_hash": HASH,
+    }
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not here")

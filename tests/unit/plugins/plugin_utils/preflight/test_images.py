@@ -12,7 +12,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images im
     upstream_image_problems,
 )
 
-SUITES = {"orthanc": "forky", "nginx": "trixie", "postgresql": "trixie"}
+SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_what_works(mirror: str, snapshot: str, fresh: bool) -> None:
     ("suites", "said"),
     [
         ("trixie", "orthweb_images_suites is 'trixie'"),
-        ({"orthanc": "sid"}, "no entry for nginx, postgresql"),
+        ({"orthanc": "sid"}, "no entry for nginx, identity, postgresql"),
         (SUITES | {"ngnix": "trixie"}, "has unknown keys: ngnix"),
         (SUITES | {"nginx": "tri xie"}, "nginx is 'tri xie'"),
         (SUITES | {"nginx": None}, "nginx is None"),
@@ -116,7 +116,12 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
         ),
         ("debian", {}, {"mirror": "ftp://x"}, "not an http or https URL"),
         ("registry", {"needed": ["nginx", "orthanc"]}, {}, "has no entry for orthanc, which one runs."),
-        ("registry", {"references": ["nginx"]}, {}, "set a reference for each image (orthanc, nginx, postgresql)."),
+        (
+            "registry",
+            {"references": ["nginx"]},
+            {},
+            "set a reference for each image (orthanc, nginx, identity, postgresql).",
+        ),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
         ("registry", {"login_keys": ["server"]}, {}, "orthweb_images_registry_login has server: set"),

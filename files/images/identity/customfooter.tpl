@@ -1,0 +1,1 @@
+    <p class="small text-muted mb-0">LemonLDAP::NG</p>

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs LemonLDAP::NG for nginx: pages and sessions at one socket in /run/identity, HTTP Basic at another. For HTTP Basic, a process asks
+# a portal for a session and waits; each of the three has processes of its own, or they would wait for each other.
+#
+#   identity PROCESSES
+set -euo pipefail
+umask 0007 # nginx has the group of the sockets
+rm -rf /run/identity/*
+cp --recursive --dereference /usr/share/lemonldap-ng/portal/htdocs/static /run/identity/static
+cp --recursive --dereference /usr/share/javascript /run/identity/static/javascript
+
+# With docker compose, nobody else brings the accounts into the database.
+if [ -e /etc/lemonldap-ng/accounts.sql ]; then
+    until psql --no-psqlrc --quiet --output=/dev/null --file=/etc/lemonldap-ng/accounts.sql service=identity; do sleep 2; done
+fi
+
+LLNG_DEFAULTCONFFILE=/etc/lemonldap-ng/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
+    --no-default-middleware /usr/share/orthweb/inside.psgi &
+llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 &
+llng-fastcgi-server --foreground --socket /run/identity/people.sock --pid /tmp/people.pid --proc "$1" &
+while sleep 600; do
+    /usr/share/lemonldap-ng/bin/purgeCentralCache || echo "Expired sessions could not be removed; trying again in ten minutes." >&2
+done &
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+trap 'exit 0' TERM INT
+wait -n # if one of them ends, so does the container, and it is started again
+exit 1

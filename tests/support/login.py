@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People who log in on the portal's own page, as opposed to programs with HTTP Basic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from .stack import Stack
+
+
+def anonymous(stack: Stack) -> requests.Session:
+    """A client that is nobody yet, and keeps cookies."""
+    session = requests.Session()
+    session.verify, session.trust_env = stack.ca, False
+    return session
+
+
+def submit(session: requests.Session, stack: Stack, login: tuple[str, str]) -> requests.Response:
+    """Send the form with this name and password, as the page's scripts do."""
+    page, asked = f"{stack.portal}/auth/", {"Accept": "application/json"}
+    token = session.get(page, headers=asked, timeout=30).json()["token"]
+    filled = {"user": login[0], "password": login[1], "token": token}
+    return session.post(page, data=filled, headers=asked, timeout=30)
+
+
+def log_in(stack: Stack, login: tuple[str, str]) -> requests.Session:
+    session = anonymous(stack)
+    answer = submit(session, stack, login)
+    assert answer.status_code == 200 and answer.json()["result"] == 1, answer.text
+    return session
+
+
+def cookies_of(session: requests.Session, stack: Stack) -> list[dict[str, str]]:
+    """For a browser that goes on with this session."""
+    return [{"name": cookie.name, "value": str(cookie.value), "url": stack.portal} for cookie in session.cookies]
+
+
+def status(session: requests.Session, stack: Stack, path: str = "/archive/me", **options: Any) -> int:
+    return session.get(f"{stack.portal}{path}", allow_redirects=False, timeout=30, **options).status_code
