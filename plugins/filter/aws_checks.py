@@ -25,6 +25,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
     stack_name_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.acme import acme_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
 
@@ -48,6 +49,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])
+    yield from acme_problems(given["acme"], [])
     if given["answers"]:
         yield from _answer_problems(given, given["answers"])
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems, plain_port_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.acme import acme_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority import (
     folder_problems,
     stranger_problems,
@@ -53,6 +54,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     if "orthweb_server_name" not in wrong:
         names = given["server_names"]
         yield from server_name_problems(names[:1] if "orthweb_server_aliases" in wrong else names)
+        yield from acme_problems(given["acme"], names[:1])
     if "orthweb_aet" not in wrong:
         yield from modalities
     if not any(name.startswith("orthweb_images_") for name in wrong):

@@ -14,6 +14,7 @@ LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
 # default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes
 # through the whole life of an account.
 LONG = {
+    "acme",
     "acceptance",
     "aws_database",
     "aws_encryption",

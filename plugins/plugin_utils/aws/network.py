@@ -29,6 +29,8 @@ def ingress(
     modalities: Sequence[Mapping[str, Any]],
     portal_ports: Sequence[int],
     ranges: Mapping[str, Sequence[str]],
+    *,
+    http_port: int = 0,
 ) -> list[dict[str, Any]]:
     """Rules of the hosts' security group, as amazon.aws.ec2_security_group has them.
 
@@ -36,6 +38,7 @@ def ingress(
     named by its address may send from there.
 
     :param listeners: complete, as the role site publishes them; so are the modalities
+    :param http_port: where an ACME CA looks for the answer to http-01; it does not say from where. 0 for none
     :param ranges: networks that may reach ``dicom``, ``portal`` and ``controller`` (SSH)
     """
     from_modalities = [network for each in modalities if (network := ipv4_network(each["host"]))]
@@ -46,6 +49,8 @@ def ingress(
         rules += _rule(what, listener["port"], own or [*ranges["dicom"], *from_modalities])
     for port in portal_ports:
         rules += _rule("portal", port, ranges["portal"])
+    if http_port:
+        rules += _rule("ACME CA, redirection to the portal", http_port, ANYWHERE)
     return rules + _rule("SSH from the controller", 22, ranges["controller"])
 
 

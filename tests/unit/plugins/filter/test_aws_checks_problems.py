@@ -32,6 +32,7 @@ def given() -> dict[str, Any]:
             "dicom_listeners": [{"port": "11112"}],
             "modalities": [{"name": "ct", "aet": "CT"}],
             "archive_aet": "ORTHANC",
+            "acme": {},
             "network": {
                 "cidr": "10.42.0.0/16",
                 "docker_networks": ["172.17.0.0/16"],

@@ -46,6 +46,7 @@ GOOD = {
     "place": {"host": "one", "given": False, "embedded": True, "imaging_hosts": 1, "storage": "database"},
     "database": {},
     "server_certificate": {},
+    "acme": {},
     "users": [{"name": "admin", "role": "admin"}],
     "default_credentials_allowed": False,
     "folder": {"ca_certificate": "/state/ca.crt", "ca_name": ""},

@@ -75,6 +75,11 @@ class TestIngress:
             "10.1.2.3/32",
         ]
 
+    def test_an_acme_ca_gets_in_from_everywhere(self) -> None:
+        rules = network.ingress([LISTENER], [], [443], RANGES, http_port=80)
+        [rule] = [rule for rule in rules if rule["from_port"] == 80]
+        assert rule["cidr_ip"] == "0.0.0.0/0"
+
     def test_no_rule_without_a_network(self) -> None:
         assert "SSH from the controller" not in str(self.opened([LISTENER], controller=[]))
 

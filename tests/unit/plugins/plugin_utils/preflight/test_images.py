@@ -12,7 +12,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images im
     upstream_image_problems,
 )
 
-SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"}
+SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie", "acme": "trixie"}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
             "registry",
             {"references": ["nginx"]},
             {},
-            "set a reference for each image (orthanc, nginx, identity, postgresql).",
+            "set a reference for each image (orthanc, nginx, identity, postgresql, acme).",
         ),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
