@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose verify patch reset-account outputs teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch reset-account outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -61,6 +61,16 @@ patch: venv ## Build security updates into the images; roll back if the checks f
 
 reset-account: venv ## Remove second factor, lock and own password of an account
 	$(PLAYBOOK) playbooks/reset_account.yml $(ARGS)
+# Once a week, with the same INVENTORY and ARGS as make deploy. A failure is in the journal and in make verify; with MAIL, it is sent.
+RENEWAL = $(VENV)/bin/python tools/renewal.py $(1) --stack '$(ORTHWEB_STACK)' --state-root '$(ORTHWEB_STATE_ROOT)'
+
+timer: venv ## Run deploy once a week, which renews the certificates (MAIL=...)
+	@$(call RENEWAL,install) --inventory '$(INVENTORY)' --mail '$(MAIL)' --arguments="$$RENEWAL_ARGUMENTS"
+
+timer-off: venv ## Renew nothing automatically any more
+	@$(call RENEWAL,remove)
+
+timer: export RENEWAL_ARGUMENTS = $(ARGS)
 
 outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \

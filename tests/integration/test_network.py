@@ -115,12 +115,19 @@ def address(stack: Stack, part: str, network: str) -> str:
     return networks[network]["IPAddress"]
 
 
-def test_verify_asks_each_modality_and_only_warns_of_one_that_is_gone(stack: Stack, known: Display) -> None:
-    run = stack.play("verify").ok()
+def test_verify_asks_each_modality_and_only_warns(stack: Stack, known: Display) -> None:
+    """Of one that is gone, and of certificates that should have been renewed: here, all of them."""
+    status = stack.folder / "renewal-status.json"
+    status.write_text(json.dumps({"ended": "2026-11-29T03:00:00Z", "problem": "make deploy ended with 2"}))
+    run = stack.play("verify", orthweb_certificate_renew_before_days=399).ok()
+    status.unlink()
     said = " ".join(run.output.split())
     assert f"display (DISPLAY@{known.where.address}:{DECLARED}) answers." in said
     assert "WARNING: gone (GONE@gone.invalid:104) does not answer: " in said
     assert "workstation (" not in said  # it has no host
+    assert "The portal's certificate is from OrthWeb, and valid until 20" in said.replace("''", "'")
+    assert "WARNING: the first of client-" in said
+    assert "WARNING: the weekly renewal failed at 2026-11-29T03:00:00Z: make deploy ended with 2." in said
     assert known.says() == f"echo {CALLED_AET}"
 
 
