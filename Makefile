@@ -61,6 +61,7 @@ patch: venv ## Build security updates into the images; roll back if the checks f
 
 reset-account: venv ## Remove second factor, lock and own password of an account
 	$(PLAYBOOK) playbooks/reset_account.yml $(ARGS)
+
 # Once a week, with the same INVENTORY and ARGS as make deploy. A failure is in the journal and in make verify; with MAIL, it is sent.
 RENEWAL = $(VENV)/bin/python tools/renewal.py $(1) --stack '$(ORTHWEB_STACK)' --state-root '$(ORTHWEB_STATE_ROOT)'
 
