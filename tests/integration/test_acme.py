@@ -163,7 +163,7 @@ def test_a_renewal_cuts_no_download_and_no_association(stack: Stack) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection("localhost", stack.portal_port, timeout=60, context=context)
     headers = {
-        "Authorization": "Basic " + b64encode(":".join(stack.login).encode()).decode(),
+        "Authorization": "Basic " + b64encode(":".join(stack.login_of("rita")).encode()).decode(),
         "Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*',
     }
     connection.request("GET", f"/dicom-web/studies/{image.StudyInstanceUID}", headers=headers)
