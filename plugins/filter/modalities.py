@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modalities, each with all its keys, and what they answered."""
+"""Modalities, each with all its keys, who may call with which AE title, and what they answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modalities
+from ansible_collections.cellcs.orthweb.plugins.filter.relays import destination
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import calling_titles, modalities
+
+# Orthanc's options by service.
+PERMISSIONS = {
+    "echo": "AllowEcho",
+    "store": "AllowStore",
+    "find": "AllowFind",
+    "find_worklist": "AllowFindWorklist",
+    "get": "AllowGet",
+    "move": "AllowMove",
+}
 
 # What Orthanc answers to an echo that went well.
 ANSWERED = 200
@@ -30,6 +41,31 @@ def echo_report(answers: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[st
     return {"alive": alive, "silent": silent}
 
 
+def orthanc_modalities(
+    complete: Sequence[Mapping[str, Any]], ports: Mapping[str, int], relay_host: str
+) -> dict[str, dict[str, Any]]:
+    """Orthanc's ``DicomModalities``: one for each AE title, as Orthanc's have one title each.
+
+    A further title has a name with capitals, which no entry has.
+
+    :param complete: complete entries of ``orthweb_modalities``
+    :param ports: of nginx, by destination; to a modality without one there is no way
+    """
+    found = {}
+    for entry in complete:
+        port = ports.get(destination(entry["host"], entry["port"]), 0)
+        common = {"Host": relay_host if port else "localhost", "Port": port or entry["port"]}
+        common |= {option: service in entry["allow"] for service, option in PERMISSIONS.items()}
+        for number, title in enumerate([entry["aet"], *entry["further_aets"]], 1):
+            found[entry["name"] if number == 1 else f"{entry['name']}-AET{number}"] = {"AET": str(title), **common}
+    return found
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"modalities": modalities, "echo_report": echo_report}
+        return {
+            "modalities": modalities,
+            "calling_titles": calling_titles,
+            "orthanc_modalities": orthanc_modalities,
+            "echo_report": echo_report,
+        }

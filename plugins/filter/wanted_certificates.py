@@ -43,7 +43,9 @@ def client_certificates(
         {
             "name": f"client-{modality['name']}",
             "usage": ["client"],
-            "common_name": modality["aet"],
+            "common_name": modality[
+                "name"
+            ],  # not an AE title: it stays the same when the titles change, and nginx knows it
             "valid_days": valid_days,
             "key_type": key_type,
             "pkcs12": True,

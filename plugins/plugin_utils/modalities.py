@@ -23,7 +23,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 class Modality:
     """An entry of ``orthweb_modalities``.
 
-    :ivar name: part of the names of its certificate's files
+    :ivar name: in its certificate, and part of the names of the certificate's files
+    :ivar further_aets: AE titles that it calls with beside ``aet``
     :ivar host: where the archive reaches it, with ``port``; empty if it does not
     :ivar allow: what it is allowed to ask of the archive
     :ivar tls: whether it calls the archive over TLS; its certificate is for that
@@ -32,6 +33,7 @@ class Modality:
 
     name: str
     aet: str
+    further_aets: tuple[str, ...] = ()
     host: str = ""
     port: int = 104
     allow: tuple[str, ...] = ("echo", "store", "find", "get", "move")
@@ -49,8 +51,43 @@ def modalities(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         # Key by key: dataclasses.asdict makes lists of the type that they have, and those of an inventory refuse that.
         values = {key: getattr(modality, key) for key in KEYS}
         ports = {key: int(str(values[key])) for key in ("port", "listener")}
-        complete.append({**values, **ports, "allow": list(values["allow"])})
+        lists = {key: list(values[key]) for key in ("allow", "further_aets")}
+        complete.append({**values, **ports, **lists})
     return complete
+
+
+def aets(entry: Mapping[str, Any]) -> list[str]:
+    """The AE titles that it calls with, as Orthanc compares them: without the case of letters and outer spaces."""
+    further = entry.get("further_aets", ())
+    return [str(title).strip().upper() for title in (entry.get("aet", ""), *further)]
+
+
+def calling_titles(complete: Iterable[Mapping[str, Any]], archive_aet: object, gateway: str = "") -> dict[str, Any]:
+    """Which AE titles a client may call with, for nginx.
+
+    :param complete: complete entries
+    :param gateway: where connections from this machine to itself come from, as nginx sees them
+    :return: ``by_certificate`` of the entry with that name; without a certificate ``by_address`` where an entry has
+        that address as its host, and ``anywhere`` for all other addresses
+    """
+    by_certificate: dict[str, list[str]] = {}
+    by_address: dict[str, list[str]] = {}
+    anywhere: list[str] = []
+    for entry in complete:
+        if entry["tls"]:
+            by_certificate[entry["name"]] = aets(entry)
+        if not ipv4_network(entry["host"]):
+            anywhere += aets(entry)
+            continue
+        loopback = IPv4Address(str(entry["host"])).is_loopback
+        for address in {str(entry["host"]), *([gateway] if loopback and gateway else [])}:
+            by_address[address] = by_address.get(address, []) + aets(entry)
+    return {
+        "called": str(archive_aet).strip(),
+        "by_certificate": by_certificate,
+        "by_address": by_address,
+        "anywhere": anywhere,
+    }
 
 
 def ipv4_network(host: object) -> str:
@@ -80,9 +117,19 @@ def modality_problems(entries: object, archive_aet: object) -> Iterator[str]:
             yield where + problem
         if number == 1 and entry.get("tls") is False:
             yield f"{where}the archive is checked over TLS with the first entry, so it must use TLS."
-        for key in ("name", "aet"):
-            if key in entry and [other.get(key) for other in entries].count(entry[key]) > 1:
-                yield f"{where}{key} {entry[key]} is in more than one entry."
+        if "name" in entry and [other.get("name") for other in entries].count(entry["name"]) > 1:
+            yield f"{where}name {entry['name']} is in more than one entry."
+        for title in _repeated_aets(entry, entries):
+            yield f"{where}AE title {title} is there more than once; upper and lower case are the same."
+
+
+def _repeated_aets(entry: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    def readable(one: Mapping[str, Any]) -> bool:
+        return isinstance(one.get("further_aets", ()), (list, tuple))
+
+    everywhere = [title for other in entries if readable(other) for title in aets(other)]
+    own = aets(entry) if readable(entry) else []
+    return [title for title in dict.fromkeys(own) if title and everywhere.count(title) > 1]
 
 
 def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -90,6 +137,11 @@ def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
         yield "name must consist of lowercase letters, digits, hyphens and underscores."
     if problem := ae_title_problem(str(entry.get("aet", ""))):
         yield problem
+    further = entry.get("further_aets", [])
+    if not isinstance(further, (list, tuple)):
+        yield f"further_aets is {further!r}: use a list of AE titles."
+    else:
+        yield from (f"further_aets: {problem}" for title in further if (problem := ae_title_problem(str(title))))
     if problem := host_name_problem(str(entry.get("host", "localhost"))):
         yield problem
     if problem := port_problem(entry.get("port", Modality.port)):

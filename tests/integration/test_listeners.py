@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
 
 from support.hospital import INTERNET, OLD, OPTIONAL, PLAIN, VPN
 from support.places import Place, place
@@ -33,11 +36,18 @@ def tls(stack: Stack, client: str | None) -> list[str]:
     return ["+tls", f"{stack.pki}/{client}.key", f"{stack.pki}/{client}.crt", "+cf", stack.ca]
 
 
-def answered(where: Place, port: int, *security: str) -> bool:
-    """Whether a C-ECHO from there is answered."""
+def echo(
+    where: Place, port: int, *security: str, calling: str, called: str = "ORTHANC"
+) -> subprocess.CompletedProcess[str]:
+    """A C-ECHO from there."""
     limits = ["--timeout", "10", "--acse-timeout", "10", "--dimse-timeout", "10"]
-    peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", where.archive, str(port)]
-    return where.run([ECHOSCU, *limits, *security, *peer]).returncode == 0
+    return where.run([ECHOSCU, *limits, *security, "-aet", calling, "-aec", called, where.archive, str(port)])
+
+
+def answered(where: Place, port: int, *security: str) -> bool:
+    """Whether a C-ECHO from there is answered, with the AE title of the certificate, or else of the address."""
+    calling = "WORKSTATION" if "+tls" in security and port != VPN else "OLD"  # VPN does not ask for a certificate
+    return echo(where, port, *security, calling=calling).returncode == 0
 
 
 @pytest.mark.parametrize("port", [INTERNET, VPN, OPTIONAL, PLAIN, OLD])
@@ -129,8 +139,12 @@ def test_the_log_says_who_it_was(stack: Stack, modality: Place) -> None:
     assert (over_tls["listener"], over_tls["address"], over_tls["client"]) == (
         "22112",
         modality.address,
-        "CN=WORKSTATION,O=OrthWeb",
+        "CN=workstation,O=OrthWeb",
     )
+    assert (over_tls["calling"], over_tls["called"], over_tls["result"]) == ("WORKSTATION", "ORTHANC", "accepted")
+    assert over_tls["contexts"] == "1.2.840.10008.1.1"
+    assert str(over_tls["implementation"]).startswith("1.2.276.0.7230010.3.0.3.6")  # DCMTK's
+    assert str(over_tls["version"]).startswith("OFFIS_DCMTK_3")
     serial = subprocess.run(
         ["openssl", "x509", "-noout", "-serial", "-in", f"{stack.pki}/client-workstation.crt"],
         capture_output=True,
@@ -143,6 +157,58 @@ def test_the_log_says_who_it_was(stack: Stack, modality: Place) -> None:
         assert line["bytes_received"] > 200  # an A-ASSOCIATE-RQ alone is longer
         assert line["bytes_sent"] > 200
         assert 0 <= line["seconds"] < 10
+
+
+@pytest.mark.parametrize(
+    ("client", "calling", "called", "reason", "refused"),
+    [
+        ("client-display", "DISPLAY", "ORTHANC", "", ""),
+        ("client-display", "DISPLAY-WEST", "ORTHANC", "", ""),
+        ("client-display", "display", "ORTHANC", "", ""),
+        (
+            "client-display",
+            "WORKSTATION",
+            "ORTHANC",
+            "Calling AE Title Not Recognized",
+            "not a calling AE title of display, whose certificate was shown",
+        ),
+        (
+            "client-workstation",
+            "OLD",
+            "ORTHANC",
+            "Calling AE Title Not Recognized",
+            "not a calling AE title of workstation, whose certificate was shown",
+        ),
+        (
+            "client-workstation",
+            "WORKSTATION",
+            "ELSEWHERE",
+            "Called AE Title Not Recognized",
+            "the called AE title is not ORTHANC",
+        ),
+    ],
+)
+def test_a_calling_title_belongs_to_the_certificate(
+    stack: Stack, stranger: Place, client: str, calling: str, called: str, reason: str, refused: str
+) -> None:
+    done = echo(stranger, INTERNET, *tls(stack, client), calling=calling, called=called)
+    assert (done.returncode == 0) is not bool(reason), done.stderr
+    assert reason in done.stderr
+    line = log_lines(stack)[-1]
+    assert (line["calling"], line["called"], line["refused"]) == (calling, called, refused)
+    number = {"": "accepted", "Calling": "rejected 1/1/3", "Called": "rejected 1/1/7"}[reason.partition(" ")[0]]
+    assert (line["status"], line["result"]) == (200, number)
+
+
+@pytest.mark.parametrize("port", [PLAIN, VPN, OPTIONAL])
+@pytest.mark.parametrize("calling", ["WORKSTATION", "DISPLAY", "NOBODY"])
+def test_without_a_certificate_the_address_takes_its_place(
+    stack: Stack, modality: Place, port: int, calling: str
+) -> None:
+    security = [] if port == PLAIN else tls(stack, None)
+    assert echo(modality, port, *security, calling="OLD").returncode == 0
+    assert "Calling AE Title Not Recognized" in echo(modality, port, *security, calling=calling).stderr
+    assert log_lines(stack)[-1]["refused"] == f"not a calling AE title of {modality.address}, without a certificate"
 
 
 # Opens connections and says nothing; prints how many were still open after a second, and waits to be ended.
@@ -171,7 +237,7 @@ def test_a_flood_from_one_address_is_bounded(stack: Stack, modality: Place, stra
     assert answered(stranger, INTERNET, *tls(stack, "client-workstation")), "As soon as it is over"
 
 
-def request(called: str = "ORTHANC", calling: str = "WORKSTATION") -> bytes:
+def request(called: str = "ORTHANC", calling: str = "OLD", user: bytes = b"") -> bytes:
     """An A-ASSOCIATE-RQ for verification (PS3.8 section 9.3.2)."""
 
     def item(kind: int, content: bytes) -> bytes:
@@ -179,7 +245,7 @@ def request(called: str = "ORTHANC", calling: str = "WORKSTATION") -> bytes:
 
     syntaxes = item(0x30, b"1.2.840.10008.1.1") + item(0x40, b"1.2.840.10008.1.2")
     context = item(0x20, bytes([1, 0, 0, 0]) + syntaxes)
-    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4"))
+    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4") + user)
     titles = called.ljust(16).encode() + calling.ljust(16).encode()
     body = struct.pack(">H2x", 1) + titles + bytes(32) + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
     return struct.pack(">BxI", 1, len(body)) + body
@@ -245,6 +311,8 @@ def test_half_open_associations_end(stack: Stack, modality: Place) -> None:
         (struct.pack(">BxI", 1, 4), "an A-ASSOCIATE-RQ of 4 bytes"),
         (request(calling="A\\B"), "an AE title with characters that it cannot have"),
         (request(calling=""), "an AE title with characters that it cannot have"),
+        (request(user=struct.pack(">BxH", 0x55, 100)), "an A-ASSOCIATE-RQ whose items do not fit into it"),
+        (request(user=bytes(4 * 2001)), "an A-ASSOCIATE-RQ whose items do not fit into it"),
     ],
 )
 def test_what_is_no_request_is_refused_at_once(stack: Stack, modality: Place, said: bytes, refused: str) -> None:
@@ -252,6 +320,66 @@ def test_what_is_no_request_is_refused_at_once(stack: Stack, modality: Place, sa
     line = log_lines(stack)[-1]
     assert (line["listener"], line["status"], line["refused"]) == (str(PLAIN), 403, refused)
     assert (line["bytes_received"], line["bytes_sent"]) == (0, 0)
+
+
+# Sends a request in pieces; prints the type of the PDU that it is answered with.
+IN_PIECES = """
+import socket, sys, time
+address, port, *pieces = sys.argv[1:]
+connection = socket.create_connection((address, int(port)), timeout=20)
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for piece in pieces:
+    connection.sendall(bytes.fromhex(piece))
+    time.sleep(0.2)
+print(connection.recv(1000)[0])
+"""
+
+
+@pytest.mark.parametrize("cuts", [[1], [5], [6, 7], [60, 100, 150], [-1]])
+def test_a_request_in_pieces_is_read_as_one(stack: Stack, modality: Place, cuts: list[int]) -> None:
+    whole = request()
+    places = [0, *(cut % len(whole) for cut in cuts), len(whole)]
+    pieces = [whole[start:end].hex() for start, end in pairwise(places)]
+    said = modality.run([sys.executable, "-c", IN_PIECES, modality.archive, str(PLAIN), *pieces])
+    assert said.stdout == "2\n", f"An A-ASSOCIATE-AC is expected: {said.stderr}"
+
+
+def test_what_a_client_says_of_itself_is_logged_in_bounds_and_its_password_is_not(
+    stack: Stack, modality: Place
+) -> None:
+    said = b"\"} {\x00\xff\\'$status"
+    version = struct.pack(">BxH", 0x55, len(said)) + said
+    secret = b"a password that nobody may read"
+    identity = struct.pack(">BBH", 2, 1, 2) + b"me" + struct.pack(">H", len(secret)) + secret
+    half_open(
+        modality,
+        PLAIN,
+        "nothing",
+        request("NOBODY", user=version + struct.pack(">BxH", 0x58, len(identity)) + identity),
+    ).communicate(timeout=30)
+    line = log_lines(stack)[-1]
+    assert (line["version"], line["implementation"]) == ("\"} {??\\'$status", "1.2.3.4")
+    assert "a password" not in docker("logs", "--tail", "50", stack.container("nginx"))
+
+
+def test_associations_of_one_certificate_are_limited(stack: Stack, modality: Place, stranger: Place) -> None:
+    """Wherever it is shown; others are none the worse."""
+    stack.configure("--tags", "nginx", nginx_dicom_connections_per_certificate=3).ok()
+    ae = AE("WORKSTATION")
+    ae.add_requested_context(Verification)
+    arguments = {"ae_title": "ORTHANC", "tls_args": (stack.client_tls(), "localhost")}
+    held = [ae.associate("localhost", stack.dicom_port, **arguments) for _each in range(4)]
+    try:
+        assert [each.is_established for each in held] == [True, True, True, False]
+        assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
+        assert echo(stranger, INTERNET, *tls(stack, "client-display"), calling="DISPLAY").returncode == 0
+        assert answered(modality, PLAIN)
+    finally:
+        for association in held:
+            if association.is_established:
+                association.release()
+        stack.configure("--tags", "nginx").ok()
+    assert answered(stranger, INTERNET, *tls(stack, "client-workstation"))
 
 
 @pytest.mark.parametrize(

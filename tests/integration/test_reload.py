@@ -120,6 +120,8 @@ def test_who_is_taken_off_the_list_gets_in_no_more(stack: Stack) -> None:
     assert resumed(stack, context, session), "Sessions are resumed as long as the certificate is good"
 
     stack.configure().ok()
-    assert stack.dcmtk(ECHOSCU, client="client-visitor").returncode != 0
+    refused = stack.dcmtk(ECHOSCU, "-aet", "VISITOR", client="client-visitor")
+    assert refused.returncode != 0
+    assert "Rejected" not in refused.stderr, "In the handshake, before any AE title is read"
     assert not resumed(stack, context, session), "A kept session leads past the revocation list"
     assert stack.dcmtk(ECHOSCU).returncode == 0

@@ -19,7 +19,7 @@ MODALITIES: list[dict[str, Any]] = [
     WORKSTATION,
     # Whoever calls from its address gets in there, without a listener that is written down.
     {"name": "old", "aet": "OLD", "host": MODALITY, "tls": False, "listener": PLAIN},
-    {"name": "display", "aet": "DISPLAY", "host": DISPLAY, "port": DISPLAY_PORT},
+    {"name": "display", "aet": "DISPLAY", "further_aets": ["DISPLAY-WEST"], "host": DISPLAY, "port": DISPLAY_PORT},
     {"name": "gone", "aet": "GONE", "host": "gone.invalid"},  # nginx starts all the same
 ]
 LISTENERS: list[dict[str, Any]] = [

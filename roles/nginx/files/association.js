@@ -1,58 +1,116 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Waits for a client's whole A-ASSOCIATE-RQ (PS3.8 section 9.3.2) before connecting to Orthanc: Orthanc reads one request at a time,
-// and a client that stops in the middle would keep all others out. preread_timeout is the deadline, preread_buffer_size limits the
-// length.
+// Decides on an association before Orthanc hears of it. Orthanc reads one A-ASSOCIATE-RQ (PS3.8 section 9.3.2) at a time, and a client
+// that stops in the middle would keep all others out, so the whole request is awaited here: preread_timeout is the deadline,
+// preread_buffer_size limits the length. Then the called AE title must be ours, and the calling one must belong to the certificate.
 
-const REQUEST = 0x01
-const HEADER = 6 // type, reserved, and the length of what follows in 4 bytes
-const CALLED_AET = 10
-const CALLING_AET = 26
-const SHORTEST = 68 // everything before the variable items
-const LONGEST = 128 * 1024 - HEADER
+import request from 'request.js'
+import titles from 'titles.js'
 
-// PS3.5 section 6.2: no backslash, no control characters, not only spaces. With any other title, Orthanc does not close the association.
-function isTitle(bytes) {
-    return bytes.every((byte) => byte >= 0x20 && byte !== 0x5c && byte !== 0x7f) && bytes.some((byte) => byte !== 0x20)
-}
+// A-ASSOCIATE-RJ (PS3.8 section 9.3.4): rejected for good, by the service user, as it does not recognize the calling or called title.
+const CALLING = 3
+const CALLED = 7
+const REJECTIONS = { [CALLING]: 'unix:/run/nginx/reject-calling.sock', [CALLED]: 'unix:/run/nginx/reject-called.sock' }
 
-// Why this is not the beginning of a request; '' if it is.
-function whyNot(received) {
-    if (received.length && received[0] !== REQUEST) {
-        return `begins with PDU type ${received[0]}, not with an A-ASSOCIATE-RQ`
-    }
-    if (received.length < HEADER) {
+const LOGGED = ['called', 'calling', 'implementation', 'version', 'contexts']
+const ANSWERS = { 2: 'accepted', 3: 'rejected', 7: 'aborted' }
+
+// The entry of orthweb_modalities whose certificate was shown; '' without one, null for a certificate that belongs to no entry.
+function entryOf(certificate) {
+    if (certificate.verified !== 'SUCCESS') {
         return ''
     }
-    const length = received.readUInt32BE(2)
-    if (length < SHORTEST || length > LONGEST) {
-        return `an A-ASSOCIATE-RQ of ${length} bytes`
-    }
-    const titles = [CALLED_AET, CALLING_AET].map((at) => received.subarray(at, at + 16))
-    if (received.length >= CALLING_AET + 16 && !titles.every(isTitle)) {
-        return 'an AE title with characters that it cannot have'
-    }
-    return ''
+    const found = /^CN=([a-z0-9_-]+),O=OrthWeb$/.exec(certificate.subject)
+    return found && titles.by_certificate.hasOwnProperty(found[1]) ? found[1] : null
 }
 
-function isWhole(received) {
-    return received.length >= HEADER && received.length >= HEADER + received.readUInt32BE(2)
+// Why a client does not have this calling title; '' if it has. Without a certificate, an address that is an entry's takes its place.
+function whyNotTheirs(calling, certificate, address) {
+    const title = calling.toUpperCase() // Orthanc does not tell "CT1" from "ct1" either
+    const entry = entryOf(certificate)
+    if (entry === null) {
+        return 'the certificate belongs to no modality'
+    }
+    if (entry) {
+        return titles.by_certificate[entry].includes(title) ? '' : `not a calling AE title of ${entry}, whose certificate was shown`
+    }
+    if (titles.by_address.hasOwnProperty(address)) {
+        return titles.by_address[address].includes(title) ? '' : `not a calling AE title of ${address}, without a certificate`
+    }
+    return titles.anywhere.includes(title) ? '' : 'not a calling AE title of this address, without a certificate'
 }
 
+// Why this association is rejected, and with which reason; null if it is not.
+function rejection(asked, certificate, address) {
+    if (asked.called.toUpperCase() !== titles.called.toUpperCase()) {
+        return { reason: CALLED, why: `the called AE title is not ${titles.called}` }
+    }
+    const why = whyNotTheirs(asked.calling, certificate, address)
+    return why ? { reason: CALLING, why } : null
+}
+
+function refuse(s, why) {
+    s.variables.refused = why
+    s.deny()
+}
+
+// Before Orthanc is contacted: js_preread. Each call gets all that has arrived so far.
 function wait(s) {
-    let received = Buffer.alloc(0)
-    s.variables.refused = 'no whole A-ASSOCIATE-RQ in time'
-    s.on('upstream', (data) => {
-        received = Buffer.concat([received, data])
-        const why = whyNot(received)
+    const variables = s.variables
+    variables.refused = 'no whole A-ASSOCIATE-RQ in time'
+    s.on('upstream', (received) => {
+        const why = request.whyNot(received)
         if (why) {
-            s.variables.refused = why
-            s.deny()
-        } else if (isWhole(received)) {
-            s.variables.refused = ''
+            refuse(s, why)
+        } else if (request.isWhole(received)) {
+            s.off('upstream')
+            decide(s, request.read(received))
+        }
+    })
+}
+
+function decide(s, asked) {
+    const variables = s.variables
+    LOGGED.forEach((key) => {
+        variables[key] = asked[key]
+    })
+    if (asked.problem) {
+        refuse(s, asked.problem)
+        return
+    }
+    const certificate = { verified: variables.ssl_client_verify, subject: variables.ssl_client_s_dn }
+    const rejected = rejection(asked, certificate, variables.remote_addr)
+    variables.refused = rejected ? rejected.why : ''
+    if (rejected) {
+        variables.forward_to = REJECTIONS[rejected.reason]
+    }
+    s.done()
+}
+
+// Of the server's first PDU: js_filter. All that follows passes without this script.
+function answer(s) {
+    s.on('downstream', (data, flags) => {
+        s.send(data, flags)
+        if (data.length) {
+            const kind = ANSWERS[data[0]] || 'not an answer'
+            s.variables.result = kind === 'rejected' && data.length >= 10 ? `${kind} ${data[7]}/${data[8]}/${data[9]}` : kind
+            s.off('downstream')
+        }
+    })
+}
+
+// In the server that rejects: js_preread. A request that it has not read would reset the connection.
+function swallow(s) {
+    s.on('upstream', (received) => {
+        if (request.isWhole(received)) {
             s.off('upstream')
             s.done()
         }
     })
 }
 
-export default { wait }
+// In the server that rejects: js_set.
+function rejectPdu(s) {
+    return Buffer.from([3, 0, 0, 0, 0, 4, 0, 1, 1, Number(s.variables.reason)])
+}
+
+export default { answer, rejectPdu, swallow, wait }

@@ -45,7 +45,7 @@ def test_a_modality_has_one_with_a_bundle() -> None:
         {
             "name": "client-ct",
             "usage": ["client"],
-            "common_name": "CT1",
+            "common_name": "ct",
             "valid_days": 3,
             "key_type": "rsa-3072",
             "pkcs12": True,

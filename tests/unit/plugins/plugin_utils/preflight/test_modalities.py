@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.modalities import echo_report
+from ansible_collections.cellcs.orthweb.plugins.filter.modalities import echo_report, orthanc_modalities
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import (
+    calling_titles,
     modalities,
     modality_problems,
     plain_port_problems,
@@ -30,7 +31,7 @@ def test_what_is_right_is_fine() -> None:
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535."),
         (
             {"ssl": False},
-            "has unknown keys: ssl. Known keys: name, aet, host, port, allow, tls and listener.",
+            "has unknown keys: ssl. Known keys: name, aet, further_aets, host, port, allow, tls and listener.",
         ),
         ({"tls": "no"}, "tls is 'no': use true or false."),
         ({"tls": False, "host": "ct1.clinic.example"}, "tls is false, but host is not an IPv4 address"),
@@ -40,6 +41,9 @@ def test_what_is_right_is_fine() -> None:
         ({"prot": 104}, "has unknown keys: prot (did you mean port?)."),
         ({"allow": ["store", "fetch"]}, "allow has fetch; choose of echo, store, find, find_worklist, get and move."),
         ({"allow": "store"}, "allow is 'store': use a list"),
+        ({"further_aets": "CT2"}, "further_aets is 'CT2': use a list of AE titles."),
+        ({"further_aets": ["CT2", "SEVENTEEN_LETTERS"]}, "further_aets: 'SEVENTEEN_LETTERS' has 17 characters"),
+        ({"further_aets": ["ct1"]}, "AE title CT1 is there more than once; upper and lower case are the same."),
     ],
 )
 def test_each_mistake_is_said_with_its_entry(change: dict, said: str) -> None:
@@ -52,7 +56,8 @@ def test_what_is_not_said_has_its_default() -> None:
     workstation, ct = modalities([{"name": "mr", "aet": "MR"}, {**CT, "port": "105"}])
     everything = ["echo", "store", "find", "get", "move"]
     assert workstation == {
-        "name": "mr", "aet": "MR", "host": "", "port": 104, "allow": everything, "tls": True, "listener": 104
+        "name": "mr", "aet": "MR", "further_aets": [], "host": "", "port": 104, "allow": everything, "tls": True,
+        "listener": 104,
     }  # fmt: skip
     assert (ct["host"], ct["port"], ct["allow"]) == ("192.0.2.7", 105, ["echo", "store", "find_worklist"])
 
@@ -84,6 +89,41 @@ def test_without_tls_it_cannot_call_where_tls_is_spoken() -> None:
     assert list(plain_port_problems([{"port": 11112}, {"port": 2762, "tls": False}], given)) == []
     (problem,) = plain_port_problems([{"port": 11112}, {"port": 2762}], given)
     assert problem.startswith("orthweb_modalities, entry 2 (ct-1): port 2762 uses TLS (orthweb_dicom_listeners)")
+
+
+def test_an_ae_title_is_of_one_entry() -> None:
+    problems = list(modality_problems([CT, {"name": "mr", "aet": "MR", "further_aets": ["ct1 "]}], "ORTHANC"))
+    assert problems == [
+        f"orthweb_modalities, entry {entry}: AE title CT1 is there more than once; upper and lower case are the same."
+        for entry in ("1 (ct-1)", "2 (mr)")
+    ]
+
+
+US = {"name": "us", "aet": "US1", "host": "192.0.2.7", "tls": False}
+HERE = {"name": "here", "aet": "HERE", "host": "127.0.0.1"}
+
+
+def test_who_may_call_with_which_title() -> None:
+    mr = {"name": "mr", "aet": "Mr", "further_aets": [" MR-2"], "host": "mr.clinic.example"}
+    assert calling_titles(modalities([mr, CT, US, HERE]), "ORTHANC ", "172.18.0.1") == {
+        "called": "ORTHANC",
+        "by_certificate": {"mr": ["MR", "MR-2"], "ct-1": ["CT1"], "here": ["HERE"]},  # none for one without TLS
+        "by_address": {"192.0.2.7": ["CT1", "US1"], "127.0.0.1": ["HERE"], "172.18.0.1": ["HERE"]},
+        "anywhere": ["MR", "MR-2"],
+    }
+    assert calling_titles(modalities([HERE]), "ORTHANC")["by_address"] == {"127.0.0.1": ["HERE"]}
+
+
+def test_each_title_is_a_modality_of_orthanc() -> None:
+    ct, mr = modalities([{**CT, "further_aets": ["CT1B"]}, {"name": "mr", "aet": "MR", "port": 105}])
+    found = orthanc_modalities([ct, mr], {"192.0.2.7:104": 28119}, "relay")
+    assert list(found) == ["ct-1", "ct-1-AET2", "mr"]
+    assert found["ct-1"] == {
+        "AET": "CT1", "Host": "relay", "Port": 28119, "AllowEcho": True, "AllowStore": True, "AllowFind": False,
+        "AllowFindWorklist": True, "AllowGet": False, "AllowMove": False,
+    }  # fmt: skip
+    assert found["ct-1-AET2"] == {**found["ct-1"], "AET": "CT1B"}
+    assert (found["mr"]["Host"], found["mr"]["Port"]) == ("localhost", 105), "There is no way to it"
 
 
 @pytest.mark.parametrize("given", [None, "ct", {"ct": "CT1"}, ["ct"]])
