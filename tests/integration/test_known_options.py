@@ -20,8 +20,6 @@ from support.stack import Stack, docker
 
 # The plugin that reads a section of the configuration; everything else is Orthanc's own.
 PLUGINS = {"DicomWeb": "libOrthancDicomWeb", "WebViewer": "libOrthancWebViewer", "Gdcm": "libOrthancGdcm"}
-# Of these, the keys are names that we choose.
-NAMED_BY_US = ("DicomModalities", "RegisteredUsers")
 POSTGRESQL = ("libOrthancPostgreSQLIndex", "libOrthancPostgreSQLStorage")
 
 
@@ -55,8 +53,7 @@ def options(configuration: dict[str, object]) -> Iterator[tuple[str, str]]:
         yield "", key
         if not isinstance(value, dict) or key == "RegisteredUsers":
             continue
-        for entry in value.values() if key in NAMED_BY_US else [value]:
-            yield from ((key, option) for option in entry)
+        yield from ((key, option) for option in value)
 
 
 def test_every_option_is_known(stack: Stack, programs: dict[str, bytes]) -> None:

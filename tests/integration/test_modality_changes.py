@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A modality that is added, changed and removed cuts no association, and no container starts again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+from pydicom.uid import generate_uid
+
+from support.hospital import MODALITIES
+from support.images import associate, ct_image, fetch, is_stored
+from support.stack import ECHOSCU, Run, Stack, docker, wait_until_healthy
+
+TELL = "cellcs.orthweb.orthanc : run | Tell Orthanc its modalities"
+NEW = {"name": "visitor", "aet": "VISITOR", "host": "visitor.invalid"}  # with a host: nginx gets a relay, too
+CHANGED = {**NEW, "further_aets": ["VISITOR-2"], "allow": ["store"]}
+
+
+@dataclass
+class Transfers:
+    """Images that one association sends, one after the other."""
+
+    acknowledged: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def transfers(stack: Stack) -> Iterator[Transfers]:
+    association, over, sent = associate(stack), threading.Event(), Transfers()
+    assert association.is_established
+    study = generate_uid()
+
+    def send() -> None:
+        while not over.wait(0.2):
+            image = ct_image(study)
+            (sent.acknowledged if is_stored(association, image) else sent.failed).append(image.SOPInstanceUID)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        over.set()
+        thread.join()
+    assert association.is_established, "The association was cut"
+    association.release()
+
+
+def starts(stack: Stack) -> list[str]:
+    containers = [stack.container(part) for part in ("nginx", "orthanc", "postgresql")]
+    return docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}} {{.RestartCount}}", *containers).splitlines()
+
+
+def gets_in(stack: Stack, aet: str) -> str:
+    """What a C-ECHO with the certificate of the new one says; nothing if it is answered."""
+    return stack.dcmtk(ECHOSCU, "-aet", aet, client="client-visitor").stderr
+
+
+def rest(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        url = f"{stack.portal}/orthanc{path}"
+        return session.request(method, url, auth=stack.login, verify=stack.ca, json=body, timeout=30)
+
+
+def bring(stack: Stack, sent: Transfers, *more: dict[str, object]) -> Run:
+    """Deploy with this list, and see that images went on arriving meanwhile."""
+    before = len(sent.acknowledged)
+    run = stack.configure(orthweb_modalities=[*MODALITIES, *more]).ok()
+    assert len(sent.acknowledged) > before + 3
+    return run
+
+
+def test_a_modality_comes_changes_and_goes(stack: Stack) -> None:
+    before = starts(stack)
+    with transfers(stack) as sent:
+        bring(stack, sent, NEW)
+        assert gets_in(stack, "VISITOR") == ""
+        assert "Rejected" in gets_in(stack, "VISITOR-2")
+
+        bring(stack, sent, CHANGED)
+        assert "Echo Failed" in gets_in(stack, "VISITOR-2"), "The title is accepted, and C-ECHO is no longer allowed"
+        known = rest(stack, "GET", "/modalities?expand").json()
+        assert {known[name]["AET"] for name in ("visitor", "visitor-AET2")} == {"VISITOR", "VISITOR-2"}
+
+        bring(stack, sent)
+        assert gets_in(stack, "VISITOR") != ""
+        assert not [name for name in rest(stack, "GET", "/modalities").json() if name.startswith("visitor")]
+    assert sent.failed == []
+    assert starts(stack) == before
+    for uid in (sent.acknowledged[0], sent.acknowledged[-1]):
+        assert fetch(stack, uid).SOPInstanceUID == uid
+
+
+def test_the_inventory_has_the_whole_list(stack: Stack) -> None:
+    """What somebody added or changed over the REST API is undone by the next run, and the one after it does nothing."""
+    path = "/modalities/by-hand"
+    assert rest(stack, "PUT", path, {"AET": "BYHAND", "Host": "localhost", "Port": 1}).status_code == 200
+    entry = rest(stack, "GET", "/modalities/workstation/configuration").json()
+    assert rest(stack, "PUT", "/modalities/workstation", {**entry, "AllowStore": False}).status_code == 200
+    assert TELL in stack.configure("--check", "--tags", "orthanc").ok().changes
+    assert rest(stack, "GET", path).status_code == 200, "Check mode changes nothing"
+
+    assert TELL in stack.configure("--tags", "orthanc").ok().changes
+    assert rest(stack, "GET", path).status_code == 404
+    assert rest(stack, "GET", "/modalities/workstation/configuration").json()["AllowStore"]
+    assert TELL not in stack.configure("--tags", "orthanc").ok().changes
+
+
+def test_they_outlast_a_restart(stack: Stack) -> None:
+    """Orthanc has them from its database."""
+    known = rest(stack, "GET", "/modalities?expand").json()
+    docker("restart", stack.container("orthanc"))
+    wait_until_healthy(stack.container("orthanc"))
+    assert rest(stack, "GET", "/modalities?expand").json() == known
