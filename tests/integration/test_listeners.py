@@ -231,6 +231,7 @@ def test_a_flood_from_one_address_is_bounded(stack: Stack, modality: Place, stra
         assert flood.stdout is not None
         assert flood.stdout.readline() == "100\n", "nginx_dicom_connections_per_address"
         assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
+        assert log_lines(stack)[-1]["refused"] == "too many connections at a time"
         assert answered(modality, INTERNET, *tls(stack, "client-workstation")), "The others are none the worse"
     finally:
         flood.communicate()
@@ -372,6 +373,8 @@ def test_associations_of_one_certificate_are_limited(stack: Stack, modality: Pla
     try:
         assert [each.is_established for each in held] == [True, True, True, False]
         assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
+        line = log_lines(stack)[-1]
+        assert (line["client"], line["refused"]) == ("CN=workstation,O=OrthWeb", "too many connections at a time")
         assert echo(stranger, INTERNET, *tls(stack, "client-display"), calling="DISPLAY").returncode == 0
         assert answered(modality, PLAIN)
     finally:
