@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.filter.relays import destination
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import calling_titles, modalities
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.relay_failures import why_not_reached
 
 # Orthanc's options by service.
 PERMISSIONS = {
@@ -23,11 +24,18 @@ PERMISSIONS = {
 ANSWERED = 200
 
 
-def echo_report(answers: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def echo_report(
+    answers: Sequence[Mapping[str, Any]],
+    asked: Sequence[Mapping[str, Any]],
+    ports: Mapping[str, int] | None = None,
+    log: str = "",
+) -> dict[str, list[str]]:
     """Who answered the archive's C-ECHO, and who did not.
 
     :param answers: of Orthanc, each with ``status`` and ``json``
     :param asked: complete entries of ``orthweb_modalities``, in the same order
+    :param ports: of nginx, by destination
+    :param log: nginx's, which knows more than Orthanc
     """
     alive, silent = [], []
     for answer, modality in zip(answers, asked, strict=True):
@@ -36,7 +44,9 @@ def echo_report(answers: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[st
             alive.append(f"{who} answers.")
         else:
             said = answer.get("json") or {}
-            why = said.get("Details") or said.get("Message") or answer.get("msg") or "no reason was given"
+            port = (ports or {}).get(destination(modality["host"], modality["port"]), 0)
+            why = why_not_reached(log, port) or said.get("Details") or said.get("Message") or answer.get("msg")
+            why = why or "no reason was given"
             silent.append(f"{who} does not answer: {why}")
     return {"alive": alive, "silent": silent}
 

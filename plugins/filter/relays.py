@@ -5,21 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from hashlib import sha256
-from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import certificate_name, is_address
 
 # Below the ports that outgoing connections take, and above those that services are known by.
 FIRST = 20000
 COUNT = 12768
-
-
-def is_address(host: object) -> bool:
-    """Whether this is an IPv4 or IPv6 address, rather than a name."""
-    try:
-        ip_address(str(host))
-    except ValueError:
-        return False
-    return True
 
 
 def destination(host: object, port: object) -> str:
@@ -51,6 +44,24 @@ def relays(modalities: Iterable[dict[str, Any]], database: dict[str, Any], taken
     return ports
 
 
+def tls_relays(modalities: Iterable[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the certificate at each destination must be, for the destinations that are called over TLS.
+
+    :param modalities: complete entries
+    :return: by destination ``name``, ``ca`` (a path on the controller, empty for our own CA) and ``file``, the name of
+        the CA's file for nginx
+    """
+    found = {}
+    for each in modalities:
+        if each["call_with_tls"]:
+            given = str(each["ca_certificate"])
+            path = str(Path(given).expanduser()) if given else ""
+            file = f"modality-ca-{sha256(path.encode()).hexdigest()[:16]}.crt" if path else "clients-ca.crt"
+            where = destination(each["host"], each["port"])
+            found[where] = {"name": certificate_name(each), "ca": path, "file": file}
+    return found
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"relays": relays, "is_address": is_address, "destination": destination}
+        return {"relays": relays, "tls_relays": tls_relays, "is_address": is_address, "destination": destination}

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, ip_address
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import ae_title_problem, host_name_problem
@@ -29,6 +30,9 @@ class Modality:
     :ivar allow: what it is allowed to ask of the archive
     :ivar tls: whether it calls the archive over TLS; its certificate is for that
     :ivar listener: where it calls the archive if it does so without TLS
+    :ivar call_with_tls: whether the archive calls it over TLS
+    :ivar certificate_name: the DNS name in its certificate; empty for ``host``
+    :ivar ca_certificate: path of the CA's certificate on the controller; empty for the archive's own CA
     """
 
     name: str
@@ -39,6 +43,9 @@ class Modality:
     allow: tuple[str, ...] = ("echo", "store", "find", "get", "move")
     tls: bool = True
     listener: int = 104
+    call_with_tls: bool = False
+    certificate_name: str = ""
+    ca_certificate: str = ""
 
 
 KEYS = tuple(field.name for field in fields(Modality))
@@ -54,6 +61,16 @@ def modalities(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         lists = {key: list(values[key]) for key in ("allow", "further_aets")}
         complete.append({**values, **ports, **lists})
     return complete
+
+
+def certificate_name(entry: Mapping[str, Any]) -> str:
+    """The name that the archive looks for in the certificate that this complete entry shows when it is called."""
+    return str(entry["certificate_name"] or entry["host"])
+
+
+def has_certificate(entry: Mapping[str, Any]) -> bool:
+    """Whether the archive's CA issues a certificate for this complete entry."""
+    return bool(entry["tls"] or (entry["call_with_tls"] and not entry["ca_certificate"]))
 
 
 def aets(entry: Mapping[str, Any]) -> list[str]:
@@ -90,6 +107,15 @@ def calling_titles(complete: Iterable[Mapping[str, Any]], archive_aet: object, g
     }
 
 
+def is_address(host: object) -> bool:
+    """Whether this is an IPv4 or IPv6 address, rather than a name."""
+    try:
+        ip_address(str(host))
+    except ValueError:
+        return False
+    return True
+
+
 def ipv4_network(host: object) -> str:
     """``192.0.2.7/32``, or empty if this is a name or another address."""
     try:
@@ -115,12 +141,30 @@ def modality_problems(entries: object, archive_aet: object) -> Iterator[str]:
         where = f"orthweb_modalities, entry {number} ({entry.get('name', 'no name')}): "
         for problem in _entry_problems(entry):
             yield where + problem
+        if problem := _destination_problem(entry, entries):
+            yield where + problem
         if number == 1 and entry.get("tls") is False:
             yield f"{where}the archive is checked over TLS with the first entry, so it must use TLS."
         if "name" in entry and [other.get("name") for other in entries].count(entry["name"]) > 1:
             yield f"{where}name {entry['name']} is in more than one entry."
         for title in _repeated_aets(entry, entries):
             yield f"{where}AE title {title} is there more than once; upper and lower case are the same."
+
+
+def _destination_problem(entry: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> str:
+    """nginx has one way to a host and port, whichever AE title is called there."""
+    keys = ("call_with_tls", "certificate_name", "ca_certificate")
+
+    def place(one: Mapping[str, Any]) -> tuple[str, str]:
+        return str(one.get("host", "")), str(one.get("port", Modality.port))
+
+    def called(one: Mapping[str, Any]) -> list[Any]:
+        return [one.get(key) or "" for key in keys]
+
+    for other in entries:
+        if entry.get("host") and place(other) == place(entry) and called(other) != called(entry):
+            return f"{other.get('name')} has the same host and port, but not the same {listed(keys)}."
+    return ""
 
 
 def _repeated_aets(entry: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -154,6 +198,35 @@ def _entry_problems(entry: Mapping[str, Any]) -> Iterator[str]:
     elif never := [str(each) for each in allow if each not in SERVICES]:
         yield f"allow has {', '.join(never)}; choose of {listed(SERVICES)}."
     yield from _tls_problems(entry)
+    yield from _call_problems(entry)
+
+
+def _call_problems(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Of how the archive calls it."""
+    with_tls = entry.get("call_with_tls", False)
+    given = [key for key in ("certificate_name", "ca_certificate") if entry.get(key)]
+    if not isinstance(with_tls, bool):
+        yield f"call_with_tls is {with_tls!r}: use true or false."
+    elif not with_tls:
+        if given:
+            yield f"{listed(given)} is for a modality that is called over TLS: set call_with_tls: true, too."
+    elif not entry.get("host"):
+        yield "call_with_tls is for a modality that the archive calls: set its host, too, or remove it."
+    elif not entry.get("certificate_name") and is_address(entry["host"]):
+        yield (
+            "host is an address, and a certificate is compared with a DNS name: set certificate_name to a name that is "
+            "in the certificate of this modality."
+        )
+    if entry.get("certificate_name"):
+        name = str(entry["certificate_name"])
+        if problem := "is an address: use a DNS name" if is_address(name) else host_name_problem(name):
+            yield f"certificate_name {problem}."
+    if entry.get("ca_certificate"):
+        file = Path(str(entry["ca_certificate"])).expanduser()
+        if not file.is_file():
+            yield f"ca_certificate is {file}: set the path of a file on the controller."
+        elif "-----BEGIN CERTIFICATE-----" not in file.read_text(errors="replace"):
+            yield f"ca_certificate is {file}, in which there is no certificate in PEM."
 
 
 def _tls_problems(entry: Mapping[str, Any]) -> Iterator[str]:

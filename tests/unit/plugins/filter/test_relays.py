@@ -3,8 +3,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.filter.relays import COUNT, FIRST, destination, is_address, relays
+from ansible_collections.cellcs.orthweb.plugins.filter.relays import (
+    COUNT,
+    FIRST,
+    destination,
+    is_address,
+    relays,
+    tls_relays,
+)
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modalities
 
 WORKSTATION, CT, MR = modalities(
@@ -64,3 +74,14 @@ def test_addresses_and_names() -> None:
     ]
     assert destination("2001:db8::1", 104) == "[2001:db8::1]:104"
     assert destination("ct1", "104") == "ct1:104"
+
+
+def test_what_a_certificate_must_be_is_said_by_destination() -> None:
+    called = {"name": "ct", "aet": "CT1", "host": "ct1.clinic.example", "call_with_tls": True}
+    given = {"certificate_name": "ct", "ca_certificate": "~/ca.crt", "host": "192.0.2.21", "name": "us", "aet": "US"}
+    assert tls_relays([WORKSTATION, MR]) == {}
+    found = tls_relays(modalities([called, {**called, **given}]))
+    assert found["ct1.clinic.example:104"] == {"name": "ct1.clinic.example", "ca": "", "file": "clients-ca.crt"}
+    other = found["192.0.2.21:104"]
+    assert (other["name"], other["ca"]) == ("ct", str(Path.home() / "ca.crt"))
+    assert re.fullmatch(r"modality-ca-[0-9a-f]{16}\.crt", other["file"])

@@ -7,9 +7,13 @@ import pytest
 from ansible_collections.cellcs.orthweb.plugins.filter.server_keys import server_keys
 from ansible_collections.cellcs.orthweb.plugins.filter.wanted_certificates import (
     client_certificates,
+    outgoing_certificates,
     service_certificates,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modalities
 
+CT = {"name": "ct", "aet": "CT1", "host": "ct.example"}
+PLAIN = {"name": "us", "aet": "US1", "host": "192.0.2.7", "tls": False}
 HOSTS = [("one", ["pacs.example", "192.0.2.1"]), ("two", ["other.example"])]
 
 
@@ -40,16 +44,46 @@ def test_the_other_key_is_of_the_other_kind(key_type: str, other: str) -> None:
 
 
 def test_a_modality_has_one_with_a_bundle() -> None:
-    modality = {"name": "ct", "aet": "CT1", "host": "192.0.2.7"}
-    assert client_certificates([modality], valid_days=3, key_type="rsa-3072", passphrase="p") == [
+    ct, plain = modalities([CT, PLAIN])
+    assert client_certificates([ct, plain], valid_days=3, key_type="rsa-3072", passphrase="p") == [
         {
             "name": "client-ct",
             "usage": ["client"],
             "common_name": "ct",
+            "subject_alt_names": [],
             "valid_days": 3,
             "key_type": "rsa-3072",
             "pkcs12": True,
             "pkcs12_passphrase": "p",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ({**CT, "call_with_tls": True}, [(["client", "server"], ["ct.example"])]),
+        ({**CT, "call_with_tls": True, "certificate_name": "ct"}, [(["client", "server"], ["ct"])]),
+        ({**CT, "call_with_tls": True, "ca_certificate": "/ca.crt"}, [(["client"], [])]),
+        ({**PLAIN, "call_with_tls": True, "certificate_name": "us"}, [(["server"], ["us"])]),
+        ({**PLAIN, "call_with_tls": True, "certificate_name": "us", "ca_certificate": "/ca.crt"}, []),
+    ],
+)
+def test_who_is_called_over_tls_shows_the_same_one(entry: dict, wanted: list) -> None:
+    found = client_certificates(modalities([entry]), valid_days=3, key_type="rsa-3072", passphrase="p")
+    assert [(each["usage"], each["subject_alt_names"]) for each in found] == wanted
+
+
+def test_the_archive_has_one_to_show_if_somebody_is_called_over_tls() -> None:
+    settings = {"stack": "clinic", "valid_days": 3, "key_type": "rsa-3072"}
+    assert outgoing_certificates(["pacs"], modalities([CT]), **settings) == []
+    assert outgoing_certificates(["pacs"], modalities([CT, {**CT, "call_with_tls": True}]), **settings) == [
+        {
+            "name": "outgoing-pacs",
+            "usage": ["client"],
+            "common_name": "OrthWeb clinic archive",
+            "valid_days": 3,
+            "key_type": "rsa-3072",
         }
     ]
 

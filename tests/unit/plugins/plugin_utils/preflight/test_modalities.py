@@ -12,7 +12,9 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import (
     plain_port_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.server_names import server_name_problems
+from requests.certs import where
 
+CA = where()
 CT = {"name": "ct-1", "aet": "CT1", "host": "192.0.2.7", "port": 104, "allow": ["echo", "store", "find_worklist"]}
 
 
@@ -31,7 +33,8 @@ def test_what_is_right_is_fine() -> None:
         ({"port": 0}, "port is 0: a port is a number from 1 to 65535."),
         (
             {"ssl": False},
-            "has unknown keys: ssl. Known keys: name, aet, further_aets, host, port, allow, tls and listener.",
+            "has unknown keys: ssl. Known keys: name, aet, further_aets, host, port, allow, tls, listener, "
+            "call_with_tls, certificate_name and ca_certificate.",
         ),
         ({"tls": "no"}, "tls is 'no': use true or false."),
         ({"tls": False, "host": "ct1.clinic.example"}, "tls is false, but host is not an IPv4 address"),
@@ -41,6 +44,26 @@ def test_what_is_right_is_fine() -> None:
         ({"prot": 104}, "has unknown keys: prot (did you mean port?)."),
         ({"allow": ["store", "fetch"]}, "allow has fetch; choose of echo, store, find, find_worklist, get and move."),
         ({"allow": "store"}, "allow is 'store': use a list"),
+        ({"call_with_tls": "yes"}, "call_with_tls is 'yes': use true or false."),
+        (
+            {"call_with_tls": True},
+            "host is an address, and a certificate is compared with a DNS name: set certificate_name",
+        ),
+        ({"certificate_name": "ct1.example"}, "certificate_name is for a modality that is called over TLS"),
+        (
+            {"certificate_name": "ct1.example", "ca_certificate": CA},
+            "certificate_name and ca_certificate is for a modality that is called over TLS",
+        ),
+        ({"call_with_tls": True, "certificate_name": "192.0.2.7"}, "certificate_name is an address: use a DNS name."),
+        ({"call_with_tls": True, "certificate_name": "no name"}, "certificate_name 'no name' is not a DNS name"),
+        (
+            {"call_with_tls": True, "host": "ct1.example", "ca_certificate": "/nowhere/ca.crt"},
+            "ca_certificate is /nowhere/ca.crt: set the path of a file on the controller.",
+        ),
+        (
+            {"call_with_tls": True, "host": "ct1.example", "ca_certificate": __file__},
+            "test_modalities.py, in which there is no certificate in PEM.",
+        ),
         ({"further_aets": "CT2"}, "further_aets is 'CT2': use a list of AE titles."),
         ({"further_aets": ["CT2", "SEVENTEEN_LETTERS"]}, "further_aets: 'SEVENTEEN_LETTERS' has 17 characters"),
         ({"further_aets": ["ct1"]}, "AE title CT1 is there more than once; upper and lower case are the same."),
@@ -57,7 +80,7 @@ def test_what_is_not_said_has_its_default() -> None:
     everything = ["echo", "store", "find", "get", "move"]
     assert workstation == {
         "name": "mr", "aet": "MR", "further_aets": [], "host": "", "port": 104, "allow": everything, "tls": True,
-        "listener": 104,
+        "listener": 104, "call_with_tls": False, "certificate_name": "", "ca_certificate": "",
     }  # fmt: skip
     assert (ct["host"], ct["port"], ct["allow"]) == ("192.0.2.7", 105, ["echo", "store", "find_worklist"])
 
@@ -89,6 +112,24 @@ def test_without_tls_it_cannot_call_where_tls_is_spoken() -> None:
     assert list(plain_port_problems([{"port": 11112}, {"port": 2762, "tls": False}], given)) == []
     (problem,) = plain_port_problems([{"port": 11112}, {"port": 2762}], given)
     assert problem.startswith("orthweb_modalities, entry 2 (ct-1): port 2762 uses TLS (orthweb_dicom_listeners)")
+
+
+def test_who_is_called_over_tls_has_a_host() -> None:
+    (problem,) = modality_problems([{"name": "mr", "aet": "MR", "call_with_tls": True}], "ORTHANC")
+    assert problem.endswith("call_with_tls is for a modality that the archive calls: set its host, too, or remove it.")
+
+
+def test_there_is_one_way_to_a_place() -> None:
+    there = {"name": "mr", "aet": "MR", "host": "here.example", "call_with_tls": True}
+    other = {"name": "us", "aet": "US", "host": "here.example"}
+    assert list(modality_problems([there, {**other, "call_with_tls": True}], "ORTHANC")) == []
+    assert list(modality_problems([there, {**other, "port": 105}], "ORTHANC")) == []
+    assert list(modality_problems([other, {**there, "call_with_tls": False}], "ORTHANC")) == []
+    assert list(modality_problems([there, other], "ORTHANC")) == [
+        f"orthweb_modalities, entry {entry} has the same host and port, but not the same call_with_tls, "
+        "certificate_name and ca_certificate."
+        for entry in ("1 (mr): us", "2 (us): mr")
+    ]
 
 
 def test_an_ae_title_is_of_one_entry() -> None:
@@ -147,6 +188,18 @@ def test_who_answers_and_who_does_not_is_reported() -> None:
             "us (US1@us:104) does not answer: Status code was 504",
         ],
     }
+
+
+def test_nginx_knows_more_than_orthanc() -> None:
+    (ct,) = modalities([CT])
+    answer = {"status": 500, "json": {"Details": "Peer aborted Association"}}
+    what = "connect() failed (111: Connection refused) while connecting to upstream, "
+    log = (
+        f"2026/11/29 09:43:25 [error] 42#42: *8 {what}"
+        + 'client: 172.18.2.3, server: 0.0.0.0:28119, upstream: "192.0.2.7:104"\n'
+    )
+    for ports, why in (({"192.0.2.7:104": 28119}, "Connection refused"), ({}, "Peer aborted Association")):
+        assert echo_report([answer], [ct], ports, log)["silent"] == [f"ct-1 (CT1@192.0.2.7:104) does not answer: {why}"]
 
 
 def test_a_name_and_an_ae_title_stand_in_one_entry() -> None:
