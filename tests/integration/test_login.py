@@ -88,6 +88,15 @@ def test_a_form_of_another_site_is_worth_nothing(stack: Stack) -> None:
     assert answer.status_code == 403
 
 
+def test_the_login_leads_back_to_this_archive_only(stack: Stack) -> None:
+    rita = log_in(stack, stack.login_of("rita"))
+    for wanted in ("https://elsewhere.example/", "//elsewhere.example/", f"{stack.portal}@elsewhere.example/"):
+        back = base64.b64encode(wanted.encode()).decode()
+        answer = rita.get(f"{stack.portal}/auth/", params={"url": back}, allow_redirects=False, timeout=30)
+        assert "elsewhere" not in answer.headers.get("Location", "")
+        assert "elsewhere.example" not in answer.text
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -208,7 +217,7 @@ def change_password(session: requests.Session, stack: Stack, old: str, new: str)
 
 def test_a_password_of_ones_own_outlasts_a_deployment(stack: Stack, admission: Admission) -> None:
     name, old = stack.login_of("leo")
-    new = "a new password of Leo's"
+    new = "Leos neues Paßwort: ä"
     leo = log_in(stack, (name, old))
     elsewhere = log_in(stack, (name, old))
     assert not change_password(leo, stack, "wrong", new).ok
@@ -219,7 +228,8 @@ def test_a_password_of_ones_own_outlasts_a_deployment(stack: Stack, admission: A
         assert admission.one("198.51.100.31", (name, old)) == "401"
         changes = stack.configure("--tags", "identity").ok().changes
         assert [change for change in changes if "identity" in change or "accounts" in change] == []
-        assert status(anonymous(stack), stack, auth=(name, new)) == 200
+        assert admission.one("198.51.100.31", (name, new)) == "204"
+        assert status(log_in(stack, (name, new)), stack) == 200
     finally:
         stack.play("reset_account", orthweb_account=name).ok()
     soon(lambda: admission.one("198.51.100.31", (name, new)) == "401", "the password that was reset")
