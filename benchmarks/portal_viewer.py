@@ -12,6 +12,7 @@ import argparse
 import os
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ def look(stack: Stack, study_uid: str, slices: int) -> tuple[float, float, float
     And the seconds for the frames alone.
     """
     with browser(stack) as started:
+        login = b64encode(f"{stack.username}:{stack.password}".encode()).decode()
         context = started.new_context(
-            http_credentials={"username": stack.username, "password": stack.password},
-            viewport={"width": 1280, "height": 800},
+            extra_http_headers={"Authorization": f"Basic {login}"}, viewport={"width": 1280, "height": 800}
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
