@@ -3,51 +3,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-
 import requests
-from pydicom.uid import generate_uid
 
 from support.hospital import MODALITIES
-from support.images import associate, ct_image, fetch, is_stored
+from support.images import fetch
 from support.stack import ECHOSCU, Run, Stack, docker, wait_until_healthy
+from support.transfers import Transfers, transfers
 
 TELL = "cellcs.orthweb.orthanc : run | Tell Orthanc its modalities"
 NEW = {"name": "visitor", "aet": "VISITOR", "host": "visitor.invalid"}  # with a host: nginx gets a relay, too
 CHANGED = {**NEW, "further_aets": ["VISITOR-2"], "allow": ["store"]}
-
-
-@dataclass
-class Transfers:
-    """Images that one association sends, one after the other."""
-
-    acknowledged: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def transfers(stack: Stack) -> Iterator[Transfers]:
-    association, over, sent = associate(stack), threading.Event(), Transfers()
-    assert association.is_established
-    study = generate_uid()
-
-    def send() -> None:
-        while not over.wait(0.2):
-            image = ct_image(study)
-            (sent.acknowledged if is_stored(association, image) else sent.failed).append(image.SOPInstanceUID)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield sent
-    finally:
-        over.set()
-        thread.join()
-    assert association.is_established, "The association was cut"
-    association.release()
 
 
 def starts(stack: Stack) -> list[str]:

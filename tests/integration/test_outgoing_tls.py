@@ -23,6 +23,7 @@ from support.hospital import DISPLAY, MODALITIES
 from support.images import CALLED_AET, associate, ct_image, is_stored
 from support.places import Place
 from support.stack import ECHOSCU, Stack, docker
+from support.transfers import transfers
 
 PORT, OTHER_PORT = 12762, 12763
 OUTGOING = "outgoing-localhost"  # what the archive shows
@@ -95,7 +96,8 @@ def called(stack: Stack, other_ca: Authority) -> Iterator[Stack]:
     before = starts(stack)
     theirs = {**THEIRS, "ca_certificate": str(other_ca.file)}
     changed = replace(stack, variables={**stack.variables, "orthweb_modalities": [*MODALITIES, OURS, theirs]})
-    changed.configure().ok()
+    with transfers(stack):  # a new certificate of Orthanc, for another reason, waits meanwhile
+        changed.configure().ok()
     assert starts(stack) == before
     yield changed
     stack.configure().ok()
