@@ -108,7 +108,7 @@ def portal_user_problems(users: object, default_allowed: bool = False) -> list[s
     problems += [f"the name {name} is in {count} entries." for name, count in names.items() if count > 1]
     if not any(user.get("role") == "admin" and not user.get("password_hash") for user in users):
         problems.append(
-            "no admin has a password that is known here, which is needed to check a deployment: add one without "
-            "password_hash."
+            "no admin has a password that is known here, so that nobody could log in with credentials.json: add one "
+            "without password_hash."
         )
     return problems
