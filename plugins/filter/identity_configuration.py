@@ -44,7 +44,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
         **_second_factors(site),
         **_wrong_passwords(site),
         **_pages(site),
-        **_handlers(),
+        **_handlers(site),
     }
 
 
@@ -114,7 +114,10 @@ def _sessions(site: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _second_factors(site: Mapping[str, Any]) -> dict[str, Any]:
+    # With a level, an account that has a factor must show it before it can enrol another one.
     return {
+        "totp2fAuthnLevel": 5,
+        "webauthn2fAuthnLevel": 5,
         "totp2fActivation": 1,
         "totp2fSelfRegistration": 1,
         "totp2fIssuer": site["name"],
@@ -139,7 +142,8 @@ def _wrong_passwords(site: Mapping[str, Any]) -> dict[str, Any]:
         "bruteForceProtectionIncrementalTempo": 0,
         "bruteForceProtectionMaxFailed": allowed,
         "bruteForceProtectionTempo": site["lockout_minutes"] * 60,
-        "bruteForceProtectionMaxAge": site["lockout_minutes"] * 60,
+        # It looks back for this long, times one more than are allowed.
+        "bruteForceProtectionMaxAge": site["lockout_minutes"] * 60 // (allowed + 1),
     }
 
 
@@ -180,10 +184,14 @@ def _pages(site: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _handlers() -> dict[str, Any]:
+def _handlers(site: Mapping[str, Any]) -> dict[str, Any]:
+    # For a moment, there is a session for HTTP Basic before its second factor is asked for.
+    without_second_factor = f"!has2f() and !({_one_of(site['second_factor_roles'])})"
+    rules = {"web": "accept", "basic": without_second_factor}
     headers = {"X-Account": "$_whatToTrace", "X-Role": "$role", "X-Kind": "$kind"}
     return {
-        "locationRules": {host: {"default": "accept"} for host in HANDLERS},
+        # nginx calls the login pages by the last of these names.
+        "locationRules": {**{host: {"default": rules[host]} for host in HANDLERS}, "portal": {"default": "accept"}},
         "exportedHeaders": {host: dict(headers) for host in HANDLERS},
         "vhostOptions": {
             host: {"vhostType": kind, "vhostHttps": 1, "vhostPort": -1} for host, kind in HANDLERS.items()

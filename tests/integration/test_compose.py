@@ -87,7 +87,7 @@ def test_secrets_are_for_their_container_alone(written: Stack) -> None:
     assert len(keys) == 4
     for file in (*holders, *keys):
         assert file.stat().st_mode & 0o777 == 0o400, file
-        assert file.stat().st_uid in (5432, 8042, 11112, 11113), file
+        assert file.stat().st_uid in (5432, 8042, 11112, 11114), file
     assert len((folder / "README.md").read_text().splitlines()) <= 12
 
 

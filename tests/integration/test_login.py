@@ -123,6 +123,14 @@ def test_an_odd_cookie_lets_nobody_in_as_somebody_else(stack: Stack, odd: str) -
         assert answer.json()["account"] == "rita"
 
 
+def test_the_login_page_takes_no_login_from_a_header(stack: Stack) -> None:
+    """The name by which it is called would make it one that does, without any count of what is tried."""
+    for login in (stack.login, stack.login_of("rita")):
+        assert status(anonymous(stack), stack, auth=login) == 200
+        answer = anonymous(stack).get(f"{stack.portal}/auth/ping", auth=login, headers={"Host": "basic"}, timeout=30)
+        assert answer.json()["status"] == 0
+
+
 @pytest.mark.parametrize(
     "path",
     [

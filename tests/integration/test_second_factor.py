@@ -6,17 +6,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
 import struct
 import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from support.admission import Admission
 from support.browser import Visit, Visits
-from support.login import anonymous, status
+from support.login import anonymous, status, submit
 from support.stack import Stack
 
 ACCOUNT = "ulf"
@@ -71,6 +73,26 @@ def is_let_in(page: Page, stack: Stack) -> None:
     expect(page.locator("#account")).to_have_text(ACCOUNT)
 
 
+def enrolled_without_the_factor(stack: Stack) -> bool:
+    """Whether somebody who has the password alone can add an app of theirs.
+
+    The page that asks for the code has a token. It is sent as that of somebody who must enrol a first factor.
+    """
+    thief = anonymous(stack)
+    page = submit(thief, stack, stack.login_of(ACCOUNT)).text
+    [token, *_others] = re.findall(r'token"(?: value=|:)"([0-9a-f]{64})"', page) or [f"none in {page}"]
+    assert len(token) == 64, token
+    thief.cookies.clear()
+    thief.cookies.set(f"{stack.name}pdata", quote(json.dumps({"sfRegToken": token})))
+    enrolment, asked = f"{stack.portal}/auth/2fregisters/totp", {"X-CSRF-Check": "1", "Accept": "application/json"}
+    shown = thief.post(f"{enrolment}/getkey", headers=asked, timeout=30).json()
+    if "secret" not in shown:
+        return False
+    filled = {"token": shown["token"], "code": totp(shown["secret"], time.time()), "TOTPName": "thief"}
+    answer = thief.post(f"{enrolment}/verify", data=filled, headers=asked, timeout=30)
+    return bool(answer.json().get("result"))
+
+
 def test_an_app_is_enrolled_and_then_needed(stack: Stack, visit: Visits, admission: Admission) -> None:
     with visit(None) as somebody:
         page = begin(somebody, stack)
@@ -83,6 +105,7 @@ def test_an_app_is_enrolled_and_then_needed(stack: Stack, visit: Visits, admissi
         expect(page.get_by_text("Wrong credentials").or_(page.get_by_text("code"))).to_be_visible()
         somebody.photograph("second-factor-wrong")
         assert status(anonymous(stack), stack) == 401
+        assert not enrolled_without_the_factor(stack)
         page = begin(somebody, stack)
         type_code(page, totp(secret, time.time() + 30))  # not the one that was used
         is_let_in(page, stack)

@@ -36,7 +36,7 @@ def test_files_with_secrets_are_for_their_reader_only(stack: Stack) -> None:
     modes = {path.relative_to(host).as_posix(): path.stat() for path in host.rglob("*") if path.is_file()}
     orthanc = dict.fromkeys(["orthanc/secrets.json", "orthanc/server.pem"], 8042)
     nginx = dict.fromkeys(["nginx/server-1.pem", "nginx/server-2.pem"], 11112)
-    identity = dict.fromkeys(["identity/lmConf-1.json", "identity/pgpass"], 11113)
+    identity = dict.fromkeys(["identity/lmConf-1.json", "identity/pgpass"], 11114)
     for file, owner in {**orthanc, **nginx, **identity}.items():
         assert (modes[file].st_mode & 0o777, modes[file].st_uid) == (0o400, owner), file
     for secret in stack.secrets:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs LemonLDAP::NG for nginx: pages and sessions at one socket in /run/identity, HTTP Basic at another. For HTTP Basic, a process asks
-# a portal for a session and waits; each of the three has processes of its own, or they would wait for each other.
+# Runs LemonLDAP::NG for nginx, at three sockets in /run/identity: sessions, the login pages, and HTTP Basic, for which a process asks a
+# portal inside the container for a session and waits. Each has processes of its own, so that somebody who asks for login pages or tries
+# passwords keeps nobody waiting who is logged in.
 #
 #   identity PROCESSES
 set -euo pipefail
@@ -18,7 +19,8 @@ fi
 LLNG_DEFAULTCONFFILE=/etc/lemonldap-ng/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
     --no-default-middleware /usr/share/orthweb/inside.psgi &
 llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 &
-llng-fastcgi-server --foreground --socket /run/identity/people.sock --pid /tmp/people.pid --proc "$1" &
+llng-fastcgi-server --foreground --socket /run/identity/pages.sock --pid /tmp/pages.pid --proc 3 &
+llng-fastcgi-server --foreground --socket /run/identity/sessions.sock --pid /tmp/sessions.pid --proc "$1" &
 while sleep 600; do
     /usr/share/lemonldap-ng/bin/purgeCentralCache || echo "Expired sessions could not be removed; trying again in ten minutes." >&2
 done &

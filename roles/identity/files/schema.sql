@@ -51,13 +51,13 @@ DECLARE
     kept jsonb := OLD.a_session -> '_loginHistory' -> 'failedLogin';
     latest jsonb := NEW.a_session -> '_loginHistory' -> 'failedLogin' -> 0;
 BEGIN
-    IF kept IS NULL OR latest IS NULL THEN
+    IF kept IS NULL OR NEW.a_session -> '_loginHistory' IS NULL THEN
         RETURN NEW;
     END IF;
-    IF NOT kept @> jsonb_build_array(latest) THEN
+    IF latest IS NOT NULL AND NOT kept @> jsonb_build_array(latest) THEN
         kept := jsonb_build_array(latest) || kept;
     END IF;
-    SELECT jsonb_agg(failure ORDER BY number) INTO kept
+    SELECT coalesce(jsonb_agg(failure ORDER BY number), '[]') INTO kept
         FROM jsonb_array_elements(kept) WITH ORDINALITY AS each(failure, number) WHERE number <= 100;
     NEW.a_session := jsonb_set(NEW.a_session, '{_loginHistory,failedLogin}', kept);
     RETURN NEW;

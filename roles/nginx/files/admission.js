@@ -11,6 +11,7 @@ import crypto from 'crypto'
 import table from 'routes.js'
 
 const SLOWER_MS = 250
+const CHECKS_AT_A_TIME = 32
 
 // Patterns match whole paths and whole names. A row without methods allows all of them.
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`)
@@ -155,6 +156,28 @@ function key(r) {
         .update(`${r.variables.handler} ${r.variables.session_cookie} ${r.headersIn.Authorization || ''}`).digest('hex')
 }
 
+// The answer of LemonLDAP::NG; nothing if too many passwords of this address are being checked. A wrong one is counted only when it is
+// known to be wrong, so that an address could try many at once.
+async function ask(r) {
+    const login = r.headersIn.Authorization && key(r)
+    if (!login || ngx.shared.admitted.has(login)) {
+        return r.subrequest('/session')
+    }
+    const address = counterOf(r.headersIn['X-Address'])
+    try {
+        if (ngx.shared.checking.incr(address, 1, 0) > CHECKS_AT_A_TIME) {
+            return undefined
+        }
+        const reply = await r.subrequest('/session')
+        if (reply.status === 200) {
+            ngx.shared.admitted.set(login, '1')
+        }
+        return reply
+    } finally {
+        ngx.shared.checking.incr(address, -1, 0)
+    }
+}
+
 // Whose request it is, by LemonLDAP::NG; nothing if it has been refused here.
 async function whoIs(r) {
     const sent = r.headersIn
@@ -162,11 +185,11 @@ async function whoIs(r) {
         r.return(401)
         return undefined
     }
-    if (sent.Authorization && isLocked(r, sent['X-Address'])) {
+    const reply = sent.Authorization && isLocked(r, sent['X-Address']) ? undefined : await ask(r)
+    if (!reply) {
         refuse(r, 'locked')
         return undefined
     }
-    const reply = await r.subrequest('/session')
     if (reply.status === 200) {
         return { account: reply.headersOut['X-Account'], role: reply.headersOut['X-Role'] || '' }
     }
@@ -232,10 +255,10 @@ function admitForm(r) {
     r.return(204)
 }
 
-// LemonLDAP::NG's page after a wrong name, a wrong password or a wrong code says so by number (PE_USERNOTFOUND, PE_BADCREDENTIALS,
-// PE_BADOTP).
+// LemonLDAP::NG's page after a wrong name, password, old password or code says so by number (PE_USERNOTFOUND, PE_BADCREDENTIALS,
+// PE_BADOLDPASSWORD, PE_BADOTP).
 function countWrongForm(r, data, flags) {
-    if (r.method === 'POST' && /trmsg="(4|5|96)"|"error":"?(4|5|96)\b/.test(data)) {
+    if (r.method === 'POST' && /trmsg="(4|5|39|96)"|"error":"?(4|5|39|96)\b/.test(data)) {
         count(r.variables.remote_addr)
     }
     r.sendBuffer(data, flags)

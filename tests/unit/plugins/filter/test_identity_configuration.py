@@ -63,3 +63,16 @@ def test_names_of_accounts_that_preflight_allows_can_log_in() -> None:
     for name in ("admin", "rita@clinic.example", "ct-1", "a" * 63):
         assert control.fullmatch(name)
     assert not control.fullmatch("rita'--")
+
+
+def test_an_account_with_a_factor_shows_it_before_it_enrols_another() -> None:
+    made = identity_configuration(SITE)
+    assert made["totp2fAuthnLevel"] == made["webauthn2fAuthnLevel"] > 2, "a password is level 2"
+
+
+def test_a_program_never_has_the_session_of_somebody_with_a_second_factor() -> None:
+    """LemonLDAP::NG stores it before it asks for the factor, and removes it then."""
+    made = identity_configuration({**SITE, "second_factor_roles": ["admin"]})
+    assert made["locationRules"]["web"]["default"] == "accept"
+    rule = made["locationRules"]["basic"]["default"]
+    assert rule == "!has2f() and !($role =~ /^(?:admin)$/ and $kind eq 'person' ? 1 : 0)"
