@@ -51,6 +51,7 @@ class Hospital:
         given = {
             "orthweb_database": self.database.given(**changes),
             "orthanc_database_networks": [self.database.name],
+            "identity_database_networks": [self.database.name],
             "orthweb_server_certificate": self.certificate,
         }
         return self.stack.play(playbook, "-i", str(self.inventory), *arguments, **given)
