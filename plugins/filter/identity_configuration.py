@@ -188,7 +188,7 @@ def _handlers(site: Mapping[str, Any]) -> dict[str, Any]:
     # For a moment, there is a session for HTTP Basic before its second factor is asked for.
     without_second_factor = f"!has2f() and !({_one_of(site['second_factor_roles'])})"
     rules = {"web": "accept", "basic": without_second_factor}
-    headers = {"X-Account": "$_whatToTrace", "X-Role": "$role", "X-Kind": "$kind"}
+    headers = {"X-Account": "$_whatToTrace", "X-Role": "$role"}
     return {
         # nginx calls the login pages by the last of these names.
         "locationRules": {**{host: {"default": rules[host]} for host in HANDLERS}, "portal": {"default": "accept"}},

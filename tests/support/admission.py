@@ -7,6 +7,7 @@ import asyncio
 import base64
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .stack import Stack, docker
 
@@ -16,7 +17,7 @@ AT_A_TIME = 150
 class Admission:
     def __init__(self, stack: Stack) -> None:
         master = docker("inspect", "--format", "{{.State.Pid}}", stack.container("nginx"))
-        self.socket = f"/proc/{master}/root/run/nginx/admission.sock"
+        self.socket = str(Path("/proc", master, "root", "run", "nginx", "admission.sock"))
 
     async def _asked(self, room: asyncio.Semaphore, address: str, login: tuple[str, str]) -> str:
         told = {

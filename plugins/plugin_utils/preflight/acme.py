@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import is_address
 
 from .words import listed, nearest, unknown_keys
 
@@ -103,11 +103,7 @@ def _challenge_problems(given: Mapping[str, Any]) -> Iterator[str]:
 
 def _name_problem(name: str, is_lets_encrypt: bool) -> str:
     """Half a sentence, without its end."""
-    try:
-        ip_address(name)
-    except ValueError:
-        pass
-    else:
+    if is_address(name):
         return f"{name} is an address, and an ACME CA issues for names in DNS: use one"
     if problem := host_name_problem(name):
         return problem.rstrip(".")
