@@ -26,8 +26,6 @@ from support.browser_images import (
     Study,
     grey_of,
     one_of_each,
-    orthanc_path,
-    remove,
     slices,
     study_of,
     value_of,
@@ -36,6 +34,7 @@ from support.browser_kinds import KINDS, NAMES, odd_studies, store, study_of_kin
 from support.browser_kinds import SLICES as PHANTOM_SLICES
 from support.images import ct_image, fetch
 from support.places import Place
+from support.rest import orthanc_path, remove
 from support.stack import Stack, docker, wait_until_healthy
 
 SLICES = 500

@@ -17,6 +17,7 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
+from support import attack
 from support.hospital import INTERNET, OLD, OPTIONAL, PLAIN, VPN
 from support.places import Place, place
 from support.stack import ECHOSCU, Stack, docker
@@ -240,16 +241,8 @@ def test_a_flood_from_one_address_is_bounded(stack: Stack, modality: Place, stra
 
 def request(called: str = "ORTHANC", calling: str = "OLD", user: bytes = b"") -> bytes:
     """An A-ASSOCIATE-RQ for verification (PS3.8 section 9.3.2)."""
-
-    def item(kind: int, content: bytes) -> bytes:
-        return struct.pack(">BxH", kind, len(content)) + content
-
-    syntaxes = item(0x30, b"1.2.840.10008.1.1") + item(0x40, b"1.2.840.10008.1.2")
-    context = item(0x20, bytes([1, 0, 0, 0]) + syntaxes)
-    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4") + user)
-    titles = called.ljust(16).encode() + calling.ljust(16).encode()
-    body = struct.pack(">H2x", 1) + titles + bytes(32) + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
-    return struct.pack(">BxI", 1, len(body)) + body
+    about = attack.item(0x50, attack.item(0x51, struct.pack(">I", 16384)) + attack.item(0x52, b"1.2.3.4") + user)
+    return attack.request(called, calling, attack.APPLICATION + attack.CONTEXT + about)
 
 
 # Says as much as it is told to, and then nothing; prints after how many seconds the other side hangs up.

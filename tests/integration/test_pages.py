@@ -10,8 +10,8 @@ import requests
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
-from support.browser_images import remove, rest
 from support.browser_kinds import store, study_of_kind
+from support.rest import remove, rest
 from support.stack import Stack, docker, wait_until_healthy
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

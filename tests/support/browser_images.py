@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
-import requests
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.samples import (
     SAMPLES,
     new_study,
@@ -21,6 +20,7 @@ from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
+from .rest import remove
 from .stack import STORESCU, Stack
 
 # What storescu is to propose.
@@ -121,22 +121,3 @@ def slices(stack: Stack, folder: Path, study: Study, count: int) -> None:
     files = sorted(map(str, folder.glob("*.dcm")))
     with ThreadPoolExecutor(AT_A_TIME) as senders:
         list(senders.map(lambda first: storescu(stack, *files[first::AT_A_TIME]), range(min(AT_A_TIME, count))))
-
-
-def rest(stack: Stack) -> requests.Session:
-    """What an admin sees of the archive, without a browser."""
-    session = requests.Session()
-    session.auth, session.verify = stack.login, stack.ca
-    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-    return session
-
-
-def orthanc_path(stack: Stack, uid: str) -> str:
-    """Where Orthanc has what has this UID; nothing if it has it not."""
-    found = rest(stack).post(f"{stack.portal}/orthanc/tools/lookup", data=uid, timeout=60).json()
-    return found[0]["Path"] if found else ""
-
-
-def remove(stack: Stack, uid: str) -> None:
-    if path := orthanc_path(stack, uid):
-        rest(stack).delete(f"{stack.portal}/orthanc{path}", timeout=120).raise_for_status()

@@ -31,7 +31,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from .browser_images import rest
+from .rest import rest
 from .stack import Stack
 
 SIZE = 128

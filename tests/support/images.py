@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 
-import requests
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.filebase import DicomBytesIO
@@ -14,6 +13,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from .rest import remove, rest
 from .stack import Stack
 
 CALLING_AET, CALLED_AET = "WORKSTATION", "ORTHANC"
@@ -46,9 +46,7 @@ def is_stored(association: Association, image: Dataset) -> bool:
 
 def fetch(stack: Stack, sop_instance_uid: str) -> Dataset:
     """The instance as the archive keeps it."""
-    session = requests.Session()
-    session.auth, session.verify = stack.login, stack.ca
-    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
+    session = rest(stack)
     found = session.post(f"{stack.portal}/orthanc/tools/lookup", data=sop_instance_uid, timeout=30).json()
     assert len(found) == 1, f"{sop_instance_uid} was acknowledged, and the archive has it {len(found)} times"
     answer = session.get(f"{stack.portal}/orthanc{found[0]['Path']}/file", timeout=30)
@@ -64,12 +62,7 @@ def take_images_again(stack: Stack) -> None:
         stored = is_stored(association, image)
         association.release()
         if stored:
-            session = requests.Session()
-            session.auth, session.verify, session.trust_env = stack.login, stack.ca, False
-            [found] = session.post(
-                f"{stack.portal}/orthanc/tools/lookup", data=image.StudyInstanceUID, timeout=30
-            ).json()
-            session.delete(f"{stack.portal}/orthanc{found['Path']}", timeout=30).raise_for_status()
+            remove(stack, image.StudyInstanceUID)
             return
         time.sleep(2)
     raise AssertionError(f"{stack.name} stores no image")
