@@ -105,6 +105,7 @@ benchmark: venv-test ## Measure the archive that runs here (benchmarks/README.md
 	$(VENV)/bin/python -m benchmarks.portal_wado
 	$(VENV)/bin/python -m benchmarks.portal_relay
 	$(VENV)/bin/python -m benchmarks.portal_viewer
+	$(VENV)/bin/python -m benchmarks.portal_gate
 	$(VENV)/bin/python -m benchmarks.portal_handshakes
 	$(VENV)/bin/python -m benchmarks.deploy
 

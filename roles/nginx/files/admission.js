@@ -13,19 +13,10 @@ import table from 'routes.js'
 const SLOWER_MS = 250
 const CHECKS_AT_A_TIME = 32
 
-// Patterns match whole paths and whole names. A row without methods allows all of them.
+// Patterns match whole paths and whole names. They are compiled when they are needed: each request has a new context, in which this file
+// is run, and compiling all of them takes ten times as long as the rest.
 const whole = (pattern) => new RegExp(`^(?:${pattern})$`)
 const anyOf = (patterns) => whole((patterns || []).join('|') || '(?!)')
-const ROUTES = table.map((row) => ({
-    roles: row.roles,
-    methods: row.methods,
-    path: whole(row.path),
-    argument: anyOf(row.arguments),
-    attribute: anyOf(row.attributes),
-    ignored: anyOf(row.ignored),
-    refused: anyOf(['_method'].concat(row.refused || [])),
-    page: row.page,
-}))
 
 function refuse(r, why) {
     r.headersOut['X-Refused'] = why
@@ -47,8 +38,9 @@ function comesFromAnotherSite(r) {
         || Boolean(sent['X-Origin']) && origin(sent['X-Origin']) !== origin(`https://${sent['X-Host']}`)
 }
 
+// The row of the table that allows a request; one without methods allows all of them.
 function routeOf(role, method, path) {
-    return ROUTES.find((route) => route.roles.includes(role) && (!route.methods || route.methods.includes(method)) && route.path.test(path))
+    return table.find((row) => row.roles.includes(role) && (!row.methods || row.methods.includes(method)) && whole(row.path).test(path))
 }
 
 // Normalizes a query by RFC 3986 (section 6.2.2): only what must be encoded is, and in one way. A plus is left alone, as it means a
@@ -96,8 +88,17 @@ function warningOf(given, ignored) {
 }
 
 // The query that is passed on to Orthanc: what the route lists, rewritten. jQuery's _ only defeats caches, and is dropped.
-function queryFor(route, uri) {
+function queryFor(row, uri) {
     const query = uri.slice((uri + '?').indexOf('?') + 1)
+    if (!query) {
+        return { query }
+    }
+    const route = {
+        argument: anyOf(row.arguments),
+        attribute: anyOf(row.attributes),
+        ignored: anyOf(row.ignored),
+        refused: anyOf(['_method'].concat(row.refused || [])),
+    }
     let given = query.split('&').filter((text) => text).map((text) => argumentOf(route, text)).filter((argument) => argument.name !== '_')
     const odd = given.find((argument) => argument.name === undefined || argument.rest === undefined)
     if (odd) {
@@ -116,9 +117,9 @@ function queryFor(route, uri) {
     const accept = given.filter((argument) => argument.name === 'accept').map((argument) => argument.rest.slice(1))
     given = given.filter((argument) => argument.name !== 'accept')
     // Orthanc 1.13 finds nothing with an offset and no limit.
-    if (route.page && given.some((argument) => argument.name === 'offset')
+    if (row.page && given.some((argument) => argument.name === 'offset')
         && !given.some((argument) => argument.name === 'limit' && Number(argument.rest.slice(1)) > 0)) {
-        given = given.filter((argument) => argument.name !== 'limit').concat({ name: 'limit', rest: `=${route.page}` })
+        given = given.filter((argument) => argument.name !== 'limit').concat({ name: 'limit', rest: `=${row.page}` })
     }
     return { warning, accept: accept.join(', '), query: given.map((argument) => argument.name + argument.rest).join('&') }
 }
@@ -159,16 +160,16 @@ function key(r) {
 // The answer of LemonLDAP::NG; nothing if too many passwords of this address are being checked. A wrong one is counted only when it is
 // known to be wrong, so that an address could try many at once.
 async function ask(r) {
-    const login = r.headersIn.Authorization && key(r)
-    if (!login || ngx.shared.admitted.has(login)) {
-        return r.subrequest('/session')
+    const login = key(r)
+    if (!r.headersIn.Authorization || ngx.shared.admitted.has(login)) {
+        return r.subrequest('/session', login)
     }
     const address = counterOf(r.headersIn['X-Address'])
     try {
         if (ngx.shared.checking.incr(address, 1, 0) > CHECKS_AT_A_TIME) {
             return undefined
         }
-        const reply = await r.subrequest('/session')
+        const reply = await r.subrequest('/session', login)
         if (reply.status === 200) {
             ngx.shared.admitted.set(login, '1')
         }
@@ -269,4 +270,4 @@ function returnAddress(r) {
     return encodeURIComponent(Buffer.from(`https://${r.headersIn.Host}${r.variables.request_uri}`).toString('base64'))
 }
 
-export default { admit, admitForm, countWrongForm, key, returnAddress, whoami }
+export default { admit, admitForm, countWrongForm, returnAddress, whoami }
