@@ -74,6 +74,24 @@ def test_a_session_opens_both_doors_until_it_is_ended(stack: Stack, door: str) -
     soon(lambda: status(stolen, stack) == 401, "the cookie is still worth something")
 
 
+@pytest.mark.parametrize(("what", "minutes"), [("_utime", 720), ("_lastSeen", 60)], ids=["absolute", "idle"])
+def test_a_session_ends_by_time(stack: Stack, what: str, minutes: int) -> None:
+    """The database is told that it began, or was used, so many minutes ago."""
+
+    def back(seconds: int) -> None:
+        earlier = f"""UPDATE sessions SET a_session = jsonb_set(a_session, '{{{what}}}',
+            to_jsonb((extract(epoch FROM now())::bigint - {seconds})::text)) WHERE a_session ->> 'uid' = 'lena'"""
+        psql = ["psql", "--no-psqlrc", "--quiet", f"--command={earlier}", "service=identity"]
+        docker("exec", stack.container("identity"), *psql)
+
+    lena = log_in(stack, stack.login_of("lena"))
+    back(minutes * 60 - 30)
+    time.sleep(UNTIL_ALL_KNOW)
+    assert status(lena, stack) == 200, "It ended too early"
+    back(minutes * 60 + 1)
+    soon(lambda: status(lena, stack) == 401, "It goes on")
+
+
 def test_a_form_of_another_site_is_worth_nothing(stack: Stack) -> None:
     """Without the token of the page, and with the one of somebody else who has used it."""
     login = dict(zip(("user", "password"), stack.login_of("rita"), strict=True))
