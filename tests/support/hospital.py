@@ -5,7 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-ACCOUNTS = {"admin": "admin", "rita": "reader", "ulf": "uploader", "lena": "reader", "leo": "reader", "lars": "reader"}
+ACCOUNTS = {
+    "admin": "admin",
+    "rosa": "radiologist",
+    "rita": "reader",
+    "lena": "reader",
+    "leo": "reader",
+    "lars": "reader",
+    "ulf": "uploader",
+}
 
 # Networks of two addresses: this machine's, and that of who is there.
 MODALITY_NETWORK, DISPLAY_NETWORK = "192.0.2.4/30", "192.0.2.32/30"

@@ -11,7 +11,7 @@ from typing import Any
 from .words import listed, unknown_keys
 
 KEYS = ("name", "role", "kind", "mail", "password", "password_hash")
-ROLES = ("admin", "reader", "uploader")
+ROLES = ("admin", "radiologist", "reader", "uploader")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}", re.ASCII)
 KINDS = ("person", "program")
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -28,7 +28,7 @@ TRIED_FIRST = re.compile(
     "(?:abc|admin|administrator|archive|asdf|asdfgh|baseball|changeme|changethis|clinic|default|demo|dicom|doctor|dragon"
     "|football|geheim|guest|hallo|hello|hospital|iloveyou|klinik|krankenhaus|letmein|login|master|medical|monkey|nginx"
     "|orthanc|orthweb|pacs|pass|passwd|passphrase|password|passwort|portal|postgres|princess|qwerty|qwertyuiop|qwertz"
-    "|qwertzuiop|radiologie|radiology|reader|root|secret|server|sunshine|temp|test|uploader|user|viewer|welcome"
+    "|qwertzuiop|radiologie|radiologist|radiology|reader|root|secret|server|sunshine|temp|test|uploader|user|viewer|welcome"
     "|willkommen|xray)+"
 )
 LOOK_ALIKES = str.maketrans("@4301$5!", "aaeoissi")

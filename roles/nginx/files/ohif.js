@@ -2,6 +2,9 @@
 
 // nginx writes it into OHIF's page.
 const ARCHIVE = document.querySelector('meta[name=application-name]').content
+// So does the role of the account, in this file.
+const ROLE = '@ROLE@'
+const STORES = ['admin', 'radiologist'].includes(ROLE)
 // OHIF's segmentation code makes arrays with new Function. In browsers with trusted types, the page's policy sends every string that
 // is to become a script through here, and nothing else becomes one.
 const NDARRAY = /^\(function anonymous\((TrivialArray|CTOR_LIST,ORDER)?\n\) \{\n('use strict'\n)?function View\w+\(/
@@ -126,6 +129,9 @@ function createDataSource(configuration, servicesManager, extensionManager) {
         return studies.processResults(found.map(presentable))
     }
 
+    if (!STORES) {
+        source.store.dicom = async () => warn('Not saved', 'Your account may not store anything in this archive. Download the measurements as CSV.')
+    }
     const { initialize } = source
     source.initialize = (route) => {
         initialize(route)
@@ -155,6 +161,18 @@ function column(original) {
         ...(TEXT_COLUMNS.includes(original.id) && { filterFn: () => true }),
         meta: { ...original.meta, ...COLUMN_CHANGES[original.id] },
     }
+}
+
+/** Removes what saves measurements, for those who may not: OHIF has no setting for it. */
+function hideSaving() {
+    for (const button of document.querySelectorAll('button')) {
+        if (/^(Create SR|Créer SR|SR aanmaken)$/.test(button.textContent)) {
+            button.style.display = 'none'
+        }
+    }
+}
+if (!STORES) {
+    new MutationObserver(hideSaving).observe(document, { childList: true, subtree: true })
 }
 
 /** To the login, if the session has ended, and back to the same view. */
