@@ -76,7 +76,7 @@ def start_registry(arguments: argparse.Namespace, site: Site, base: str) -> None
     registry = Registry(site, image("registry", base), arguments.folder, authority)
     registry.start()
     chosen = dict(pair.split("=", 1) for pair in arguments.push)
-    ours = {name: newest(f"orthweb/{name}") for name in ("nginx", "identity")}
+    ours = {name: newest(f"orthweb/{name}") for name in ("nginx", "identity", "audit")}
     registry.push(chosen or {"orthanc": newest("orthweb/orthanc", "forky"), **ours})
 
 

@@ -86,7 +86,8 @@ def compose_file(stack: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
         # Whoever is in a network of its works with it, and waits for what has to be done once.
         for name, other in services.items():
             if once and other is not service and other.get("networks", {}).keys() & service["networks"].keys():
-                services[name] = {**other, "depends_on": {one: {"condition": COMPLETED} for one in once}}
+                waits = {one: {"condition": COMPLETED} for one in once}
+                services[name] = {**other, "depends_on": {**other.get("depends_on", {}), **waits}}
         services |= once
         for network in part["networks"]:
             networks[network["name"]] = {

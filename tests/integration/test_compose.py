@@ -24,7 +24,7 @@ FETCH = f"""
 cd /tmp && apt-get -qq update && apt-get -qq download docker-compose && dpkg-deb --extract docker-compose_*.deb x
 cp --preserve=mode x/{PLUGIN} /out/
 """
-PARTS = ("nginx", "identity", "orthanc", "postgresql")
+PARTS = ("nginx", "identity", "audit", "orthanc", "postgresql")
 
 
 @pytest.fixture(scope="module")

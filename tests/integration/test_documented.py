@@ -80,7 +80,7 @@ def test_send_and_look(desk: Desk) -> None:
 
 
 def test_a_deployment_says_how_old_each_image_is(in_service: tuple[Desk, Run]) -> None:
-    for part in ("orthanc", "nginx", "identity", "postgresql"):
+    for part in ("orthanc", "nginx", "identity", "postgresql", "audit"):
         assert f"{part} packages of 20" in " ".join(in_service[1].output.split())
 
 

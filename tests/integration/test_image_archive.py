@@ -16,7 +16,7 @@ def tags(stack: Stack) -> dict[str, str]:
     """Image name → the reference that the stack runs."""
     return {
         part: docker("inspect", "--format", "{{.Config.Image}}", stack.container(part))
-        for part in ("postgresql", "identity", "orthanc", "nginx")
+        for part in ("postgresql", "audit", "identity", "orthanc", "nginx")
     }
 
 

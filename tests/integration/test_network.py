@@ -210,7 +210,7 @@ def test_the_way_out_is_a_choice(stack: Stack, known: Display) -> None:
 
 
 def test_containers_have_bounds(stack: Stack) -> None:
-    for part in ("orthanc", "nginx", "identity", "postgresql"):
+    for part in ("orthanc", "nginx", "identity", "postgresql", "audit"):
         host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", stack.container(part)))
         assert host["ReadonlyRootfs"], part
         assert host["CapDrop"] == ["ALL"] and not host["CapAdd"], part

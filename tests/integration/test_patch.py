@@ -108,7 +108,7 @@ def said(run: Run) -> str:
     return " ".join(run.output.split())
 
 
-@pytest.mark.parametrize("part", ["orthanc", "nginx", "identity", "postgresql"])
+@pytest.mark.parametrize("part", ["orthanc", "nginx", "identity", "postgresql", "audit"])
 def test_an_image_carries_the_list_of_its_packages(stack: Stack, part: str) -> None:
     image = image_of(stack, part)
     sbom = sbom_of(image)

@@ -135,6 +135,6 @@ def test_teardown_without_the_name_touches_nothing(stack: Stack) -> None:
 def test_check_mode_where_nothing_exists_yet(unborn: Stack, engine: str | None) -> None:
     run = unborn.play("deploy", "--check", "--diff", environment={"DOCKER_HOST": engine} if engine else None).ok()
     said = " ".join(run.output.split())
-    for part in ("postgresql", "identity", "orthanc", "nginx"):
+    for part in ("postgresql", "audit", "identity", "orthanc", "nginx"):
         assert f"Would start {unborn.container(part)}" in said
     assert untouched(unborn)

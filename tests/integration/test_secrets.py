@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.stack import Run, Stack, docker
 
-PARTS = ("postgresql", "identity", "orthanc", "nginx")
+PARTS = ("postgresql", "audit", "identity", "orthanc", "nginx")
 
 
 def test_they_are_not_in_the_output_of_the_wordiest_run(first_deployment: tuple[Stack, Run]) -> None:

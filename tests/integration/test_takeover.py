@@ -19,7 +19,7 @@ from support.stack import Stack, container_id, docker
 pytestmark = pytest.mark.long
 
 # Debian stable's Orthanc 1.12.7, with which stacks were deployed before.
-STABLE = {"orthanc": "trixie", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"}
+STABLE = {"orthanc": "trixie", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie", "audit": "trixie"}
 BACKUPS = Path("/var/backups/orthweb/orthweb-takeover")
 
 

@@ -60,7 +60,7 @@ class Desk:
         dicom, orthanc = str(stack.dicom_port), str(stack.orthanc_port)
         # Names, ports and folders of the stack; nothing else of a command is changed.
         self.instead: dict[str, str] = {
-            r"\borthweb-(nginx|identity|orthanc|postgresql)\b": rf"{stack.name}-\1",
+            r"\borthweb-(nginx|identity|orthanc|postgresql|audit)\b": rf"{stack.name}-\1",
             r"\borthweb\.stack=orthweb\b": f"orthweb.stack={stack.name}",
             r"\borthweb_confirm_teardown=orthweb\b": f"orthweb_confirm_teardown={stack.name}",
             r"/etc/orthweb/orthweb/": f"/etc/orthweb/{stack.name}/",

@@ -12,7 +12,7 @@ stop() {
 }
 while :; do
     rm -f "${TMPDIR:-/tmp}"/Orthanc-*-*-*-*-*-* # uploads that a crash has left
-    Orthanc "$@" &
+    LD_PRELOAD="${LD_PRELOAD:-} dicom_events.so" Orthanc "$@" & # needs DCMTK, which this shell has not
     orthanc=$!
     trap stop TERM INT
     wait "$orthanc"

@@ -245,9 +245,7 @@ def serve(settings: Settings, folder: Path, pem: str) -> bool:
     running = run(["docker", "inspect", "--format", "{{.State.Running}}", settings.nginx_container])
     if running.stdout.strip() != "true":
         return True  # it reads them when it starts
-    tried = run(
-        ["docker", "exec", settings.nginx_container, "nginx", "-t", "-q", "-c", "/etc/nginx/orthweb/nginx.conf"]
-    )
+    tried = run(["docker", "exec", settings.nginx_container, "nginx.sh", "-t", "-q"])
     if tried.returncode:
         put(settings, folder, before)
         raise IssueError(f"nginx refused it: {' '.join((tried.stdout + tried.stderr).split())[-400:]}")

@@ -12,7 +12,10 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images im
     upstream_image_problems,
 )
 
-SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie", "acme": "trixie"}
+SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"} | {
+    "audit": "trixie",
+    "acme": "trixie",
+}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ def test_what_works(mirror: str, snapshot: str, fresh: bool) -> None:
     ("suites", "said"),
     [
         ("trixie", "orthweb_images_suites is 'trixie'"),
-        ({"orthanc": "sid"}, "no entry for nginx, identity, postgresql"),
+        ({"orthanc": "sid"}, "no entry for nginx, identity, postgresql, audit"),
         (SUITES | {"ngnix": "trixie"}, "has unknown keys: ngnix"),
         (SUITES | {"nginx": "tri xie"}, "nginx is 'tri xie'"),
         (SUITES | {"nginx": None}, "nginx is None"),
@@ -120,7 +123,7 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
             "registry",
             {"references": ["nginx"]},
             {},
-            "set a reference for each image (orthanc, nginx, identity, postgresql, acme).",
+            "set a reference for each image (orthanc, nginx, identity, postgresql, audit, acme).",
         ),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
