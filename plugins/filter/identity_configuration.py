@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils import login_providers
+
 VERSION = "2.21.2"
 # The handler's virtual hosts, by how somebody shows who they are. nginx asks one of them about each request.
 HANDLERS = {"web": "Main", "basic": "AuthBasic"}
@@ -30,7 +32,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
 
     :param site: ``name`` (of the archive), ``cookie``, ``url`` (of the login pages, if a request does not say), ``key``
         (a secret of 32 characters or more), ``second_factor_roles``, ``session_minutes``, ``idle_minutes``,
-        ``failures_allowed``, ``lockout_minutes`` and ``shortest_password``
+        ``failures_allowed``, ``lockout_minutes``, ``shortest_password`` and ``providers`` (``orthweb_login_providers``)
     """
     return {
         "cfgNum": 1,
@@ -45,6 +47,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
         **_wrong_passwords(site),
         **_pages(site),
         **_handlers(site),
+        **login_providers.settings(site["providers"]),
     }
 
 
@@ -81,7 +84,7 @@ def _accounts(site: Mapping[str, Any]) -> dict[str, Any]:
         "dbiDynamicHashValidSaltedSchemes": "unixcrypt6",
         "dbiDynamicHashNewPasswordScheme": "unixcrypt6",
         "dbiExportedVars": {"role": "role", "kind": "kind", "uid": "name", "mail": "mail"},
-        "userControl": r"^[\w.@-]{1,128}$",
+        "userControl": r"^[\w.@-]{1,128}$(?!\n)",
         "exportedVars": {},
         "groups": {},
         "macros": {"_whatToTrace": "$_user"},
@@ -115,6 +118,8 @@ def _sessions(site: Mapping[str, Any]) -> dict[str, Any]:
 
 def _second_factors(site: Mapping[str, Any]) -> dict[str, Any]:
     # With a level, an account that has a factor must show it before it can enrol another one.
+    needed = _one_of(site["second_factor_roles"])
+    elsewhere = login_providers.elsewhere(site["providers"])
     return {
         "totp2fAuthnLevel": 5,
         "webauthn2fAuthnLevel": 5,
@@ -126,7 +131,7 @@ def _second_factors(site: Mapping[str, Any]) -> dict[str, Any]:
         "webauthn2fSelfRegistration": 1,
         "webauthnRpName": site["name"],
         "webauthn2fUserVerification": "preferred",
-        "sfRequired": _one_of(site["second_factor_roles"]),
+        "sfRequired": needed if elsewhere == "0" else f"!({elsewhere}) && ({needed})",
         "sfManagerRule": "$kind eq 'person' ? 1 : 0",
     }
 
@@ -204,4 +209,9 @@ def _handlers(site: Mapping[str, Any]) -> dict[str, Any]:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"identity_configuration": identity_configuration}
+        return {
+            "identity_configuration": identity_configuration,
+            "login_metadata": login_providers.fetched,
+            "login_provider_files": login_providers.ca_files,
+            "login_provider_marks": login_providers.marks,
+        }

@@ -20,6 +20,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners
     dicom_listener_problems,
     dicom_listeners,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.login_providers import login_provider_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.server_names import server_name_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
@@ -71,6 +72,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
         yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"
+    yield from login_provider_problems(given["login_providers"], given["users"])
     yield from folder_problems(given["stack"], **given["folder"])
     if not given["new_ca"]:
         yield from stranger_problems(**given["stranger"])

@@ -17,12 +17,22 @@ def anonymous(stack: Stack) -> requests.Session:
     return session
 
 
-def submit(session: requests.Session, stack: Stack, login: tuple[str, str]) -> requests.Response:
-    """Send the form with this name and password, as the page's scripts do."""
-    page, asked = f"{stack.portal}/auth/", {"Accept": "application/json"}
-    token = session.get(page, headers=asked, timeout=30).json()["token"]
-    filled = {"user": login[0], "password": login[1], "token": token}
-    return session.post(page, data=filled, headers=asked, timeout=30)
+SCRIPT = {"Accept": "application/json"}
+
+
+def submit(
+    session: requests.Session,
+    stack: Stack,
+    login: tuple[str, str] | None,
+    headers: dict[str, str] = SCRIPT,
+    **more: str,
+) -> requests.Response:
+    """Send the form with this name and password, as the page's scripts do; without a login, that of a provider."""
+    page = f"{stack.portal}/auth/"
+    token = session.get(page, headers=SCRIPT, timeout=30).json()["token"]
+    filled = {"user": login[0], "password": login[1]} if login else {}
+    sent = {**filled, "token": token, **more}
+    return session.post(page, data=sent, headers=headers, allow_redirects=bool(login), timeout=30)
 
 
 def log_in(stack: Stack, login: tuple[str, str]) -> requests.Session:

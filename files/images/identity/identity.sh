@@ -16,7 +16,21 @@ if [ -e /etc/lemonldap-ng/accounts.sql ]; then
     until psql --no-psqlrc --quiet --output=/dev/null --file=/etc/lemonldap-ng/accounts.sql service=identity; do sleep 2; done
 fi
 
-LLNG_DEFAULTCONFFILE=/etc/lemonldap-ng/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
+# Where metadata of providers is added to the configuration, a copy in memory is the one that is used.
+settings=/etc/lemonldap-ng
+if grep -q issuer /etc/lemonldap-ng/metadata.json; then
+    settings=/tmp/lemonldap-ng
+    rm -rf "$settings"
+    mkdir -m 700 "$settings"
+    for file in lemonldap-ng.ini inside.ini; do
+        sed -e "s|^dirName .*|dirName = $settings|" -e "s|^\[all\]|&\ncheckTime = 5|" "/etc/lemonldap-ng/$file" >"$settings/$file"
+    done
+    metadata once /etc/lemonldap-ng "$settings"
+    metadata forever /etc/lemonldap-ng "$settings" &
+fi
+
+export LLNG_DEFAULTCONFFILE=$settings/lemonldap-ng.ini
+LLNG_DEFAULTCONFFILE=$settings/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
     --no-default-middleware /usr/share/orthweb/inside.psgi &
 llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 &
 llng-fastcgi-server --foreground --socket /run/identity/pages.sock --pid /tmp/pages.pid --proc 3 &

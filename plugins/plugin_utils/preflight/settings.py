@@ -26,6 +26,7 @@ JUDGED_ELSEWHERE = (
     "orthweb_images_source",
     "orthweb_images_suites",
     "orthweb_instance_count",
+    "orthweb_login_providers",
     "orthweb_modalities",
     "orthweb_orthanc_port",
     "orthweb_portal_port",

@@ -12,6 +12,7 @@ const SENTENCES = {
     encoding: (r) => [400, `The argument "${r.variables.argument}" has an encoded & or control character, or a percent sign that `
         + 'encodes nothing: nothing was done.'],
     locked: () => [429, `Too many wrong passwords, or too many at a time: try again in ${names.lockout} minutes.`],
+    provider: () => [503, 'The login provider does not answer this archive. Log in with another account, or try again in a minute.'],
     missing: () => [404, 'There is nothing at this address.'],
     away: () => [502, 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.'],
 }

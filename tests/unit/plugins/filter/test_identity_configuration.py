@@ -20,6 +20,7 @@ SITE = {
     "failures_allowed": 10,
     "lockout_minutes": 15,
     "shortest_password": 12,
+    "providers": [],
 }
 
 

@@ -48,6 +48,7 @@ GOOD = {
     "server_certificate": {},
     "acme": {},
     "users": [{"name": "admin", "role": "admin"}],
+    "login_providers": [],
     "default_credentials_allowed": False,
     "folder": {"ca_certificate": "/state/ca.crt", "ca_name": ""},
     "new_ca": False,
