@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
@@ -107,8 +108,8 @@ def visit(stack: Stack, browser: Browser, screenshots: Path) -> Visits:
     """Begin a visit with this login. Nothing that the pages do may be against their Content-Security-Policy."""
 
     @contextmanager
-    def begin(login: Login | None) -> Iterator[Visit]:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+    def begin(login: Login | None, **options: Any) -> Iterator[Visit]:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
         if login:
             context.add_cookies(cookies_of(log_in(stack, login), stack))
         try:

@@ -32,10 +32,9 @@ from support.browser_images import (
 )
 from support.browser_kinds import KINDS, NAMES, odd_studies, store, study_of_kind
 from support.browser_kinds import SLICES as PHANTOM_SLICES
-from support.images import ct_image, fetch
 from support.places import Place
 from support.rest import orthanc_path, remove
-from support.stack import Stack, docker, wait_until_healthy
+from support.stack import Stack
 
 SLICES = 500
 MULTI_FRAMES = 30
@@ -428,7 +427,7 @@ def test_who_may_delete_a_study(stack: Stack, visit: Visits, tmp_path: Path, acc
         assert bool(orthanc_path(stack, study.uid)) is (account == "rita")
 
 
-# --- Orthanc's other pages, and the archive's own
+# --- Orthanc's other pages; the archive's own is in test_archive_page.py
 
 
 @pytest.mark.parametrize("name", ["upload", "query-retrieve", "jobs", "plugins"])
@@ -468,72 +467,3 @@ def test_every_page_carries_the_archives_name_and_icon(stack: Stack, visit: Visi
         reader.open_study_list()
         expect(reader.page.get_by_text(stack.name, exact=True)).to_be_visible()
         assert "OHIF" not in reader.page.inner_text("body")
-
-
-def test_the_archives_page_says_that_orthanc_is_down(stack: Stack, visit: Visits) -> None:
-    """Without the database, nobody is let in: test_login.py."""
-    container = stack.container("orthanc")
-    down = {
-        "orthanc": "does not answer",
-        "dicom": "takes no association",
-        "database": "not known",
-        "storage": "not known",
-    }
-    docker("stop", container)
-    try:
-        with visit(stack.login) as admin:
-            admin.go("/archive/")
-            for element, text in down.items():
-                expect(admin.page.locator(f"#{element}")).to_contain_text(text)
-            admin.photograph("archive-without-orthanc")
-    finally:
-        docker("start", container)
-        wait_until_healthy(container)
-    with visit(stack.login) as admin:
-        admin.go("/archive/")
-        for element, text in {"orthanc": "answers", "dicom": "takes associations", "database": "answers"}.items():
-            expect(admin.page.locator(f"#{element}")).to_have_text(text)
-        expect(admin.page.locator("#storage")).to_contain_text("instances")
-
-
-@pytest.mark.parametrize("account", ["admin", "rita"])
-def test_the_archives_own_page(stack: Stack, visit: Visits, account: str) -> None:
-    with visit(stack.login_of(account)) as somebody:
-        page = somebody.page
-        somebody.go("/archive/")
-        expect(page.locator("#account")).to_have_text(account)
-        expect(page.locator("#aet")).to_have_text("ORTHANC")
-        expect(page.locator("#listeners")).to_contain_text(f"port {stack.dicom_port}: TLS")
-        expect(page.locator("#certificate")).to_contain_text("days left")
-        expect(page.locator("#dicom")).to_have_text("takes associations")
-        expect(page.locator("#orthanc")).to_have_text("answers")
-        expect(page.locator("#database")).to_have_text("answers")
-        expect(page.locator("#storage")).to_contain_text("instances")
-        if account == "admin":
-            expect(page.locator("#modalities")).to_contain_text("WORKSTATION")
-            expect(page.locator("#upload")).to_be_visible()
-        else:
-            expect(page.locator("#modalities")).to_be_hidden()
-            expect(page.locator("#modalities tr")).to_have_count(0)
-            expect(page.locator("#upload")).to_be_hidden()
-        somebody.photograph(f"archive-{account}")
-
-
-def test_an_uploader_uploads(stack: Stack, visit: Visits, tmp_path: Path) -> None:
-    image = ct_image(str(generate_uid()))
-    good, bad = tmp_path / "image.dcm", tmp_path / "letter.txt"
-    image.save_as(good, enforce_file_format=True)
-    bad.write_text("No image at all.")
-    try:
-        with visit(stack.login_of("ulf")) as uploader:
-            page = uploader.page
-            uploader.go("/archive/")
-            expect(page.locator("#role")).to_have_text("uploader")
-            assert page.get_by_role("link").all_inner_texts() == ["Password and second factor", "Log out"]
-            page.set_input_files("#files", [good, bad])
-            page.get_by_role("button", name="Send").click()
-            expect(page.locator("#sent")).to_contain_text("1 of 2 stored. Not stored: letter.txt (400")
-            uploader.photograph("archive-upload")
-        assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
-    finally:
-        remove(stack, image.StudyInstanceUID)

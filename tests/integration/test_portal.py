@@ -99,10 +99,13 @@ FOR_ALL = [
     ("GET", "/archive/"),
     ("GET", "/archive/me"),
     ("GET", "/archive/archive.json"),
-    ("GET", "/archive/archive.js"),
+    ("GET", "/archive/ca.crt"),
+    ("GET", "/archive/page/main.js"),
+    ("GET", "/archive/page/fr.json"),
 ]
 FOR_ADMINS = [
     ("GET", "/archive/modalities.json"),
+    ("GET", "/archive/associations.json"),
     ("PUT", "{study}/metadata/1024"),
     ("POST", "{study}/anonymize"),
     ("POST", "/orthanc/tools/execute-script"),
@@ -131,7 +134,7 @@ def test_who_may_do_what(
 
 
 def test_an_admin_may_do_all(ask: Callable[..., requests.Response], study: tuple[str, str]) -> None:
-    for path in ("/archive/modalities.json", "/orthanc/modalities", study[1]):
+    for path in ("/archive/modalities.json", "/archive/associations.json", "/orthanc/modalities", study[1]):
         assert ask("admin", "GET", path).status_code == 200
     assert ask("admin", "PUT", f"{study[1]}/metadata/1024", data="looked at").status_code == 200
     # Past admission: it is Orthanc, whose configuration has no scripts, that refuses.

@@ -234,5 +234,5 @@ class Visit:
 
 
 Login = tuple[str, str]
-# Begins a visit with this login, or without one.
-Visits = Callable[[Login | None], AbstractContextManager[Visit]]
+# Begins a visit with this login, or without one; and options of Playwright's for the browser context.
+Visits = Callable[..., AbstractContextManager[Visit]]

@@ -3,6 +3,7 @@
 // that stops in the middle would keep all others out, so the whole request is awaited here: preread_timeout is the deadline,
 // preread_buffer_size limits the length. Then the called AE title must be ours, and the calling one must belong to the certificate.
 
+import recent from 'recent.js'
 import request from 'request.js'
 import titles from 'titles.js'
 
@@ -50,6 +51,7 @@ function rejection(asked, certificate, address) {
 
 function refuse(s, why) {
     s.variables.refused = why
+    recent.remember(s, 'refused')
     s.deny()
 }
 
@@ -93,6 +95,7 @@ function answer(s) {
         if (data.length) {
             const kind = ANSWERS[data[0]] || 'not an answer'
             s.variables.result = kind === 'rejected' && data.length >= 10 ? `${kind} ${data[7]}/${data[8]}/${data[9]}` : kind
+            recent.remember(s, kind)
             s.off('downstream')
         }
     })

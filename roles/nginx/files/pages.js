@@ -30,12 +30,21 @@ function page(status, sentence) {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${name}: ${status}</title>
     <link rel="icon" href="/archive/icon.svg">
-    <link rel="stylesheet" href="/archive/archive.css">
+    <script src="/archive/theme.js"></script>
+    <link rel="stylesheet" href="/archive/bootstrap.css">
+    <link rel="stylesheet" href="/archive/style.css">
 </head>
-<body>
-    <h1>${name}</h1>
-    <p>${escape(sentence)}</p>
-    <p><a href="/archive/">What this archive is, and which of its parts answer</a> (${status})</p>
+<body class="bg-body-tertiary">
+    <main class="container py-5 narrow">
+        <p class="d-flex align-items-center gap-2 fw-semibold"><img src="/archive/icon.svg" alt="" width="32" height="32">${name}</p>
+        <div class="card">
+            <div class="card-body p-4">
+                <h1 class="h2 text-body-secondary">${status}</h1>
+                <p class="lead">${escape(sentence)}</p>
+                <a href="/archive/">What this archive is, and which of its parts answer</a>
+            </div>
+        </div>
+    </main>
 </body>
 </html>
 `
