@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose verify patch reset-account outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch reset-account sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -61,6 +61,9 @@ patch: venv ## Build security updates into the images; roll back if the checks f
 
 reset-account: venv ## Remove second factor, lock and own password of an account
 	$(PLAYBOOK) playbooks/reset_account.yml $(ARGS)
+
+sessions: venv ## List who is logged in, or log an account out (ARGS='-e orthweb_end_sessions=NAME')
+	$(PLAYBOOK) playbooks/sessions.yml $(ARGS)
 
 # Once a week, with the same INVENTORY and ARGS as make deploy. A failure is in the journal and in make verify; with MAIL, it is sent.
 RENEWAL = $(VENV)/bin/python tools/renewal.py $(1) --stack '$(ORTHWEB_STACK)' --state-root '$(ORTHWEB_STATE_ROOT)'

@@ -10,7 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils import login_provid
 
 VERSION = "2.21.2"
 # The handler's virtual hosts, by how somebody shows who they are. nginx asks one of them about each request.
-HANDLERS = {"web": "Main", "basic": "AuthBasic"}
+HANDLERS = {"web": "Main", "basic": "AuthBasic", "bearer": "Main", "share": "Main"}
 STORE = "Apache::Session::Browseable::PgJSON"
 # pg_service.conf says where the database is, and has the password.
 DATABASE = "dbi:Pg:service=identity"
@@ -192,8 +192,14 @@ def _pages(site: Mapping[str, Any]) -> dict[str, Any]:
 def _handlers(site: Mapping[str, Any]) -> dict[str, Any]:
     # For a moment, there is a session for HTTP Basic before its second factor is asked for.
     without_second_factor = f"!has2f() and !({_one_of(site['second_factor_roles'])})"
-    rules = {"web": "accept", "basic": without_second_factor}
-    headers = {"X-Account": "$_whatToTrace", "X-Role": "$role"}
+    rules = {
+        "web": "$access ? 0 : 1",
+        "basic": without_second_factor,
+        # Sessions that no login has begun (roles/identity/files/access.sql), each for its own door only.
+        "bearer": "$access eq 'token'",
+        "share": "$access eq 'share'",
+    }
+    headers = {"X-Account": "$_whatToTrace", "X-Role": "$role", "X-Kind": "$kind", "X-Study": "$study"}
     return {
         # nginx calls the login pages by the last of these names.
         "locationRules": {**{host: {"default": rules[host]} for host in HANDLERS}, "portal": {"default": "accept"}},

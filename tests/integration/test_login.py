@@ -7,7 +7,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -15,25 +15,16 @@ import requests
 from support.admission import Admission
 from support.hospital import ACCOUNTS
 from support.images import take_images_again
-from support.login import anonymous, log_in, status, submit
+from support.login import UNTIL_ALL_KNOW, anonymous, log_in, soon, status, submit
 from support.places import Place, place
 from support.stack import Stack, docker, wait_until_healthy
 
 ME = "/archive/me"
-# nginx keeps an answer for 3 seconds, LemonLDAP::NG a session for 4.
-UNTIL_ALL_KNOW = 10
 LONGEST_WAIT = 60
 
 
-def soon(holds: Callable[[], bool], what: str, seconds: float = UNTIL_ALL_KNOW) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.3)
-
-
 def cookie(session: requests.Session, stack: Stack) -> str:
-    value = session.cookies.get(stack.name)
+    value = session.cookies.get(stack.cookie)
     assert value
     return value
 
@@ -43,7 +34,7 @@ def cookie(session: requests.Session, stack: Stack) -> str:
 
 def test_the_cookie_is_for_this_host_only_and_not_for_scripts(stack: Stack) -> None:
     said = submit(anonymous(stack), stack, stack.login_of("rita")).headers["Set-Cookie"]
-    assert re.search(rf"(^|, ){stack.name}=[0-9a-f]{{64}};", said)
+    assert re.search(rf"(^|, ){stack.cookie}=[0-9a-f]{{64}};", said)
     for attribute in ("path=/", "HttpOnly", "SameSite=Lax", "secure"):
         assert attribute in said
     assert "domain" not in said.lower()
@@ -68,7 +59,7 @@ def test_a_session_opens_both_doors_until_it_is_ended(stack: Stack, door: str) -
     address = f"{stack.portal}/orthanc/system" if door == "portal" else f"{stack.orthanc}/system"
     assert rita.get(address, timeout=30).status_code == 200
     stolen = anonymous(stack)
-    stolen.cookies.set(stack.name, cookie(rita, stack))
+    stolen.cookies.set(stack.cookie, cookie(rita, stack))
     assert status(stolen, stack) == 200
     rita.get(f"{stack.portal}/auth/?logout=1", timeout=30)
     soon(lambda: status(stolen, stack) == 401, "the cookie is still worth something")
@@ -99,7 +90,7 @@ def test_a_form_of_another_site_is_worth_nothing(stack: Stack) -> None:
     for token in ({}, {"token": "0" * 64}):
         session = anonymous(stack)
         answer = session.post(f"{stack.portal}/auth/", data={**login, **token}, headers=asked, timeout=30)
-        assert answer.status_code == 401 and stack.name not in session.cookies
+        assert answer.status_code == 401 and stack.cookie not in session.cookies
     rita = log_in(stack, stack.login_of("rita"))
     foreign = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
     answer = rita.post(f"{stack.portal}/orthanc/tools/find", json={}, headers=foreign, timeout=30)
@@ -129,7 +120,7 @@ def test_the_login_leads_back_to_this_archive_only(stack: Stack) -> None:
 def test_an_odd_cookie_lets_nobody_in_as_somebody_else(stack: Stack, odd: str) -> None:
     """nginx and LemonLDAP::NG may read such a header in different ways."""
     rita = log_in(stack, stack.login_of("rita"))
-    header = odd.format(name=stack.name, id=cookie(rita, stack))
+    header = odd.format(name=stack.cookie, id=cookie(rita, stack))
     first = status(anonymous(stack), stack, headers={"Cookie": header})
     assert status(anonymous(stack), stack) == 401, "nobody, after that header"
     lena = log_in(stack, stack.login_of("lena"))
@@ -188,7 +179,7 @@ def test_an_account_that_is_guessed_at_is_locked_for_form_and_programs_alike(
     assert admission.ask((f"198.51.100.{n}", ("lars", f"guess {n}")) for n in range(9)) == ["401"] * 9
     assert admission.one("198.51.100.20", stack.login_of("lars")) == "401"
     locked = submit(anonymous(stack), stack, stack.login_of("lars"))
-    assert locked.status_code == 401 and stack.name not in locked.cookies
+    assert locked.status_code == 401 and stack.cookie not in locked.cookies
     assert admission.one("198.51.100.20", stack.login_of("lena")) == "204", "others are not"
 
 

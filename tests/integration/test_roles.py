@@ -9,11 +9,9 @@ import zipfile
 import pytest
 import requests
 from pydicom import Dataset, FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from support.images import ct_image, fetch
+from support.images import ct_image, encoded, fetch
 from support.login import log_in
 from support.stack import Stack
 
@@ -41,12 +39,6 @@ def instance(sop_class: str, **attributes: str) -> Dataset:
         made.SOPInstanceUID,
     )
     return made
-
-
-def encoded(given: Dataset) -> bytes:
-    buffer = DicomBytesIO()
-    dcmwrite(buffer, given, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def store(session: requests.Session, stack: Stack, door: str, given: Dataset, **headers: str) -> requests.Response:

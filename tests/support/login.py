@@ -3,11 +3,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from .stack import Stack
+
+# nginx keeps an answer for 3 seconds, LemonLDAP::NG a session for 4.
+UNTIL_ALL_KNOW = 10
+
+
+def soon(holds: Callable[[], bool], what: str, seconds: float = UNTIL_ALL_KNOW) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.3)
 
 
 def anonymous(stack: Stack) -> requests.Session:

@@ -152,6 +152,11 @@ class Stack:
     def orthanc(self) -> str:
         return f"https://localhost:{self.orthanc_port}"
 
+    @property
+    def cookie(self) -> str:
+        """The name of a session's cookie."""
+        return f"__Host-{self.name}"
+
     @cached_property
     def ca(self) -> str:
         return str(self.pki / "ca.crt")

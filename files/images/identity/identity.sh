@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs LemonLDAP::NG for nginx, at three sockets in /run/identity: sessions, the login pages, and HTTP Basic, for which a process asks a
-# portal inside the container for a session and waits. Each has processes of its own, so that somebody who asks for login pages or tries
+# portal inside the container for a session and waits. At a fourth, nginx asks for share links, tokens and the list of sessions. Each has processes of its own, so that somebody who asks for login pages or tries
 # passwords keeps nobody waiting who is logged in.
 #
 #   identity PROCESSES
@@ -32,6 +32,8 @@ fi
 export LLNG_DEFAULTCONFFILE=$settings/lemonldap-ng.ini
 LLNG_DEFAULTCONFFILE=$settings/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
     --no-default-middleware /usr/share/orthweb/inside.psgi &
+starman --listen /run/identity/access.sock --workers 2 --preload-app --env deployment --no-default-middleware \
+    /usr/share/orthweb/access.psgi &
 llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 &
 llng-fastcgi-server --foreground --socket /run/identity/pages.sock --pid /tmp/pages.pid --proc 3 &
 llng-fastcgi-server --foreground --socket /run/identity/sessions.sock --pid /tmp/sessions.pid --proc "$1" &

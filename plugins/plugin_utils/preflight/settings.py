@@ -71,8 +71,9 @@ def _problems(name: str, value: object) -> Iterator[str]:
         choices = known[name].get("choices", ())
         if not _is(kind, value):
             yield f"{name} is {value!r}: {REMEDIES[kind]}."
-        elif choices and value not in choices:
-            yield f'{name} is "{value}": choose {listed(choices, "or")}.'
+        elif choices:
+            for wrong in (one for one in (value if kind == "list" else [value]) if one not in choices):
+                yield f'{name} is "{wrong}": choose {listed(choices, "or")}.'
 
 
 def _is(kind: str, value: object) -> bool:

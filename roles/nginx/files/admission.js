@@ -4,7 +4,7 @@
 //
 // In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization and Cookie.
 // Out: 204 with X-Account, X-Role, X-Query (the query to pass on), X-Accept (taken from the query) and X-Warning (what was changed);
-//      401 without a login; 403 with X-Refused: role, foreign, locked, nobody (LemonLDAP::NG does not answer), argument or encoding,
+//      401 without a login; 403 with X-Refused: role, share (another study than the one that was shared), foreign, locked, nobody (LemonLDAP::NG does not answer), argument or encoding,
 //      the last two with X-Argument.
 
 import crypto from 'crypto'
@@ -12,6 +12,7 @@ import table from 'routes.js'
 
 const SLOWER_MS = 250
 const CHECKS_AT_A_TIME = 32
+const MOST_SHARES = 4 // are looked up for one request
 
 // Patterns match whole paths and whole names. They are compiled when they are needed: each request has a new context, in which this file
 // is run, and compiling all of them takes ten times as long as the rest.
@@ -154,14 +155,19 @@ function count(address) {
 // nginx keeps answers of LemonLDAP::NG for seconds, and writes their keys beside them: none of it may be a password or a session.
 function key(r) {
     return crypto.createHash('sha256')
-        .update(`${r.variables.handler} ${r.variables.session_cookie} ${r.headersIn.Authorization || ''}`).digest('hex')
+        .update(`${r.variables.handler} ${r.variables.session} ${r.headersIn.Authorization || ''}`).digest('hex')
+}
+
+// A password, as opposed to a token, which nobody guesses, and which ends after minutes.
+function isPassword(r) {
+    return Boolean(r.headersIn.Authorization) && r.variables.handler !== 'bearer'
 }
 
 // The answer of LemonLDAP::NG; nothing if too many passwords of this address are being checked. A wrong one is counted only when it is
 // known to be wrong, so that an address could try many at once.
 async function ask(r) {
     const login = key(r)
-    if (!r.headersIn.Authorization || ngx.shared.admitted.has(login)) {
+    if (!isPassword(r) || ngx.shared.admitted.has(login)) {
         return r.subrequest('/session', login)
     }
     const address = counterOf(r.headersIn['X-Address'])
@@ -179,32 +185,81 @@ async function ask(r) {
     }
 }
 
+function nobody(r) {
+    r.return(401)
+    return undefined
+}
+
+const known = (reply) => ({
+    account: reply.headersOut['X-Account'],
+    role: reply.headersOut['X-Role'] || '',
+    kind: reply.headersOut['X-Kind'],
+    study: reply.headersOut['X-Study'],
+})
+
+// --- share links: a session for one study, in a cookie that is named after it
+
+const tagOf = (study) => crypto.createHash('sha256').update(study).digest('hex').slice(0, 16)
+
+// The sessions that may be meant: that of the study that is asked for, or else any.
+function sharesOf(r) {
+    const study = /^\/dicom-web\/studies\/([0-9.]+)/.exec(r.headersIn['X-Path'])
+        || /[?&]StudyInstanceUIDs?=([0-9.]+)/.exec(r.headersIn['X-Uri'])
+    const all = (r.headersIn.Cookie || '').split(';').map((text) => text.trim().split('='))
+        .filter((pair) => pair[0].startsWith(r.variables.share_cookies) && /^[0-9a-f]{64}$/.test(pair[1]))
+    const named = study ? all.filter((pair) => pair[0] === r.variables.share_cookies + tagOf(study[1])) : []
+    return (named.length ? named : all).slice(-MOST_SHARES).map((pair) => pair[1])
+}
+
+async function byShare(r) {
+    const sessions = sharesOf(r)
+    for (let i = 0; i < sessions.length; i += 1) {
+        const digest = crypto.createHash('sha256').update(`share ${sessions[i]}`).digest('hex')
+        const reply = await r.subrequest('/share', `session=${sessions[i]}&key=${digest}`)
+        if (reply.status === 200) {
+            return known(reply)
+        }
+    }
+    return nobody(r)
+}
+
+// Whether a request names the study that was shared, in its path or in one argument.
+function isOfStudy(row, path, uri, study) {
+    if (row.study === 'path') {
+        return whole(row.path).exec(path)[1] === study
+    }
+    const named = uri.slice((uri + '?').indexOf('?') + 1).split('&')
+        .filter((text) => normalized(text.slice(0, (text + '=').indexOf('='))) === row.study)
+    return named.length === 1 && named[0] === `${row.study}=${study}`
+}
+
 // Whose request it is, by LemonLDAP::NG; nothing if it has been refused here.
 async function whoIs(r) {
     const sent = r.headersIn
-    if (!sent.Authorization && !r.variables.session_cookie) {
-        r.return(401)
-        return undefined
+    if (!isPassword(r) && !r.variables.session) {
+        return sent.Authorization ? nobody(r) : byShare(r)
     }
-    const reply = sent.Authorization && isLocked(r, sent['X-Address']) ? undefined : await ask(r)
+    const reply = isPassword(r) && isLocked(r, sent['X-Address']) ? undefined : await ask(r)
     if (!reply) {
         refuse(r, 'locked')
         return undefined
     }
     if (reply.status === 200) {
-        return { account: reply.headersOut['X-Account'], role: reply.headersOut['X-Role'] || '' }
+        return known(reply)
     }
     // Without its database, it does not know anybody: no reason to count anything.
     if (![401, 403].includes(reply.status) || (await r.subrequest('/state')).status !== 200) {
         refuse(r, 'nobody')
         return undefined
     }
-    if (sent.Authorization) {
+    if (!sent.Authorization) {
+        return byShare(r)
+    }
+    if (isPassword(r)) {
         count(sent['X-Address'])
         await new Promise((done) => setTimeout(done, SLOWER_MS * failuresOf(sent['X-Address'])))
     }
-    r.return(401)
-    return undefined
+    return nobody(r)
 }
 
 // In the encoding of a header.
@@ -231,6 +286,9 @@ async function admit(r) {
     if (!route) {
         return refuse(r, 'role')
     }
+    if (route.study && !isOfStudy(route, r.headersIn['X-Path'], r.headersIn['X-Uri'], who.study)) {
+        return refuse(r, 'share')
+    }
     // Only for requests to Orthanc: the viewer uses its arguments itself.
     const found = /^\/(orthanc|dicom-web|wado)(\/|$)/.test(r.headersIn['X-Path']) ? queryFor(route, r.headersIn['X-Uri']) : { query: '' }
     if (found.refused) {
@@ -246,6 +304,15 @@ async function admit(r) {
 function whoami(r) {
     r.headersOut['Content-Type'] = 'application/json'
     r.return(200, JSON.stringify({ account: r.variables.account, role: r.variables.account_role }))
+}
+
+// Asked by access.js: whose name and password a program has sent.
+async function admitClient(r) {
+    const who = isPassword(r) ? await whoIs(r) : nobody(r)
+    if (who) {
+        r.headersOut['X-Account'] = who.account
+        r.return(204)
+    }
 }
 
 // Asked before a form with a password is passed on.
@@ -270,4 +337,4 @@ function returnAddress(r) {
     return encodeURIComponent(Buffer.from(`https://${r.headersIn.Host}${r.variables.request_uri}`).toString('base64'))
 }
 
-export default { admit, admitForm, countWrongForm, returnAddress, whoami }
+export default { admit, admitClient, admitForm, count, countWrongForm, returnAddress, tagOf, whoami }

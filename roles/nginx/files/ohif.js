@@ -118,7 +118,11 @@ function createDataSource(configuration, servicesManager, extensionManager) {
 
     const { studies } = source.query
     studies.search = async (filter) => {
-        const parameters = studies.mapParams({ ...filter, patientName: namePattern(filter.patientName) }, configuration)
+        // A share link is for one study. OHIF also looks for others of the patient.
+        const wanted = ROLE === 'share'
+            ? { studyInstanceUid: new URLSearchParams(window.location.search).get('StudyInstanceUIDs') }
+            : { ...filter, patientName: namePattern(filter.patientName) }
+        const parameters = studies.mapParams(wanted, configuration)
         const found = await findStudies(configuration.qidoRoot, parameters)
         if (found.length >= STUDIES_SHOWN) {
             warn(
@@ -177,6 +181,10 @@ if (!STORES) {
 
 /** To the login, if the session has ended, and back to the same view. */
 function logIn() {
+    if (ROLE === 'share') {
+        window.location.assign('/share/')
+        return
+    }
     window.location.assign(`/auth/?url=${encodeURIComponent(btoa(window.location.href))}`)
 }
 
@@ -196,12 +204,12 @@ window.config = {
         autoCineModalities: { $push: ['ES', 'GM', 'XC', 'XA', 'RF'] },
         'workList.columns': { $apply: (columns) => columns.map(column) },
     },
-    showStudyList: true,
+    showStudyList: ROLE !== 'share',
     httpErrorHandler: ({ status }) => status === 401 && logIn(),
     whiteLabeling: {
         // Leads to the page with the account, and with the way out.
         createLogoComponentFn: (React) => React.createElement(
-            'a', { href: '/archive/', className: 'text-foreground text-lg font-semibold' }, ARCHIVE,
+            ROLE === 'share' ? 'span' : 'a', { href: '/archive/', className: 'text-foreground text-lg font-semibold' }, ARCHIVE,
         ),
     },
     // OHIF is not a medical device; users are told so once a year.

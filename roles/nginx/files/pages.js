@@ -7,6 +7,7 @@ const SENTENCES = {
     login: () => [401, 'A login is needed here: a session, or the name and password of an account without a second factor.'],
     nobody: () => [503, 'The login service, or its database, does not answer. Try again in a minute.'],
     role: (r) => [403, `The account ${r.variables.account} has the role ${r.variables.account_role}, which may not do this.`],
+    share: () => [403, 'This link opens one study, and nothing else.'],
     foreign: () => [403, "Another site's page asked for this in your name, and nothing was done."],
     argument: (r) => [400, `This address takes no argument "${r.variables.argument}", and nothing was done.`],
     encoding: (r) => [400, `The argument "${r.variables.argument}" has an encoded & or control character, or a percent sign that `

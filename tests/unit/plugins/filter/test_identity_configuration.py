@@ -74,6 +74,6 @@ def test_an_account_with_a_factor_shows_it_before_it_enrols_another() -> None:
 def test_a_program_never_has_the_session_of_somebody_with_a_second_factor() -> None:
     """LemonLDAP::NG stores it before it asks for the factor, and removes it then."""
     made = identity_configuration({**SITE, "second_factor_roles": ["admin"]})
-    assert made["locationRules"]["web"]["default"] == "accept"
+    assert made["locationRules"]["web"]["default"] == "$access ? 0 : 1", "nor that of a token or a share link"
     rule = made["locationRules"]["basic"]["default"]
     assert rule == "!has2f() and !($role =~ /^(?:admin)$/ and $kind eq 'person' ? 1 : 0)"

@@ -83,6 +83,7 @@ def test_what_is_not_is_named_with_the_nearest(name: str, said: str) -> None:
         ("orthweb_aet", ["A"], "orthweb_aet is ['A']: use a string."),
         ("orthweb_host_directory", True, "orthweb_host_directory is True: use a string."),
         ("orthweb_connect_by", "pigeon", 'orthweb_connect_by is "pigeon": choose public, private or systems_manager.'),
+        ("orthweb_share_roles", ["admin", "cat"], 'orthweb_share_roles is "cat": choose admin, radiologist or reader.'),
         ("orthweb_storage", "tape", 'orthweb_storage is "tape": choose database or filesystem.'),
     ],
 )

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Access without a login of one's own, as JSON: share links, tokens of programs (RFC 6749 section 4.4), and who is logged in. What is kept
+// is in the database (roles/identity/files/access.sql), which gets hashes: tokens, PINs and sessions are made here and not kept here.
+
+import hashes from 'crypto'
+import querystring from 'querystring'
+import admission from 'admission.js'
+
+const TOKEN_SECONDS = 600
+const SHARE_SECONDS = 12 * 60 * 60
+const UID = /^[0-9.]{1,64}$/
+const LIMITS = { hours: { least: 1, most: 2160, usual: 168 }, uses: { least: 1, most: 1000, usual: 10 } }
+const ENDED = 'This link does not open anything, or not any more. Ask whoever sent it for another one.'
+
+const sha256 = (text) => hashes.createHash('sha256').update(text).digest('hex')
+const secret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
+
+function answer(r, status, content) {
+    r.headersOut['Content-Type'] = 'application/json'
+    r.headersOut['Cache-Control'] = 'no-store'
+    r.return(status, JSON.stringify(content) + '\n')
+}
+
+// What the database says; nothing if it does not answer, and the request has been answered.
+async function ask(r, what, given) {
+    const reply = await r.subrequest(`/_access/${what}`, { method: 'POST', body: JSON.stringify(given) })
+    if (reply.status !== 200) {
+        answer(r, 503, { error: 'The login service, or its database, does not answer. Try again in a minute.' })
+        return undefined
+    }
+    return JSON.parse(reply.responseText)
+}
+
+// The object that was sent; nothing if it is none, or has other keys.
+function sent(r, keys) {
+    try {
+        const given = JSON.parse(r.requestText || '{}')
+        return given && typeof given === 'object' && Object.keys(given).every((key) => keys.includes(key)) ? given : undefined
+    } catch (error) {
+        return undefined
+    }
+}
+
+// Whether Orthanc has it; nothing if Orthanc does not answer, and the request has been answered.
+async function hasStudy(r, study) {
+    const reply = await r.subrequest('/_lookup', { method: 'POST', body: study })
+    if (reply.status !== 200) {
+        answer(r, 502, { error: 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.' })
+        return undefined
+    }
+    return JSON.parse(reply.responseText).some((found) => found.Type === 'Study')
+}
+
+const isAdmin = (r) => r.variables.account_role === 'admin'
+
+// --- share links
+
+async function shares(r) {
+    if (r.method !== 'POST') {
+        const found = await ask(r, 'list_shares', { account: r.variables.account, all: isAdmin(r) })
+        return found && answer(r, 200, found.shares)
+    }
+    const given = sent(r, ['study', 'hours', 'uses', 'pin'])
+    if (!given || typeof given.study !== 'string' || !UID.test(given.study)) {
+        return answer(r, 400, { error: 'Send an object with study (a Study Instance UID) and, if you like, hours, uses and pin.' })
+    }
+    const numbers = Object.assign({ hours: LIMITS.hours.usual, uses: LIMITS.uses.usual }, given)
+    const wrong = Object.keys(LIMITS).find((name) => !Number.isInteger(numbers[name])
+        || numbers[name] < LIMITS[name].least || numbers[name] > LIMITS[name].most)
+    if (wrong) {
+        return answer(r, 400, { error: `${wrong} must be a whole number from ${LIMITS[wrong].least} to ${LIMITS[wrong].most}.` })
+    }
+    if (given.pin !== undefined && !(typeof given.pin === 'string' && /^[^\x00-\x1f]{4,64}$/.test(given.pin))) {
+        return answer(r, 400, { error: 'pin must be a text of 4 to 64 characters.' })
+    }
+    const there = await hasStudy(r, given.study)
+    if (there === undefined) {
+        return undefined
+    }
+    if (!there) {
+        return answer(r, 404, { error: 'The archive has no such study.' })
+    }
+    const token = secret().toString('base64url')
+    const made = await ask(r, 'make_share', {
+        token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study,
+        account: r.variables.account, hours: numbers.hours, uses: numbers.uses,
+    })
+    // The token is behind the #, which browsers do not send: it is in no log, and in no Referer.
+    return made && answer(r, 201, Object.assign(made, { link: `https://${r.headersIn.Host}/share/#${token}` }))
+}
+
+async function revoke(r) {
+    const done = await ask(r, 'withdraw_share', { id: r.variables.share, account: r.variables.account, all: isAdmin(r) })
+    return done && (done.done ? answer(r, 200, {}) : answer(r, 404, { error: 'You have made no such share.' }))
+}
+
+// A cookie for each study, so that several shares are open in one browser.
+function cookie(prefix, study, session) {
+    return `${prefix}${admission.tagOf(study)}=${session}; Path=/; Max-Age=${SHARE_SECONDS}; Secure; HttpOnly; SameSite=Lax`
+}
+
+async function open(r) {
+    if (r.method !== 'POST' || !['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])) {
+        return answer(r, 405, { error: 'Open the link itself.' })
+    }
+    const given = sent(r, ['token', 'pin']) || {}
+    const session = secret().toString('hex')
+    const found = await ask(r, 'open_share', {
+        token: sha256(String(given.token)), pin: given.pin === undefined ? null : sha256(`${given.token}:${given.pin}`),
+        session: sha256(session), address: r.variables.remote_addr,
+    })
+    if (!found) {
+        return undefined
+    }
+    r.variables.account = found.id ? `share:${found.id}` : ''
+    if (found.outcome === 'pin') {
+        return answer(r, 401, { error: 'This link needs a PIN.', pin: true })
+    }
+    if (['unknown', 'wrong pin'].includes(found.outcome)) {
+        admission.count(r.variables.remote_addr)
+    }
+    if (found.outcome === 'wrong pin') {
+        return answer(r, 401, { error: 'The PIN is wrong. After ten wrong ones, the link ends.', pin: true })
+    }
+    if (found.outcome !== 'opened') {
+        return answer(r, 410, { error: ENDED })
+    }
+    const there = await hasStudy(r, found.study)
+    if (there === undefined) {
+        return undefined
+    }
+    if (!there) {
+        await ask(r, 'withdraw_share', { id: found.id, all: true })
+        return answer(r, 410, { error: ENDED })
+    }
+    r.headersOut['Set-Cookie'] = [cookie(r.variables.share_cookies, found.study, session)]
+    return answer(r, 200, { study: found.study })
+}
+
+// --- sessions
+
+async function sessions(r) {
+    if (r.method !== 'DELETE') {
+        const found = await ask(r, 'list_sessions', {})
+        return found && answer(r, 200, found.sessions)
+    }
+    const given = sent(r, ['id', 'account'])
+    if (!given || Object.keys(given).length !== 1 || typeof Object.values(given)[0] !== 'string') {
+        return answer(r, 400, { error: 'Send an object with id, of one session, or account, for all of an account.' })
+    }
+    const done = await ask(r, 'end_session', given)
+    return done && answer(r, 200, done)
+}
+
+// --- tokens
+
+// The client's login, from the header or from the form, as HTTP Basic.
+function clientOf(r, form) {
+    if (/^Basic /i.test(r.headersIn.Authorization || '')) {
+        return r.headersIn.Authorization
+    }
+    return typeof form.client_id === 'string' && typeof form.client_secret === 'string'
+        ? `Basic ${Buffer.from(`${form.client_id}:${form.client_secret}`).toString('base64')}` : ''
+}
+
+async function token(r) {
+    const form = querystring.parse(r.method === 'POST' ? r.requestText || '' : '')
+    if (form.grant_type !== 'client_credentials') {
+        return answer(r, 400, { error: 'unsupported_grant_type' })
+    }
+    r.variables.client_login = clientOf(r, form)
+    const client = await r.subrequest('/_client')
+    if (client.status === 403) {
+        const locked = client.headersOut['X-Refused'] === 'locked'
+        return answer(r, locked ? 429 : 503, { error: 'temporarily_unavailable' })
+    }
+    if (client.status !== 204) {
+        r.headersOut['WWW-Authenticate'] = 'Basic'
+        return answer(r, 401, { error: 'invalid_client' })
+    }
+    const session = secret().toString('hex')
+    const account = client.headersOut['X-Account']
+    r.variables.account = account
+    const made = await ask(r, 'issue_token', {
+        account, session: sha256(session), seconds: TOKEN_SECONDS, address: r.variables.remote_addr,
+    })
+    if (!made) {
+        return undefined
+    }
+    if (!made.done) {
+        return answer(r, 400, { error: 'unauthorized_client', error_description: 'This account is a person\'s. Use one with kind: program.' })
+    }
+    return answer(r, 200, { access_token: session, token_type: 'Bearer', expires_in: TOKEN_SECONDS })
+}
+
+export default { open, revoke, sessions, shares, token }
