@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # In the order in which they are looked at: the first one that a group or claim gives counts.
-ROLES = ("admin", "reader", "uploader")
+ROLES = ("admin", "radiologist", "reader", "uploader")
 LOCAL = "99_Local_account"
 # Between the values of a claim, and between groups: a character that none of them contains.
 SEPARATOR = "\x1e"
