@@ -23,7 +23,7 @@ function remember(s, result) {
     }
     try {
         const turn = ngx.shared.turns.incr('next', 1, 0)
-        ngx.shared.associations.set(String(turn % KEPT), JSON.stringify(association))
+        ngx.shared.latest.set(String(turn % KEPT), JSON.stringify(association))
         if (result === 'accepted') {
             ngx.shared.accepted.set(association.calling.toUpperCase(), association.time)
         }
@@ -44,7 +44,7 @@ function swallow(s) {
 
 // The answer to it, the newest first: js_set.
 function answer() {
-    const latest = ngx.shared.associations.items().map((item) => JSON.parse(item[1])).sort((a, b) => (a.time < b.time ? 1 : -1))
+    const latest = ngx.shared.latest.items().map((item) => JSON.parse(item[1])).sort((a, b) => (a.time < b.time ? 1 : -1))
     const accepted = {}
     ngx.shared.accepted.items().forEach((item) => {
         accepted[item[0]] = item[1]
