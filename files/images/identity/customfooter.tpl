@@ -1,1 +1,1 @@
-    <p class="small text-muted mb-0">LemonLDAP::NG</p>
+    <footer class="small text-muted">LemonLDAP::NG</footer>

@@ -1,1 +1,1 @@
-    <p class="h4 text-center my-4"><a class="text-dark" href="/archive/"><TMPL_VAR NAME="archive"></a></p>
+    <header><h1><a href="/archive/"><img src="/archive/icon.svg" alt="" width="32" height="32"> <TMPL_VAR NAME="archive"></a></h1></header>

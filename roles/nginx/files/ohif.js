@@ -209,7 +209,8 @@ window.config = {
     whiteLabeling: {
         // Leads to the page with the account, and with the way out.
         createLogoComponentFn: (React) => React.createElement(
-            ROLE === 'share' ? 'span' : 'a', { href: '/archive/', className: 'text-foreground text-lg font-semibold' }, ARCHIVE,
+            ROLE === 'share' ? 'span' : 'a', { href: '/archive/', className: 'text-foreground text-lg font-semibold flex items-center gap-2' },
+            React.createElement('img', { src: '/archive/icon.svg', alt: '', width: 28, height: 28 }), ARCHIVE,
         ),
     },
     // OHIF is not a medical device; users are told so once a year.

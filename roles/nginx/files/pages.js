@@ -1,31 +1,44 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// nginx's own error answers: a page for people, only the sentence for programs.
+// nginx's own error answers: a page for people in their language, only the sentence for programs.
 
 import names from 'names.js'
+import texts from 'texts.js'
 
-const SENTENCES = {
-    login: () => [401, 'A login is needed here: a session, or the name and password of an account without a second factor.'],
-    nobody: () => [503, 'The login service, or its database, does not answer. Try again in a minute.'],
-    role: (r) => [403, `The account ${r.variables.account} has the role ${r.variables.account_role}, which may not do this.`],
-    share: () => [403, 'This link opens one study, and nothing else.'],
-    foreign: () => [403, "Another site's page asked for this in your name, and nothing was done."],
-    argument: (r) => [400, `This address takes no argument "${r.variables.argument}", and nothing was done.`],
-    encoding: (r) => [400, `The argument "${r.variables.argument}" has an encoded & or control character, or a percent sign that `
-        + 'encodes nothing: nothing was done.'],
-    locked: () => [429, `Too many wrong passwords, or too many at a time: try again in ${names.lockout} minutes.`],
-    provider: () => [503, 'The login provider does not answer this archive. Log in with another account, or try again in a minute.'],
-    missing: () => [404, 'There is nothing at this address.'],
-    away: () => [502, 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.'],
+const ANSWERS = {
+    login: [401, 'error.login'],
+    nobody: [503, 'error.nobody'],
+    role: [403, 'error.role'],
+    share: [403, 'error.share'],
+    foreign: [403, 'error.foreign'],
+    argument: [400, 'error.argument'],
+    encoding: [400, 'error.encoding'],
+    locked: [429, 'error.locked'],
+    provider: [503, 'error.provider'],
+    missing: [404, 'error.missing'],
+    away: [502, 'error.away'],
+}
+
+// The first language that the browser asks for and the pages have.
+function languageOf(r) {
+    const asked = (r.headersIn['Accept-Language'] || '').split(',').map((tag) => tag.trim().slice(0, 2).toLowerCase())
+    return asked.find((language) => texts.hasOwnProperty(language)) || 'en'
+}
+
+function sentence(r, key, language) {
+    const values = {
+        account: r.variables.account, role: r.variables.account_role, argument: r.variables.argument, minutes: names.lockout,
+    }
+    return texts[language][key].replace(/\{(\w+)\}/g, (whole, name) => values[name])
 }
 
 function escape(text) {
     return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-function page(status, sentence) {
+function page(status, said, language) {
     const name = escape(names.archive)
     return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${language}">
 <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -41,8 +54,8 @@ function page(status, sentence) {
         <div class="card">
             <div class="card-body p-4">
                 <h1 class="h2 text-body-secondary">${status}</h1>
-                <p class="lead">${escape(sentence)}</p>
-                <a href="/archive/">What this archive is, and which of its parts answer</a>
+                <p class="lead">${escape(said)}</p>
+                <a href="/archive/">${escape(texts[language]['error.archive'])}</a>
             </div>
         </div>
     </main>
@@ -52,10 +65,13 @@ function page(status, sentence) {
 }
 
 function say(r) {
-    const answer = (SENTENCES[r.variables.problem] || SENTENCES.locked)(r)
+    const answer = ANSWERS[r.variables.problem] || ANSWERS.locked
+    const status = answer[0]
     const forPeople = /text\/html/i.test(r.headersIn.Accept || '')
+    const language = forPeople ? languageOf(r) : 'en'
+    const said = sentence(r, answer[1], language)
     r.headersOut['Content-Type'] = `text/${forPeople ? 'html' : 'plain'}; charset=utf-8`
-    r.return(answer[0], forPeople ? page(answer[0], answer[1]) : `${answer[1]}\n`)
+    r.return(status, forPeople ? page(status, said, language) : `${said}\n`)
 }
 
 // The request to the DICOM port is not DICOM, so a listener closes the connection at once. If the port is closed, nobody accepts the

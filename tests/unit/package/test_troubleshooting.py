@@ -23,7 +23,7 @@ def code() -> Iterator[Path]:
     """Where messages come from: documentation and argument_specs say nothing to anybody."""
     folders = [folder for name in ROLE_FOLDERS for folder in ROOT.glob(f"roles/*/{name}")]
     for folder in [*folders, *(ROOT / name for name in ("playbooks", "plugins", "tools", "files/images"))]:
-        yield from (file for file in folder.rglob("*") if file.suffix in (".yml", ".py", ".j2", ".js", ".sh"))
+        yield from (file for file in folder.rglob("*") if file.suffix in (".yml", ".py", ".j2", ".js", ".json", ".sh"))
     yield ROOT / "Makefile"
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts of the archive's page: each in every language, with the same values in it, and none that nobody shows."""
+"""The texts of the archive's page and of the error pages: in every language, and none that nobody shows."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +16,17 @@ PAGE = ROOT / "roles" / "nginx" / "files" / "page"
 LANGUAGES = ("en", "de", "fr")
 TEXTS = {language: json.loads((PAGE / f"{language}.json").read_text()) for language in LANGUAGES}
 KEY = re.compile(r"""["']([a-z]+\.[a-z_]+)["']""")
-NO_KEYS = {"ca.crt", "orthweb.language", "orthweb.theme"}
+NO_KEYS = {"ca.crt", "names.js", "texts.js", "orthweb.language", "orthweb.theme"}
 
 
-def keys_in(suffix: str, pattern: re.Pattern[str]) -> set[str]:
-    return {key for file in PAGE.glob(f"*{suffix}") for key in pattern.findall(file.read_text())}
+def keys_in(files: Iterable[Path], pattern: re.Pattern[str]) -> set[str]:
+    return {key for file in files for key in pattern.findall(file.read_text())}
 
 
-USED = keys_in(".html", re.compile(r'data-(?:text|label)="([^"]+)"')) | keys_in(".js", KEY) - NO_KEYS
+USED = (
+    keys_in(PAGE.glob("*.html"), re.compile(r'data-(?:text|label)="([^"]+)"'))
+    | keys_in([*PAGE.glob("*.js"), PAGE.parent / "pages.js"], KEY) - NO_KEYS
+)
 
 
 def values_of(text: str) -> set[str]:

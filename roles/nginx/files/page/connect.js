@@ -58,8 +58,10 @@ function authority() {
         'div',
         {},
         element('a', { href: '/archive/ca.crt', download: `${archive.name}-ca.crt` }, 'ca.crt'),
-        element('div', { class: 'small text-break' }, t('connect.fingerprint')),
-        ...fingerprints.map((text) => element('div', { class: 'small font-monospace text-break' }, text)),
+        element('div', { class: 'small' }, t('connect.fingerprint')),
+        ...fingerprints.map((text) => element('div', { class: 'small font-monospace' }, ...text.split(/(?<=:)/).flatMap(
+            (octet) => [octet, element('wbr')],
+        ))),
     )
 }
 

@@ -37,7 +37,7 @@ function called(modality) {
 
 function result({ result: became, why }) {
     const text = t(RESULTS[became] || 'associations.refused')
-    return why ? `${text}: ${why}` : text
+    return why ? element('span', {}, `${text}: `, element('span', { lang: 'en' }, why)) : text // as it is in the log
 }
 
 // On a telephone, a row is a block, and each cell says what it is.

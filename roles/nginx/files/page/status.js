@@ -49,6 +49,13 @@ async function readOneImage() {
     return instance && ask(`/orthanc/instances/${instance}/header`)
 }
 
+function storageState(read) {
+    if ('value' in read) {
+        return good(read.value ? 'status.storage_read' : 'status.storage_empty')
+    }
+    return bad('status.storage_bad', { status: read.status })
+}
+
 // Nothing is known about a part that is behind one that is down, so each is asked only if the one before it has answered.
 async function imageStates() {
     const system = await attempt(() => ask('/orthanc/system'))
@@ -63,9 +70,7 @@ async function imageStates() {
         return { orthanc, database: bad('status.database_away'), storage: unknown('status.behind_database') }
     }
     content = statistics.value
-    const read = await attempt(readOneImage)
-    const storage = 'value' in read ? good('status.storage_read') : bad('status.storage_bad', { status: read.status })
-    return { orthanc, database: good('status.answers'), storage }
+    return { orthanc, database: good('status.answers'), storage: storageState(await attempt(readOneImage)) }
 }
 
 async function dicomState() {

@@ -1,0 +1,2 @@
+ <script src="/archive/theme.js"></script>
+ <link rel="stylesheet" href="/archive/login.css">
