@@ -45,6 +45,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
         **_wrong_passwords(site),
         **_pages(site),
         **_handlers(site),
+        "customPlugins": "Orthweb::Attempts",
     }
 
 
