@@ -47,6 +47,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
         **_wrong_passwords(site),
         **_pages(site),
         **_handlers(site),
+        "customPlugins": "Orthweb::Attempts",
         **login_providers.settings(site["providers"]),
     }
 
