@@ -221,4 +221,7 @@ class FilterModule:
             "login_metadata": login_providers.fetched,
             "login_provider_files": login_providers.ca_files,
             "login_provider_marks": login_providers.marks,
+            "login_providers_with_saml": login_providers.with_saml,
+            "login_saml_choice": login_providers.saml_choice,
+            "login_saml_metadata": login_providers.saml_metadata,
         }

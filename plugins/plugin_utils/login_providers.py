@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # In the order in which they are looked at: the first one that a group or claim gives counts.
-ROLES = ("admin", "radiologist", "reader", "uploader")
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.users import ROLES
+
 LOCAL = "99_Local_account"
 # Between the values of a claim, and between groups: a character that none of them contains.
 SEPARATOR = "\x1e"
@@ -39,8 +40,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "groups_claim": "groups",
         "claims_from": "userinfo",
     },
+    "saml": {
+        "account_attribute": "uid",
+        "groups_attribute": "groups",
+        "mail_attribute": "mail",
+    },
 }
 SECRETS = ("bind_password", "client_secret")
+# What with_saml adds.
+READ = ("key", "certificate", "metadata_xml")
 
 Provider = Mapping[str, Any]
 
@@ -59,7 +67,7 @@ def choice(number: int, provider: Provider) -> str:
 
 def mark(provider: Provider) -> str:
     """What a session of this provider has: another one after each change, so that older sessions can be ended."""
-    told = {key: value for key, value in provider.items() if key not in SECRETS}
+    told = {key: value for key, value in provider.items() if key not in (*SECRETS, *READ)}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return f"{provider['name']} {digest[:12]}"
 
@@ -78,7 +86,9 @@ def settings(providers: Sequence[Provider]) -> dict[str, Any]:
     if not providers:
         return {}
     chosen = {choice(number, one): complete(one) for number, one in enumerate(providers, 1)}
+    saml = next((_saml(one) for one in chosen.values() if one["kind"] == "saml"), {})
     return {
+        **saml,
         "authentication": "Choice",
         "userDB": "Choice",
         "passwordDB": "Choice",
@@ -120,6 +130,8 @@ def _chosen(providers: Sequence[Provider]) -> Iterable[tuple[str, dict[str, Any]
 
 def _modules(provider: Provider) -> str:
     """The modules for authentication, user and password, and the settings that only they have."""
+    if provider["kind"] == "saml":
+        return "SAML;SAML;Null;;;{}"  # the archive's metadata are made from settings that all have
     module, own = {"ldap": ("LDAP", _ldap), "oidc": ("OpenIDConnect", _oidc)}[provider["kind"]]
     # LemonLDAP::NG splits all of it at semicolons.
     over = json.dumps(own(provider), sort_keys=True).replace(";", "\\u003b")
@@ -186,6 +198,51 @@ def _oidc(one: Provider) -> dict[str, Any]:
             **({"SSL_ca_file": f"{FOLDER}/{one['name']}-ca.crt"} if one.get("ca_certificate") else {}),
         },
     }
+
+
+def _saml(one: Provider) -> dict[str, Any]:
+    """The role identity has read ``key``, ``certificate`` and ``metadata_xml`` from files of the controller."""
+    options = {
+        "SSOBinding": "http-redirect",
+        "CheckSSOMessageSignature": 1,
+        "CheckSLOMessageSignature": 1,
+        "CheckTime": 1,
+        "CheckAudience": 1,
+        "AllowLoginFromIDP": 0,  # nothing would say that the browser wanted it
+        "ForceUTF8": 1,
+        "StoreSAMLToken": 0,
+    }
+    attributes = {"provided_name": "account", "provided_groups": "groups", "mail": "mail"}
+    return {
+        "samlServicePrivateKeySig": one["key"],
+        "samlServicePublicKeySig": one["certificate"],
+        "samlOrganizationName": "OrthWeb",
+        "samlOrganizationDisplayName": "OrthWeb",
+        "samlIDPMetaDataXML": {one["name"]: {"samlIDPMetaDataXML": one["metadata_xml"]}},
+        "samlIDPMetaDataOptions": {
+            one["name"]: {f"samlIDPMetaDataOptions{key}": value for key, value in options.items()}
+        },
+        # Whether it must be there, and its name, format and friendly name.
+        "samlIDPMetaDataExportedAttributes": {
+            one["name"]: {key: f"0;{one[value + '_attribute']};;" for key, value in attributes.items()}
+        },
+    }
+
+
+def saml_choice(providers: Sequence[Provider]) -> str:
+    """The choice that an answer of the SAML provider is for, as the browser sends no cookie with it; empty for none."""
+    return next((key for key, one in _chosen(providers) if one["kind"] == "saml"), "")
+
+
+def saml_metadata(providers: Sequence[Provider]) -> str:
+    """The SAML provider's file on the controller; empty for none."""
+    return next((one["metadata"] for one in providers if one["kind"] == "saml"), "")
+
+
+def with_saml(providers: Sequence[Provider], metadata: str, key: str, certificate: str) -> list[Provider]:
+    """The same, with the contents of the files that the SAML provider needs."""
+    read = dict(zip(READ, (key, certificate, metadata), strict=True))
+    return [{**one, **read} if one["kind"] == "saml" else one for one in providers]
 
 
 def _macros(chosen: Mapping[str, Provider]) -> dict[str, str]:

@@ -6,6 +6,7 @@ The directory is Debian's slapd, the OpenID provider npm's oidc-provider.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -23,10 +24,11 @@ from support.directory import BIND_PASSWORD, PASSWORD, Directory
 from support.login import anonymous, status, submit
 from support.openid_provider import SECRET, OpenidProvider
 from support.process import run
+from support.saml_provider import SamlProvider
 from support.stack import Run, Stack, docker, wait_until_healthy
 
-CLINIC, SSO, LOCAL = "01_Clinic", "02_Single_sign-on", "99_Local_account"
-LDAP_PORT, OPENID_PORT = 22636, 22637
+CLINIC, SSO, PARTNER, LOCAL = "01_Clinic", "02_Single_sign-on", "03_Partner", "99_Local_account"
+LDAP_PORT, OPENID_PORT, SAML_PORT = 22636, 22637, 22638
 FAILURES_ALLOWED = 3
 NO_ROLE, AWAY, DISAGREE, WRONG, MALFORMED, LOCKED = 41, 6, 106, 5, 40, 86
 # The container looks at what a provider says every 15 seconds, and LemonLDAP::NG at its configuration every 5.
@@ -56,14 +58,26 @@ def openid(stack: Stack, gateway: str, tmp_path_factory: pytest.TempPathFactory)
     one.stop()
 
 
+@pytest.fixture(scope="module")
+def saml(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamlProvider]:
+    one = SamlProvider(gateway, SAML_PORT, tmp_path_factory.mktemp("saml"))
+    one.start()
+    yield one
+    one.stop()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def deployed(stack: Stack, directory: Directory, openid: OpenidProvider) -> Iterator[Run]:
-    given = [directory.given(), openid.given()]
+def deployed(stack: Stack, directory: Directory, openid: OpenidProvider, saml: SamlProvider) -> Iterator[Run]:
+    given = [directory.given(), openid.given(), saml.given()]
     more = {"identity_failures_allowed": FAILURES_ALLOWED, "orthweb_login_providers": given}
-    yield stack.configure("--tags", "identity", "-vvv", "--diff", **more).ok()
+    run = stack.configure("--tags", "identity,nginx", "-vvv", "--diff", **more).ok()
+    metadata = anonymous(stack).get(f"{stack.portal}/auth/saml/metadata", timeout=30)
+    assert metadata.status_code == 200
+    saml.learn(metadata.text)
+    yield run
     left = anonymous(stack)
     assert log_in(left, stack, CLINIC, "greta") == 0
-    stack.configure("--tags", "identity").ok()
+    stack.configure("--tags", "identity,nginx").ok()
     end = time.monotonic() + 10
     while status(left, stack) != 401:
         assert time.monotonic() < end, "a session of a provider that is no longer there"
@@ -102,7 +116,7 @@ def test_a_group_gives_a_role(stack: Stack, name: str, known_as: str) -> None:
 def test_who_has_no_role_is_told_and_gets_no_session(stack: Stack) -> None:
     session = anonymous(stack)
     assert log_in(session, stack, CLINIC, "nora") == NO_ROLE
-    assert stack.name not in session.cookies and status(session, stack) == 401
+    assert stack.cookie not in session.cookies and status(session, stack) == 401
     page = submit(anonymous(stack), stack, ("nora", PASSWORD), {}, lmAuth=CLINIC).text
     assert "You are known, but have no role in this archive. Ask its administrator." in page
 
@@ -242,12 +256,12 @@ def test_a_login_is_finished_only_where_it_was_begun(stack: Stack, openid: Openi
         (victim, f"{address}&state={re.findall('state=([^&]+)', address)[0]}"),
     ]:
         answer = stranger.get(link, allow_redirects=False, timeout=30)
-        assert stack.name not in stranger.cookies, link
+        assert stack.cookie not in stranger.cookies, link
         assert answer.status_code == 403 or "openidconnectcallback" not in link
     fields = dict(pair.split("=", 1) for pair in address.partition("?")[2].split("&"))
     foreign = {"Origin": "https://elsewhere.example"}
     answer = victim.post(f"{stack.portal}/auth/", data={**fields, "lmAuth": SSO}, headers=foreign, timeout=30)
-    assert answer.status_code == 403 and stack.name not in victim.cookies
+    assert answer.status_code == 403 and stack.cookie not in victim.cookies
     assert back(attacker, address) == 0, "and it still works where it was begun"
     assert back(attacker, address) != 0 or account(attacker, stack) == ("otto@sso", "reader")
 
@@ -297,7 +311,7 @@ def test_a_provider_that_is_away_or_has_moved_is_found_again(stack: Stack, openi
         to = submit(session, stack, None, {}, lmAuth=SSO).headers["Location"]
         page = session.get(requests.compat.urljoin(stack.portal, to), timeout=30)
         assert page.status_code == 503 and "The login provider does not answer this archive." in page.text
-        assert log_in(anonymous(stack), stack, LOCAL, *stack.login_of("rita")) == 0
+        assert log_in(session, stack, LOCAL, *stack.login_of("rita")) == 0, "in the same browser, too"
     finally:
         openid.path = "/moved"
         openid.start()
@@ -313,11 +327,81 @@ def test_a_provider_that_is_away_or_has_moved_is_found_again(stack: Stack, openi
     assert back(session, go_through(session, stack, openid, "otto")) == 0
 
 
+# --- SAML
+
+
+def set_out(session: requests.Session, stack: Stack, saml: SamlProvider, person: str) -> dict[str, str]:
+    """Begin a login, and have the provider answer it: the form that the browser sends then."""
+    saml.person = person
+    page = submit(session, stack, None, {}, lmAuth=PARTNER)
+    assert page.status_code == 302, page.text
+    to, response, state = saml.answer(page.headers["Location"].partition("?")[2])
+    assert to == f"{stack.portal}/auth/saml/proxySingleSignOnPost"
+    return {"SAMLResponse": response, "RelayState": state}
+
+
+def answer_with(session: requests.Session, stack: Stack, form: dict[str, str]) -> requests.Response:
+    there = f"{stack.portal}/auth/saml/proxySingleSignOnPost"
+    headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    return session.post(there, data=form, headers=headers, allow_redirects=False, timeout=30)
+
+
+@pytest.mark.parametrize(("person", "role"), [("sara", "admin"), ("sven", "reader"), ("nobody", "")])
+def test_an_attribute_gives_a_role(stack: Stack, saml: SamlProvider, person: str, role: str) -> None:
+    session = anonymous(stack)
+    answer = answer_with(session, stack, set_out(session, stack, saml, person))
+    if role:
+        assert account(session, stack) == (f"{person}@saml", role)
+    else:
+        assert f'trmsg="{NO_ROLE}"' in answer.text
+        assert status(session, stack) == 401
+
+
+def test_a_deep_link_leads_there_by_saml(stack: Stack, saml: SamlProvider, browser: Browser, screenshots: Path) -> None:
+    saml.person = "sven"
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    somebody = Visit(context, stack, screenshots)
+    page, link = somebody.page, "/viewer?StudyInstanceUIDs=1.2.3"
+    somebody.go(link)
+    page.get_by_role("link", name="Partner").click()
+    page.locator("form.SAML button").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page).to_have_url(stack.portal + link)
+    assert somebody.violations == []
+    context.close()
+
+
+def test_only_a_signed_answer_counts_and_only_once_and_where_it_was_asked_for(stack: Stack, saml: SamlProvider) -> None:
+    def refused(session: requests.Session, form: dict[str, str]) -> bool:
+        answer_with(session, stack, form)
+        return status(session, stack) == 401
+
+    somebody, victim, late = anonymous(stack), anonymous(stack), anonymous(stack)
+    saml.signed = False
+    try:
+        assert refused(somebody, set_out(somebody, stack, saml, "sara"))
+    finally:
+        saml.signed = True
+    form = set_out(somebody, stack, saml, "sven")
+    given = base64.b64decode(form["SAMLResponse"]).decode()
+    changed = {**form, "SAMLResponse": base64.b64encode(given.replace(">sven<", ">sara<").encode()).decode()}
+    assert ">sven<" in given and refused(somebody, changed)
+    assert refused(victim, form), "the browser of somebody else"
+    set_out(victim, stack, saml, "sara")
+    assert refused(victim, form), "who has begun a login, too"
+    form = set_out(somebody, stack, saml, "sven")
+    assert not refused(somebody, form)
+    mark = next(cookie for cookie in somebody.cookies if cookie.name == f"{stack.cookie}login")
+    late.cookies.set_cookie(mark)
+    assert refused(late, form), "a second time"
+
+
 # --- all of them
 
 
 def test_secrets_are_in_one_file_only(stack: Stack, deployed: Run) -> None:
-    for secret in (BIND_PASSWORD, SECRET):
+    key = (stack.folder / "saml.key").read_text().splitlines()[5]
+    for secret in (BIND_PASSWORD, SECRET, key):
         assert secret not in deployed.output
         assert secret not in docker("inspect", stack.container("identity"))
         folder = Path("/etc/orthweb") / stack.name / "identity"

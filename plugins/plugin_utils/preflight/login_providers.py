@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.login_providers import ROLES
-
+from .users import ROLES
 from .words import listed, nearest, unknown_keys
 
 COMMON = ("name", "kind", "title", "roles", "second_factor", "ca_certificate")
@@ -18,14 +17,17 @@ COMMON = ("name", "kind", "title", "roles", "second_factor", "ca_certificate")
 NEEDED = {
     "ldap": ("servers", "bind_dn", "bind_password", "people_base", "group_base"),
     "oidc": ("issuer", "client_id", "client_secret"),
+    "saml": ("metadata",),
 }
 MORE = {
     "ldap": ("active_directory", "start_tls", "login_attribute", "people_filter", "group_class"),
     "oidc": ("scope", "account_claim", "groups_claim", "claims_from"),
+    "saml": ("account_attribute", "groups_attribute", "mail_attribute"),
 }
 KINDS = tuple(NEEDED)
 CHOICES = {"second_factor": ("here", "provider"), "claims_from": ("userinfo", "id_token")}
 WORD = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
+ATTRIBUTE = r"[A-Za-z][A-Za-z0-9_./:-]{0,199}"
 FORMS = {
     "title": (r"[A-Za-z0-9][A-Za-z0-9 -]{0,39}", "use letters, digits, spaces and hyphens"),
     "issuer": (
@@ -33,6 +35,9 @@ FORMS = {
         "set the https URL that the provider calls its issuer",
     ),
     "scope": (r"openid( [!#-\[\]-~]+)*", "use words with spaces between them, of which openid is the first"),
+    "account_attribute": (ATTRIBUTE, "use the name of an attribute"),
+    "groups_attribute": (ATTRIBUTE, "use the name of an attribute"),
+    "mail_attribute": (ATTRIBUTE, "use the name of an attribute"),
     "account_claim": (WORD, "use the name of a claim"),
     "groups_claim": (WORD, "use the name of a claim"),
     "login_attribute": (r"[A-Za-z][A-Za-z0-9-]{0,63}", "use the name of an attribute"),
@@ -69,6 +74,8 @@ def login_provider_problems(given: object, users: object) -> Iterator[str]:
             for name, count in named.items()
             if count > 1
         )
+    if sum(one.get("kind") == "saml" for one in given) > 1:
+        yield "orthweb_login_providers has several of the kind saml, and one is possible."
     yield from _taken(given, users)
 
 
@@ -99,6 +106,7 @@ def _problems(one: Mapping[str, Any]) -> Iterator[str]:
     yield from _forms(one)
     yield from _servers(one)
     yield from _certificate(one)
+    yield from _metadata(one)
     yield from _roles(one.get("roles"))
 
 
@@ -133,6 +141,16 @@ def _certificate(one: Mapping[str, Any]) -> Iterator[str]:
     path = Path(str(file))
     if not path.is_file() or "BEGIN CERTIFICATE" not in path.read_text(encoding="utf-8", errors="replace"):
         yield f"ca_certificate is {file}: set the path of a certificate in PEM format on the controller."
+
+
+def _metadata(one: Mapping[str, Any]) -> Iterator[str]:
+    file = one.get("metadata")
+    if not file:
+        return
+    path = Path(str(file))
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if "IDPSSODescriptor" not in text or "entityID" not in text:
+        yield f"metadata is {file}: set the path of the provider's SAML metadata (XML) on the controller."
 
 
 def _roles(roles: object) -> Iterator[str]:

@@ -13,7 +13,10 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.login_providers imp
     elsewhere,
     fetched,
     marks,
+    saml_choice,
+    saml_metadata,
     settings,
+    with_saml,
 )
 
 from ..filter.test_identity_configuration import SITE
@@ -110,6 +113,22 @@ def test_tokens_are_verified() -> None:
     assert told["lwpSslOpts"] == {"verify_hostname": 1}
     assert of_choice({**OIDC, "ca_certificate": "/ca.crt"})["lwpSslOpts"]["SSL_ca_file"].endswith("/sso-ca.crt")
     assert fetched([LDAP, OIDC]) == [{"choice": "02_sso", "name": "sso", "issuer": OIDC["issuer"], "ca": ""}]
+
+
+def test_saml_answers_are_signed_and_asked_for() -> None:
+    given = {"name": "partner", "kind": "saml", "metadata": "/m.xml", "roles": {"reader": ["radiology"]}}
+    [read] = with_saml([given], "<xml; />", "the key", "the certificate")
+    told = settings([read])
+    options = told["samlIDPMetaDataOptions"]["partner"]
+    for key in ("CheckSSOMessageSignature", "CheckTime", "CheckAudience"):
+        assert options[f"samlIDPMetaDataOptions{key}"] == 1
+    assert options["samlIDPMetaDataOptionsAllowLoginFromIDP"] == 0
+    assert told["samlIDPMetaDataXML"] == {"partner": {"samlIDPMetaDataXML": "<xml; />"}}
+    assert told["samlServicePrivateKeySig"] == "the key"
+    assert (saml_choice([LDAP, given]), saml_metadata([LDAP, given])) == ("02_partner", "/m.xml")
+    assert (saml_choice([LDAP]), saml_metadata([LDAP])) == ("", "")
+    assert settings([read])["cspFormAction"] == "'self' https:"
+    assert marks([read]) == marks([given]), "the role identity has both"
 
 
 def test_a_change_ends_sessions_and_tells_no_secret() -> None:

@@ -27,6 +27,7 @@ OIDC: dict[str, Any] = {
     "client_secret": "the-client-secret",
     "roles": {"admin": ["/pacs/admins"], "reader": ["11111111-2222-3333-4444-555555555555"]},
 }
+METADATA = '<EntityDescriptor entityID="https://idp.example"><IDPSSODescriptor/></EntityDescriptor>'
 SECRETS = ("the-bind-password", "the-client-secret")
 
 
@@ -52,7 +53,7 @@ def test_what_is_right(provider: dict[str, Any]) -> None:
     ("entry", "changes", "said"),
     [
         (LDAP, {"name": "Clinic"}, "name must be 1 to 31 lower-case letters"),
-        (LDAP, {"kind": "ad"}, "kind is ad: choose ldap or oidc."),
+        (LDAP, {"kind": "ad"}, "kind is ad: choose ldap, oidc or saml."),
         (LDAP, {"kind": None}, "kind is missing: choose"),
         (LDAP, {"bind_password": ""}, "bind_password is missing or empty."),
         (OIDC, {"client_secret": None, "client_id": ""}, "client_id and client_secret are missing or empty."),
@@ -88,6 +89,22 @@ def test_what_is_wrong_is_named(entry: dict[str, Any], changes: dict[str, Any], 
 
 def test_all_is_said_at_once(tmp_path: Path) -> None:
     assert len(problems({**LDAP, "bind_dn": "", "roles": {"reader": [1]}, "ca_certificate": tmp_path}, {})) == 5
+
+
+def test_saml(tmp_path: Path) -> None:
+    file = tmp_path / "metadata.xml"
+    given = {"name": "partner", "kind": "saml", "metadata": str(file), "roles": {"reader": ["radiology"]}}
+    assert problems(given) == [
+        f"orthweb_login_providers, entry 1 (partner): metadata is {file}: set the path of the provider's SAML metadata "
+        "(XML) on the controller."
+    ]
+    file.write_text(METADATA)
+    assert problems(given) == []
+    assert problems({**given, "groups_attribute": "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"}) == []
+    assert len(problems({**given, "groups_attribute": "a;b"})) == 1
+    assert problems(given, {**given, "name": "other"}) == [
+        "orthweb_login_providers has several of the kind saml, and one is possible."
+    ]
 
 
 def test_two_of_one_name_or_title() -> None:
