@@ -23,6 +23,16 @@ def test_an_address_is_locked_and_accounts_are_not(stack: Stack, admission: Admi
     assert admission.ask((f"203.0.113.{n}", ("no-such-account", "guess")) for n in range(12)) == ["401"] * 12
 
 
+def test_a_locked_address_lets_those_in_who_came_from_it_before(stack: Stack, admission: Admission) -> None:
+    """Behind one NAT. Who guesses at such an account is stopped by its own lock."""
+    name, password = stack.login_of("lena")
+    assert admission.one("203.0.113.110", (name, password)) == "204"
+    assert admission.ask(("203.0.113.110", (f"nobody{n}", "guess")) for n in range(10)) == ["401"] * 10
+    assert admission.one("203.0.113.110", (name, password)) == "204"
+    assert admission.one("203.0.113.110", (name, "guess")) == "401"
+    assert admission.one("203.0.113.110", stack.login_of("leo")) == "403 locked"
+
+
 def test_who_tries_passwords_keeps_nobody_else_waiting(stack: Stack, admission: Admission) -> None:
     """From hundreds of addresses: passwords of programs are checked by other processes than people's."""
     flood = [(f"198.18.{n // 250}.{n % 250}", (f"nobody{n}", "guess")) for n in range(FLOOD)]

@@ -12,18 +12,16 @@ from pathlib import Path
 
 import pytest
 import requests
-from pydicom import Dataset
-from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
-from support.images import associate, ct_image, is_stored
+from support.images import associate, ct_image, encoded, is_stored
 from support.places import Place, place
 from support.stack import Stack, docker
 
 HASH = (  # of "hashed", by `openssl passwd -6`
     "$6$frontdoor$/DeSa2yQS3ePKrlDLO3hYk6KXk.HsgEpKk99drY6ewy9ld6/sbOJG2/SQ/1Ko4rz2twsg9bagH8lyCVnV7hFm1"
 )
-ROLES = {"admin": "admin", "rita": "reader", "ulf": "uploader"}
+ROLES = {"admin": "admin", "rosa": "radiologist", "rita": "reader", "ulf": "uploader"}
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +37,6 @@ def ask(stack: Stack) -> Callable[..., requests.Response]:
         )
 
     return request
-
-
-def encoded(image: Dataset) -> bytes:
-    buffer = DicomBytesIO()
-    image.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +98,7 @@ FOR_ALL = [
 FOR_ADMINS = [
     ("GET", "/archive/modalities.json"),
     ("GET", "/archive/associations.json"),
+    ("GET", "/archive/sessions"),
     ("PUT", "{study}/metadata/1024"),
     ("POST", "{study}/anonymize"),
     ("POST", "/orthanc/tools/execute-script"),
@@ -117,11 +110,12 @@ FOR_ADMINS = [
 
 
 @pytest.mark.parametrize(("method", "path"), [*READING, *FOR_ALL, *FOR_ADMINS])
-@pytest.mark.parametrize("account", ["", "rita", "ulf"])
+@pytest.mark.parametrize("account", ["", "rosa", "rita", "ulf"])
 def test_who_may_do_what(
     ask: Callable[..., requests.Response], study: tuple[str, str], account: str, method: str, path: str
 ) -> None:
-    allowed = {"": [], "rita": [*READING, *FOR_ALL], "ulf": FOR_ALL}[account]
+    reading = [*READING, *FOR_ALL]
+    allowed = {"": [], "rosa": reading, "rita": reading, "ulf": FOR_ALL}[account]
     uid, resource = study
     body = {"data": json.dumps({"Level": "Study", "Query": {}})} if method == "POST" else {}
     answer = ask(account, method, path.format(uid=uid, study=resource), **body)

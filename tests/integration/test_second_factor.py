@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from support.admission import Admission
 from support.browser import Visit, Visits
 from support.login import anonymous, status, submit
-from support.stack import Stack
+from support.stack import Stack, docker
 
 ACCOUNT = "ulf"
 
@@ -93,6 +93,16 @@ def enrolled_without_the_factor(stack: Stack) -> bool:
     return bool(answer.json().get("result"))
 
 
+def failures(stack: Stack) -> int:
+    """What is counted for the account."""
+    asked = (
+        "SELECT coalesce(jsonb_array_length(a_session #> '{_loginHistory,failedLogin}'), 0) FROM identity.psessions "
+        f"WHERE a_session ->> '_session_uid' = '{ACCOUNT}'"
+    )
+    psql = ["psql", "--username=postgres", "--no-align", "--tuples-only", "--command", asked, "orthanc"]
+    return int(docker("exec", stack.container("postgresql"), *psql))
+
+
 def test_an_app_is_enrolled_and_then_needed(stack: Stack, visit: Visits, admission: Admission) -> None:
     with visit(None) as somebody:
         page = begin(somebody, stack)
@@ -104,6 +114,7 @@ def test_an_app_is_enrolled_and_then_needed(stack: Stack, visit: Visits, admissi
         type_code(page, "000000")
         expect(page.get_by_text("Wrong credentials").or_(page.get_by_text("code"))).to_be_visible()
         somebody.photograph("second-factor-wrong")
+        assert failures(stack) == 1, "for the account, like a wrong password"
         assert status(anonymous(stack), stack) == 401
         assert not enrolled_without_the_factor(stack)
         page = begin(somebody, stack)

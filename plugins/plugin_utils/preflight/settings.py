@@ -72,7 +72,7 @@ def _problems(name: str, value: object) -> Iterator[str]:
         if not _is(kind, value):
             yield f"{name} is {value!r}: {REMEDIES[kind]}."
         elif choices:
-            for wrong in (one for one in (value if kind == "list" else [value]) if one not in choices):
+            for wrong in (one for one in (value if isinstance(value, list) else [value]) if one not in choices):
                 yield f'{name} is "{wrong}": choose {listed(choices, "or")}.'
 
 

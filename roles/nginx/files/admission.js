@@ -144,6 +144,13 @@ function isLocked(r, address) {
     return failuresOf(address) >= Number(r.variables.failures_allowed)
 }
 
+// Somebody behind the same NAT can lock it: programs that have logged in from there go on, and only their account's own lock stops those
+// who guess at it.
+function acquaintance(r) {
+    const name = Buffer.from((r.headersIn.Authorization || '').slice('Basic '.length), 'base64').toString().split(':')[0]
+    return `${network(r.headersIn['X-Address'])} ${name}`
+}
+
 function count(address) {
     try {
         ngx.shared.failures.incr(counterOf(address), 1, 0)
@@ -239,12 +246,16 @@ async function whoIs(r) {
     if (!isPassword(r) && !r.variables.session) {
         return sent.Authorization ? nobody(r) : byShare(r)
     }
-    const reply = isPassword(r) && isLocked(r, sent['X-Address']) ? undefined : await ask(r)
+    const locked = isPassword(r) && isLocked(r, sent['X-Address']) && !ngx.shared.acquainted.has(acquaintance(r))
+    const reply = locked ? undefined : await ask(r)
     if (!reply) {
         refuse(r, 'locked')
         return undefined
     }
     if (reply.status === 200) {
+        if (isPassword(r)) {
+            ngx.shared.acquainted.add(acquaintance(r), '1')
+        }
         return known(reply)
     }
     // Without its database, it does not know anybody: no reason to count anything.
