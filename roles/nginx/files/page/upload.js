@@ -59,7 +59,10 @@ function drawResult() {
     const images = sum(withState('stored', 'known'), (item) => item.images)
     const known = withState('known').length
     const cancelled = withState('cancelled').length
-    const sentences = [t('upload.stored', { count: images })]
+    const sentences = []
+    if (images) {
+        sentences.push(t('upload.stored', { count: images }))
+    }
     if (known) {
         sentences.push(t('upload.known', { count: known }))
     }
