@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems, plain_port_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.acme import acme_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.audit import audit_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority import (
     folder_problems,
     stranger_problems,
@@ -40,6 +41,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from stack_problems(given["stack"])
     wrong = setting_problems(given["settings"])
     yield from wrong.values()
+    yield from audit_problems(given["settings"])
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
     modalities = list(modality_problems(given["modalities"], given["archive_aet"]))

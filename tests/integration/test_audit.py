@@ -25,7 +25,9 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove,
 )
 
+from support.authority import Authority
 from support.checkout import ROOT
+from support.collector import Collector
 from support.login import anonymous, log_in, submit
 from support.rest import orthanc_path, remove, rest
 from support.stack import Stack, docker
@@ -314,3 +316,41 @@ def test_there_is_room(stack: Stack) -> None:
     assert status["trail_bytes"] > 1000 and status["free_bytes"] > 0 and status["queued_bytes"] == 0
     [made, *_more] = trail_of(stack).glob("nginx/*.jsonl")
     assert made.stat().st_blocks * 512 - made.stat().st_size > 4 << 20, "Nobody else can take these blocks"
+
+
+@pytest.mark.long
+def test_a_collector_gets_it_over_tls_and_after_it_was_away(stack: Stack, tmp_path: Path) -> None:
+    bridge = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge")
+    ca = Authority(tmp_path / "ca")
+    client = ca.issue("archive", stem="client")
+    collector = Collector(ca.issue(bridge), ca.file)
+    marks = [f"1.2.3.{time.time_ns()}.{number}" for number in range(3)]
+
+    def look(mark: str) -> None:
+        rest(stack).get(f"{stack.portal}/dicom-web/studies/{mark}/metadata", timeout=30)
+
+    def arrived(mark: str) -> list[str]:
+        end = time.monotonic() + 70
+        while not (found := [message for message in collector.messages if mark in message]):
+            assert time.monotonic() < end, docker("logs", "--tail", "20", stack.container("audit"))
+            time.sleep(0.2)
+        return found
+
+    try:
+        with collector:
+            files = {"ca_certificate": str(ca.file), "client_certificate": str(client[0]), "client_key": str(client[1])}
+            settings = {"host": bridge, "port": collector.port, **files}
+            stack.configure("--tags", "audit", orthweb_audit_collector=settings).ok()
+            look(marks[0])
+            [message] = arrived(marks[0])
+            assert message.startswith("<110>1 20") and " orthweb - nginx - {" in message
+            assert json.loads(message[message.index("{") :])["study"] == marks[0]
+        look(marks[1])
+        awaited(stack, lambda _event: True, study=marks[1])
+        assert not [message for message in collector.messages if marks[1] in message]
+        look(marks[2])
+        with collector:
+            arrived(marks[1])
+            arrived(marks[2])
+    finally:
+        stack.configure("--tags", "audit").ok()

@@ -6,12 +6,12 @@ The sources (nginx, the login service, Orthanc, and who deploys) append lines of
 This program
 
 - appends them to a file a day in the trail, and remembers how far it has read. rsyslog would do that, too, but forgets
-  the lines that it cannot write to a full disk;
+  the lines that it cannot write to a full disk, and what a collector that goes away has not got;
 - gives today's and tomorrow's files blocks of the disk that they have not needed yet: on a disk that images have
   filled, nobody else can take those, and events are still written;
 - starts a new file when one has become large; compresses files of former days; removes those that are too old;
 - removes a file of a spool once all of it is in the trail;
-- runs rsyslog if there is a collector, to which it sends the trail. The trail is its queue.
+- sends it on, if there is a collector (sender.py).
 
     audit keep      what the container runs
     audit note      adds events from the standard input, one a line: who deployed, and what that changed
@@ -24,20 +24,23 @@ import ctypes
 import errno
 import gzip
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import sender
+from sender import Sent
 
 SOURCES = ("nginx", "identity", "orthanc", "deployment")
-CONFIGURATION = Path("/etc/audit/rsyslog.conf")
 SETTINGS = Path("/etc/audit/settings.json")
 HEARTBEAT = Path("/run/audit/alive")
 LOOK_AFTER_SECONDS = 10
@@ -52,11 +55,12 @@ class Settings:
     keep_years: int
     file_bytes: int
     reserve_bytes: int
+    collector: dict[str, Any]
 
     @classmethod
     def read(cls) -> Settings:
         given = json.loads(SETTINGS.read_text())
-        return cls(given["keep_years"], given["file_mb"] << 20, given["reserve_mb"] << 20)
+        return cls(given["keep_years"], given["file_mb"] << 20, given["reserve_mb"] << 20, given["collector"])
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,12 @@ class Places:
 
     @property
     def state(self) -> Path:
-        """What rsyslog remembers, and how far the spools are read."""
+        """How far the spools are read, and the trail is sent."""
         return self.trail / "state"
+
+    @property
+    def sent(self) -> Path:
+        return self.state / "sent.json"
 
 
 def complain(message: str) -> None:
@@ -152,7 +160,7 @@ def archive(places: Places, settings: Settings, now: datetime) -> None:
     """Compress what is no longer written to, and remove what is older than has to be kept."""
     today = now.date()
     oldest = years_before(today, settings.keep_years)
-    offsets = sent(places)
+    sent = Sent(places.sent)
     for source in SOURCES:
         for day, path in dated(places.trail / source):
             at_rest = now.timestamp() - path.stat().st_mtime > AT_REST_SECONDS
@@ -162,7 +170,7 @@ def archive(places: Places, settings: Settings, now: datetime) -> None:
                 continue
             elif path.stat().st_size == 0 and day < today:
                 path.unlink()
-            elif offsets is not None and offsets.get(path.stat().st_ino, 0) < path.stat().st_size:
+            elif settings.collector and sent.of(path) < path.stat().st_size:
                 continue  # the collector does not have it yet
             elif day < today or "." in path.stem:
                 compress(path)
@@ -272,27 +280,18 @@ def clean_spools(places: Places, positions: Positions, today: date) -> None:
                 positions.read.pop(str(path), None)
 
 
-def sent(places: Places) -> dict[int, int] | None:
-    """How far rsyslog has sent each file of the trail, by its inode; nothing without a collector."""
-    if not CONFIGURATION.exists():
-        return None
-    offsets: dict[int, int] = {}
-    for path in places.state.glob("imfile-state:*"):
-        try:
-            inode, offset = int(path.name.split(":")[1]), int(json.loads(path.read_text())["curr_offs"])
-        except (OSError, ValueError, KeyError):
-            continue  # just being written
-        offsets[inode] = max(offset, offsets.get(inode, 0))
-    return offsets
+def trail_files(places: Places) -> Iterator[Path]:
+    """Those that are not compressed yet."""
+    for source in SOURCES:
+        yield from (path for _day, path in dated(places.trail / source) if path.suffix != ".gz")
 
 
-def waiting(places: Places) -> int:
+def waiting(places: Places, settings: Settings) -> int:
     """Bytes of the trail that the collector does not have yet."""
-    offsets = sent(places)
-    if offsets is None:
+    if not settings.collector:
         return 0
-    files = [path for source in SOURCES for _day, path in dated(places.trail / source) if path.suffix != ".gz"]
-    return sum(max(0, path.stat().st_size - offsets.get(path.stat().st_ino, 0)) for path in files)
+    sent = Sent(places.sent)
+    return sum(path.stat().st_size - sent.of(path) for path in trail_files(places))
 
 
 def look_after(places: Places, positions: Positions, settings: Settings, now: datetime) -> None:
@@ -311,20 +310,21 @@ def look_after(places: Places, positions: Positions, settings: Settings, now: da
 
 
 def keep(places: Places) -> int:
-    """Bring events into the trail until told to end; run rsyslog beside that if there is a collector."""
+    """Bring events into the trail until told to end."""
     settings = Settings.read()
     places.state.mkdir(mode=0o700, exist_ok=True)
     positions = Positions(places.state / "positions.json")
     positions.save()
     look_after(places, positions, settings, datetime.now(UTC))
-    command = ["rsyslogd", "-n", "-f", str(CONFIGURATION), "-i", "/run/audit/rsyslogd.pid"]
-    rsyslog = subprocess.Popen(command) if CONFIGURATION.exists() else None
+    sending = multiprocessing.Process(target=send, args=(places, settings), daemon=True)
+    if settings.collector:
+        sending.start()
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda given, _frame: ending.append(given))
     rounds = 0
     complained = ""
-    while not ending and (rsyslog is None or rsyslog.poll() is None):
+    while not ending and (not settings.collector or sending.is_alive()):
         try:
             take_all(places, positions)
             complained = ""
@@ -338,14 +338,14 @@ def keep(places: Places) -> int:
             look_after(places, positions, settings, datetime.now(UTC))
         HEARTBEAT.touch()
         time.sleep(1)
-    if rsyslog is None:
-        return 0
-    rsyslog.terminate()
-    try:
-        rsyslog.wait(5)
-    except subprocess.TimeoutExpired:
-        rsyslog.kill()  # it remembers what it has sent
     return 0 if ending else 1
+
+
+def send(places: Places, settings: Settings) -> None:
+    """In a process of its own: a collector may take its time."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sender.run(lambda: trail_files(places), places.sent, settings.collector, complain)
 
 
 def note(places: Places, lines: Iterator[str]) -> None:
@@ -363,7 +363,7 @@ def status(places: Places) -> dict[str, object]:
         "oldest": str(min(day for day, _path in files)) if files else "",
         "trail_bytes": sum(path.stat().st_size for _day, path in files),
         "unread_bytes": unread(places, Positions(places.state / "positions.json")),
-        "queued_bytes": waiting(places),
+        "queued_bytes": waiting(places, Settings.read()),
         "free_bytes": space.free,
         "disk_bytes": space.total,
     }

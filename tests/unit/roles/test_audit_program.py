@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -18,15 +19,22 @@ import pytest
 from support.checkout import ROOT
 
 FILE = ROOT / "files" / "images" / "audit" / "audit.py"
-SPECIFICATION = importlib.util.spec_from_file_location("audit_program", FILE)
-assert SPECIFICATION and SPECIFICATION.loader
-audit: ModuleType = importlib.util.module_from_spec(SPECIFICATION)
-sys.modules[SPECIFICATION.name] = audit  # where dataclasses looks
-SPECIFICATION.loader.exec_module(audit)
+
+
+def loaded(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, FILE.parent / f"{name}.py")
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # where dataclasses and the other one look
+    specification.loader.exec_module(module)
+    return module
+
+
+sender, audit = loaded("sender"), loaded("audit")
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TODAY = NOW.date()
-SETTINGS = audit.Settings(keep_years=10, file_bytes=1000, reserve_bytes=1 << 20)
+SETTINGS = audit.Settings(keep_years=10, file_bytes=1000, reserve_bytes=1 << 20, collector={})
 
 
 @pytest.fixture
@@ -191,18 +199,55 @@ class TestArchive:
     def test_on_29_february(self) -> None:
         assert audit.years_before(date(2028, 2, 29), 10) == date(2018, 2, 28)
 
-    def test_what_the_collector_does_not_have_yet_stays_readable(
-        self, places: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_the_collector_does_not_have_yet_stays_readable(self, places: Any) -> None:
         path = places.trail / "nginx" / "2026-11-27.jsonl"
         path.write_text('{"n":1}\n')
         aged(path, 1)
-        monkeypatch.setattr(audit, "sent", lambda _places: {path.stat().st_ino: 3})
-        audit.archive(places, SETTINGS, NOW)
+        settings = replace(SETTINGS, collector={"host": "siem"})
+        audit.archive(places, settings, NOW)
         assert path.exists()
-        monkeypatch.setattr(audit, "sent", lambda _places: {path.stat().st_ino: 8})
-        audit.archive(places, SETTINGS, NOW)
+        assert audit.waiting(places, settings) == 8
+        sent = sender.Sent(places.sent)
+        sent.offsets[path.stat().st_ino] = 8
+        sent.save([path])
+        assert audit.waiting(places, settings) == 0
+        audit.archive(places, settings, NOW)
         assert not path.exists()
+
+
+class TestSending:
+    def send(self, places: Any) -> list[bytes]:
+        frames: list[bytes] = []
+        sender.send_new(list(audit.trail_files(places)), sender.Sent(places.sent), "pacs", frames.append)
+        return frames
+
+    def test_each_line_once_with_its_length(self, places: Any, positions: Any) -> None:
+        spooled(places, '{"n":1}\n{"n":2}\n')
+        audit.take_all(places, positions)
+        [both] = self.send(places) + self.send(places)
+        length, _space, rest = both.partition(b" ")
+        first, second = rest[: int(length)], rest[int(length) :]
+        assert first.startswith(b"<110>1 20") and b" pacs orthweb - nginx - {" in first and first.endswith(b"}")
+        assert json.loads(second[second.index(b"{") :])["n"] == 2
+
+    def test_what_was_not_acknowledged_is_sent_again(self, places: Any, positions: Any) -> None:
+        spooled(places, '{"n":1}\n')
+        audit.take_all(places, positions)
+
+        def fail(_frames: bytes) -> None:
+            raise ConnectionResetError
+
+        with pytest.raises(ConnectionResetError):
+            sender.send_new(list(audit.trail_files(places)), sender.Sent(places.sent), "pacs", fail)
+        assert len(self.send(places)) == 1
+
+    def test_a_file_that_is_put_aside_is_not_sent_again(self, places: Any, positions: Any) -> None:
+        spooled(places, '{"n":1}\n')
+        audit.take_all(places, positions)
+        assert len(self.send(places)) == 1
+        [path] = [path for path in audit.trail_files(places) if path.stat().st_size]
+        path.rename(path.with_name(path.name.replace(".jsonl", ".01.jsonl")))
+        assert self.send(places) == []
 
 
 class TestSpools:
