@@ -52,7 +52,7 @@ def ask(arguments: argparse.Namespace, more: Sequence[str]) -> list[dict[str, An
         keys = ("study", "account", "since", "until")
         query = {"answers": folder, **{key: getattr(arguments, key) for key in keys}}
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", arguments.inventory]
-        command += ["playbooks/audit.yml", "--extra-vars", json.dumps({"orthweb_audit_query": query}), *more]
+        command += ["playbooks/audit.yml", "--extra-vars", json.dumps({"audit_query": query}), *more]
         environment = {**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
         run = subprocess.run(
             command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
