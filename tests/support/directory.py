@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from .authority import Authority
+from .process import wait_until_listening
 
 PROGRAM = "/usr/sbin/slapd"
 BASE = "dc=clinic,dc=example"
@@ -93,14 +92,7 @@ class Directory:
         self.log = (self.folder / "log").open("a")
         command = [str(program), "-f", str(self.folder / "slapd.conf"), "-h", self.url, "-d", "0"]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection((self.address, self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < end, (self.folder / "log").read_text()
-                time.sleep(0.1)
+        wait_until_listening(self.address, self.port, self.folder / "log")
 
     def _run(self, *arguments: str) -> None:
         """A tool of slapd's, which is the same program."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 import base64
 import secrets
 import shutil
-import socket
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .process import wait_until_listening
 
 PROGRAM = "/usr/sbin/named"
 CONFIG = """
@@ -44,14 +44,7 @@ class NameServer:
         shutil.copy(PROGRAM, self.folder / "named")
         command = [str(self.folder / "named"), "-g", "-n", "1", "-c", str(self.folder / "named.conf")]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection((self.address, self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < end, (self.folder / "log").read_text()
-                time.sleep(0.1)
+        wait_until_listening(self.address, self.port, self.folder / "log")
 
     def credentials(self) -> Path:
         """As certbot's plugin reads them."""

@@ -52,6 +52,8 @@ def place(name: str, network: str) -> Iterator[Place]:
         ip("address", "add", f"{archive}/30", "dev", name)
         ip("link", "set", name, "up")
         ip("-netns", name, "address", "add", f"{address}/30", "dev", "eth0")
+        # IPv4 only. A browser drops its connections when an IPv6 address is ready, seconds later.
+        ip("-netns", name, "link", "set", "eth0", "addrgenmode", "none")
         for interface in ("lo", "eth0"):
             ip("-netns", name, "link", "set", interface, "up")
         ip("-netns", name, "route", "add", "default", "via", archive)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that a test runs to their end."""
+"""Programs that a test runs to their end, and servers that it waits for."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,3 +55,15 @@ def said_by(*command: str | Path, stdin: str = "", succeeds: bool = True) -> str
     done = run(*command, stdin=stdin)
     assert (done.returncode == 0) is succeeds, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
+
+
+def wait_until_listening(address: str, port: int, log: Path) -> None:
+    """Until a server that was just started takes connections. If it does not, its log says why."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)

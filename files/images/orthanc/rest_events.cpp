@@ -100,7 +100,7 @@ int32_t look(OrthancPluginHttpMethod method, const char *uri, const char *from, 
              const char *const *values, uint32_t, const char *const *, const char *const *)
 {
     static const char *const methods[] = {"", "GET", "POST", "PUT", "DELETE"};
-    static const std::regex resources("/(?:web-viewer/)?(patients|studies|series|instances)/([0-9a-f-]{44})(?:[^0-9a-f-].*)?");
+    static const std::regex resources("/(?:web-viewer/)?(patients|studies|series|instances)/([0-9a-f-]{44})(?![0-9a-f-])");
     try
     {
         request.clear(), account.clear(), stored.clear();
@@ -117,7 +117,7 @@ int32_t look(OrthancPluginHttpMethod method, const char *uri, const char *from, 
         const bool by_nginx = account == "nginx" && !request.empty();
         const std::string path = uri;
         std::smatch found;
-        if (std::regex_match(path, found, resources))
+        if (std::regex_search(path, found, resources, std::regex_constants::match_continuous))
             note_resource(found[1], found[2]);
         if (by_nginx)
             account.clear();

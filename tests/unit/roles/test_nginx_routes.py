@@ -19,7 +19,7 @@ FILTERS = {
     "bool": bool,
     "combine": lambda first, second: {**first, **second},
     "map": lambda rows, _combine, more: [{**row, **more} for row in rows],
-    "union": lambda first, second: [*first, *(one for one in second if one not in first)],
+    "unique": lambda values: list(dict.fromkeys(values)),
 }
 GIVEN = {"nginx_radiologists_store": True, "nginx_share_roles": ["admin", "radiologist"], "nginx_more_arguments": []}
 
