@@ -61,7 +61,7 @@ class Case:
         """Return the CPU time of one request."""
         portal = urlsplit(self.stack.outputs["portal_url"])
         context = ssl.create_default_context(cafile=self.stack.outputs["ca_certificate"])
-        clients = [http.client.HTTPSConnection(portal.netloc, context=context, timeout=30) for _ in self.headers]
+        clients = [http.client.HTTPSConnection(portal.netloc, context=context, timeout=30) for _unused in self.headers]
 
         def ask(number: int) -> None:
             which = number % len(clients)
@@ -108,7 +108,7 @@ def basic(stack: Stack) -> dict[str, str]:
 def cases(stack: Stack, other: Stack | None) -> list[Case]:
     """Return what is measured in turn, the case that is compared with all others first."""
     found = [
-        Case("session", stack, GUARDED, [cookie(stack) for _ in range(CLIENTS)]),
+        Case("session", stack, GUARDED, [cookie(stack) for _unused in range(CLIENTS)]),
         Case("HTTP Basic", stack, GUARDED, [basic(stack)] * CLIENTS),
         Case("no login", stack, OPEN, [{}] * CLIENTS),
     ]

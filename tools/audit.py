@@ -55,7 +55,13 @@ def ask(arguments: argparse.Namespace, more: Sequence[str]) -> list[dict[str, An
         command += ["playbooks/audit.yml", "--extra-vars", json.dumps({"audit_query": query}), *more]
         environment = {**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
         run = subprocess.run(
-            command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
         answers = {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
     if run.returncode or not answers:

@@ -306,7 +306,11 @@ def test_an_upload_can_be_cancelled(visit: Visits, ulf: Login, images: Callable[
     held: list[Route] = []
     with visit(ulf, locale="en-GB") as uploader:
         page = uploader.page
-        page.route("**/orthanc/instances", lambda route: held.append(route))  # a built-in one cannot be called back
+
+        def hold(route: Route) -> None:  # a built-in one cannot be called back
+            held.append(route)
+
+        page.route("**/orthanc/instances", hold)
         upload(uploader, images(5))
         expect(page.locator("#overall_text")).to_contain_text("0 of 5 files")
         expect(page.locator("#sending li")).to_have_count(3)

@@ -36,7 +36,7 @@ def submit(
     session: requests.Session,
     stack: Stack,
     login: tuple[str, str] | None,
-    headers: dict[str, str] = SCRIPT,
+    headers: dict[str, str] | None = None,
     **more: str,
 ) -> requests.Response:
     """Send the form with this name and password, as the page's scripts do; without a login, that of a provider."""
@@ -44,7 +44,7 @@ def submit(
     token = session.get(page, headers=SCRIPT, timeout=30).json()["token"]
     filled = {"user": login[0], "password": login[1]} if login else {}
     sent = {**filled, "token": token, **more}
-    return session.post(page, data=sent, headers=headers, allow_redirects=bool(login), timeout=30)
+    return session.post(page, data=sent, headers=headers or SCRIPT, allow_redirects=bool(login), timeout=30)
 
 
 def log_in(stack: Stack, login: tuple[str, str]) -> requests.Session:

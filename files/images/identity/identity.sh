@@ -25,8 +25,8 @@ if grep -q issuer /etc/lemonldap-ng/metadata.json; then
     for file in lemonldap-ng.ini inside.ini; do
         sed -e "s|^dirName .*|dirName = $settings|" -e "s|^\[all\]|&\ncheckTime = 5|" "/etc/lemonldap-ng/$file" >"$settings/$file"
     done
-    metadata once /etc/lemonldap-ng "$settings"
-    metadata forever /etc/lemonldap-ng "$settings" &
+    perl /usr/share/orthweb/metadata.pl once /etc/lemonldap-ng "$settings"
+    perl /usr/share/orthweb/metadata.pl forever /etc/lemonldap-ng "$settings" &
 fi
 
 export LLNG_DEFAULTCONFFILE=$settings/lemonldap-ng.ini

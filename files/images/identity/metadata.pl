@@ -1,4 +1,3 @@
-#!/usr/bin/perl
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Fetches the metadata of OpenID providers into LemonLDAP::NG's configuration: FOLDER/lmConf-N.json, of which it takes the one with the
 # highest number within seconds, without a restart. Providers change their addresses, and may be away when the container starts: then
