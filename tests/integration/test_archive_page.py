@@ -29,7 +29,7 @@ SECTIONS = {
 LOCALES = {
     "en-GB": ("How to connect", "There is nothing at this address."),
     "de-CH": ("Anbindung", "Unter dieser Adresse gibt es nichts."),
-    "fr-FR": ("Comment se connecter", "Il n\N{RIGHT SINGLE QUOTATION MARK}y a rien à cette adresse."),
+    "fr-FR": ("Comment se connecter", "Il n'y a rien à cette adresse."),
 }
 
 
