@@ -146,7 +146,7 @@ def test_echo(desk: Desk) -> None:
 def test_how_to_look(desk: Desk) -> None:
     # The last one is for a database that is not the embedded one.
     said = desk.run("docs/troubleshooting.md", "9. How to look", but="database/psql").ok().output
-    assert said.count("(healthy)") == 4
+    assert said.count("(healthy)") == 5
     assert "alive: true" in said
     assert "Verify return code: 0 (ok)" in said
     assert "nextUpdate=" in said
