@@ -44,7 +44,9 @@ def submit(
     token = session.get(page, headers=SCRIPT, timeout=30).json()["token"]
     filled = {"user": login[0], "password": login[1]} if login else {}
     sent = {**filled, "token": token, **more}
-    return session.post(page, data=sent, headers=headers or SCRIPT, allow_redirects=bool(login), timeout=30)
+    return session.post(
+        page, data=sent, headers=SCRIPT if headers is None else headers, allow_redirects=bool(login), timeout=30
+    )
 
 
 def log_in(stack: Stack, login: tuple[str, str]) -> requests.Session:

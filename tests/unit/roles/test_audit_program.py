@@ -26,7 +26,9 @@ def loaded(name: str) -> ModuleType:
     assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # where dataclasses and the other one look
-    specification.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "dont_write_bytecode", True)  # the folder is an image's definition
+        specification.loader.exec_module(module)
     return module
 
 
