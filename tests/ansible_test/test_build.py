@@ -61,6 +61,7 @@ PUBLISHED = {
     "files/aws_prices.yml",
     "files/iam-policy.json",
     "files/images",
+    "tools/audit.py",
     "tools/iam_policy.py",
     "inventory/aws",
     "inventory/local",
