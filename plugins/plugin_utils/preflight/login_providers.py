@@ -134,22 +134,22 @@ def _servers(one: Mapping[str, Any]) -> Iterator[str]:
             yield f"servers has {server!r}: write a name, maybe with a port, such as dc1.clinic.example:636."
 
 
+def _has(file: object, *words: str) -> bool:
+    """Whether there is such a file on the controller, with all these words."""
+    path = Path(str(file))
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return all(word in text for word in words)
+
+
 def _certificate(one: Mapping[str, Any]) -> Iterator[str]:
     file = one.get("ca_certificate")
-    if not file:
-        return
-    path = Path(str(file))
-    if not path.is_file() or "BEGIN CERTIFICATE" not in path.read_text(encoding="utf-8", errors="replace"):
+    if file and not _has(file, "BEGIN CERTIFICATE"):
         yield f"ca_certificate is {file}: set the path of a certificate in PEM format on the controller."
 
 
 def _metadata(one: Mapping[str, Any]) -> Iterator[str]:
     file = one.get("metadata")
-    if not file:
-        return
-    path = Path(str(file))
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    if "IDPSSODescriptor" not in text or "entityID" not in text:
+    if file and not _has(file, "IDPSSODescriptor", "entityID"):
         yield f"metadata is {file}: set the path of the provider's SAML metadata (XML) on the controller."
 
 
