@@ -4,10 +4,11 @@
 //
 // In:  X-Address, X-Method, X-Path, X-Uri, X-Host, X-Origin and X-Site of the request, and its Authorization and Cookie.
 // Out: 204 with X-Account, X-Role, X-Query (the query to pass on), X-Accept (taken from the query) and X-Warning (what was changed);
-//      401 without a login; 403 with X-Refused: role, share (another study than the one that was shared), foreign, locked, nobody (LemonLDAP::NG does not answer), argument or encoding,
-//      the last two with X-Argument.
+//      401 without a login; 403 with X-Refused: role, share (another study than the one that was shared), foreign, locked, nobody
+//      (LemonLDAP::NG does not answer), argument or encoding, the last two with X-Argument.
 
 import crypto from 'crypto'
+import networkOf from 'network.js'
 import table from 'routes.js'
 
 const SLOWER_MS = 250
@@ -125,19 +126,9 @@ function queryFor(row, uri) {
     return { warning, accept: accept.join(', '), query: given.map((argument) => argument.name + argument.rest).join('&') }
 }
 
-// An IPv6 client can send from any address of its /64 (RFC 6177).
-function network(address) {
-    if (!address.includes(':') || address.includes('.')) {
-        return address
-    }
-    const halves = address.split('::').map((half) => half.split(':').filter((group) => group))
-    const before = halves[0], behind = halves[1] || []
-    return before.concat(Array(Math.max(0, 8 - before.length - behind.length)).fill('0'), behind).slice(0, 4).join(':')
-}
-
 // Wrong passwords are counted for the account by LemonLDAP::NG, and for the address here. All keys have the same length, so that an
 // address that is dropped leaves exactly the room for another.
-const counterOf = (address) => network(address).padEnd(20)
+const counterOf = (address) => networkOf(address).padEnd(20)
 const failuresOf = (address) => ngx.shared.failures.get(counterOf(address)) || 0
 
 function isLocked(r, address) {
@@ -148,7 +139,7 @@ function isLocked(r, address) {
 // who guess at it.
 function acquaintance(r) {
     const name = Buffer.from((r.headersIn.Authorization || '').slice('Basic '.length), 'base64').toString().split(':')[0]
-    return `${network(r.headersIn['X-Address'])} ${name}`
+    return `${networkOf(r.headersIn['X-Address'])} ${name}`
 }
 
 function count(address) {

@@ -3,6 +3,8 @@
 // of all, the first of each minute are written, and then the 32nd, 64th, 128th and so on, with their number. What a person does with one
 // study in a minute is one line, as a viewer asks for it in thousands of requests. Changes are written one by one.
 
+import networkOf from 'network.js'
+
 const FROM_AN_ADDRESS = 20
 const FROM_ALL = 600
 
@@ -17,14 +19,9 @@ function count(zone, kind) {
     }
 }
 
-// An address is an IPv4 one, or a network of IPv6, which a client can choose addresses from.
-function network(address) {
-    return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
-}
-
 // Writes the number of refusals into a variable, and says whether this one is written.
 function isWritten(variables, zone, address) {
-    const ofAddress = count(zone, `refused ${network(address)}`)
+    const ofAddress = count(zone, `refused ${networkOf(address)}`)
     const ofAll = ofAddress <= FROM_AN_ADDRESS || isPowerOfTwo(ofAddress) ? count(zone, 'refused') : 0
     variables.refusals = ofAddress
     return (ofAddress <= FROM_AN_ADDRESS || isPowerOfTwo(ofAddress)) && (ofAll <= FROM_ALL || isPowerOfTwo(ofAll))
