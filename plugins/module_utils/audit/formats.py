@@ -26,9 +26,12 @@ _MESSAGES: dict[str, tuple[tuple[str, str], tuple[str, str] | None, str]] = {
     "login": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "second factor": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "logout": (("110114", "User Authentication"), ("110123", "Logout"), "E"),
+    "share opened": (("110114", "User Authentication"), ("110122", "Login"), "E"),
+    "share made": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
+    "share revoked": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
     "association": (("110113", "Security Alert"), ("110126", "Node Authentication"), "E"),
 }
-_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "U")
+_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "E")
 
 
 def who(event: Event) -> str:
@@ -39,7 +42,7 @@ def who(event: Event) -> str:
 
 
 def _detail(event: Event) -> str:
-    keys = ("refused", "reason", "destination", "resource", "path", "changes")
+    keys = ("refused", "reason", "share", "destination", "resource", "path", "changes")
     found = next((f"{event[key]}" for key in keys if event.get(key)), "")
     count = event.get("refusals")
     return f"{found} ({count}th in this minute)" if isinstance(count, int) and count > 20 else found

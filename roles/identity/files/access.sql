@@ -89,12 +89,12 @@ $$;
 
 CREATE OR REPLACE FUNCTION withdraw_share(given jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    found_share uuid;
+    share identity.shares;
 BEGIN
-    SELECT id INTO found_share FROM identity.shares
+    SELECT * INTO share FROM identity.shares
         WHERE id = (given ->> 'id')::uuid AND ((given ->> 'all')::boolean OR account = given ->> 'account');
-    PERFORM identity.revoke_share(found_share);
-    RETURN jsonb_build_object('done', found_share IS NOT NULL);
+    PERFORM identity.revoke_share(share.id);
+    RETURN jsonb_build_object('done', share.id IS NOT NULL, 'study', share.study);
 END $$;
 
 -- Opens a link: 'opened', 'pin' (it needs one), 'wrong pin' or 'ended', each of which is written down if there is such a link.
@@ -110,7 +110,7 @@ BEGIN
     IF share.revoked IS NOT NULL OR share.ends <= now() OR share.uses >= share.uses_allowed THEN
         outcome := 'ended';
     ELSIF share.pin IS NOT NULL AND given ->> 'pin' IS NULL THEN
-        RETURN '{"outcome": "pin"}';
+        RETURN jsonb_build_object('outcome', 'pin', 'id', share.id, 'study', share.study);
     ELSIF share.pin <> given ->> 'pin' THEN
         outcome := 'wrong pin';
         UPDATE identity.shares SET wrong_pins = wrong_pins + 1 WHERE id = share.id RETURNING wrong_pins INTO share.wrong_pins;

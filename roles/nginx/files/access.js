@@ -51,6 +51,13 @@ async function hasStudy(r, study) {
     return JSON.parse(reply.responseText).some((found) => found.Type === 'Study')
 }
 
+// For the audit trail (docs/audit.md).
+function note(r, share, reason) {
+    r.variables.share_id = share.id ? `share:${share.id}` : ''
+    r.variables.shared_study = share.study || ''
+    r.variables.reason = reason || ''
+}
+
 const isAdmin = (r) => r.variables.account_role === 'admin'
 
 // --- share links
@@ -73,6 +80,7 @@ async function shares(r) {
     if (given.pin !== undefined && !(typeof given.pin === 'string' && /^[^\x00-\x1f]{4,64}$/.test(given.pin))) {
         return answer(r, 400, { error: 'pin must be a text of 4 to 64 characters.' })
     }
+    note(r, { study: given.study })
     const there = await hasStudy(r, given.study)
     if (there === undefined) {
         return undefined
@@ -85,12 +93,17 @@ async function shares(r) {
         token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study,
         account: r.variables.account, hours: numbers.hours, uses: numbers.uses,
     })
+    if (!made) {
+        return undefined
+    }
+    note(r, made)
     // The token is behind the #, which browsers do not send: it is in no log, and in no Referer.
-    return made && answer(r, 201, Object.assign(made, { link: `https://${r.headersIn.Host}/share/#${token}` }))
+    return answer(r, 201, Object.assign(made, { link: `https://${r.headersIn.Host}/share/#${token}` }))
 }
 
 async function revoke(r) {
     const done = await ask(r, 'withdraw_share', { id: r.variables.share, account: r.variables.account, all: isAdmin(r) })
+    note(r, { id: r.variables.share, study: done && done.study })
     return done && (done.done ? answer(r, 200, {}) : answer(r, 404, { error: 'You have made no such share.' }))
 }
 
@@ -113,6 +126,8 @@ async function open(r) {
         return undefined
     }
     r.variables.account = found.id ? `share:${found.id}` : ''
+    r.variables.account_role = found.id ? 'share' : ''
+    note(r, found, found.outcome === 'opened' ? '' : found.outcome)
     if (found.outcome === 'pin') {
         return answer(r, 401, { error: 'This link needs a PIN.', pin: true })
     }
@@ -131,6 +146,7 @@ async function open(r) {
     }
     if (!there) {
         await ask(r, 'withdraw_share', { id: found.id, all: true })
+        note(r, found, 'deleted')
         return answer(r, 410, { error: ENDED })
     }
     r.headersOut['Set-Cookie'] = [cookie(r.variables.share_cookies, found.study, session)]
