@@ -270,13 +270,25 @@ def test_a_link_ends_with_the_role_of_who_made_it(stack: Stack, study: Study) ->
 
 def test_a_deleted_study_ends_its_links(stack: Stack) -> None:
     image = ct_image(generate_uid())
-    answer = rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30)
-    assert answer.status_code == 200
-    made = share(stack, image.StudyInstanceUID)
+
+    def store() -> None:
+        answer = rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30)
+        assert answer.status_code == 200
+
+    def make() -> str:
+        return share(stack, image.StudyInstanceUID)["link"]
+
+    def status(link: str) -> int:
+        return submit(anonymous(stack), stack, link).status_code
+
+    store()
+    tried, first, second = make(), make(), make()
     remove(stack, image.StudyInstanceUID)
-    assert submit(anonymous(stack), stack, made["link"]).status_code == 410
-    assert rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30).status_code == 200
-    assert submit(anonymous(stack), stack, made["link"]).status_code == 410, "nor when it is there again"
+    assert status(tried) == 410
+    store()
+    assert [status(link) for link in (tried, first)] == [410, 410], "nor when it is there again"
+    later = make()
+    assert [status(link) for link in (second, later)] == [410, 200], "nor when it is shared again"
     remove(stack, image.StudyInstanceUID)
 
 

@@ -6,7 +6,12 @@ CREATE TABLE IF NOT EXISTS shares (
     -- Of the token and the PIN together: it cannot be guessed from the database, which does not have the token.
     pin char(64),
     study varchar(64) NOT NULL,
+    -- What Orthanc keeps with the study, and loses if the study is deleted.
+    mark char(32) NOT NULL,
+    -- Who made it, with the role of that time and, if the account is a login provider's, the provider (a mark of login_providers.py).
     account varchar(128) NOT NULL,
+    role varchar(32) NOT NULL,
+    provider varchar(128),
     made timestamptz NOT NULL DEFAULT now(),
     ends timestamptz NOT NULL,
     uses_allowed integer NOT NULL,
@@ -14,6 +19,7 @@ CREATE TABLE IF NOT EXISTS shares (
     wrong_pins integer NOT NULL DEFAULT 0,
     revoked timestamptz
 );
+CREATE INDEX IF NOT EXISTS shares_account ON shares (account);
 CREATE TABLE IF NOT EXISTS share_uses (
     share uuid NOT NULL REFERENCES shares ON DELETE CASCADE,
     time timestamptz NOT NULL DEFAULT now(),
@@ -43,6 +49,17 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER revoke_shares AFTER UPDATE OF role OR DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION revoke_shares();
 
+-- Those of a login provider's account end when its person comes with another role, or without one. LemonLDAP::NG writes such a session, too,
+-- before it refuses it.
+CREATE OR REPLACE FUNCTION revoke_shares_of_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM identity.revoke_share(id) FROM identity.shares
+        WHERE account = NEW.a_session ->> '_whatToTrace' AND revoked IS NULL AND role <> coalesce(NEW.a_session ->> 'role', '');
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER revoke_shares_of_session AFTER INSERT OR UPDATE ON sessions FOR EACH ROW
+    WHEN (NEW.a_session ->> 'provider' <> '') EXECUTE FUNCTION revoke_shares_of_session();
+
 -- A session as LemonLDAP::NG keeps it. It counts from _utime until its own limit, which is longer.
 CREATE OR REPLACE FUNCTION begin_session(session text, account text, ends timestamptz, address text, fields jsonb) RETURNS void
 LANGUAGE sql AS $$
@@ -69,8 +86,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION make_share(given jsonb) RETURNS jsonb LANGUAGE sql AS $$
-    INSERT INTO identity.shares (token, pin, study, account, ends, uses_allowed)
-        VALUES (given ->> 'token', given ->> 'pin', given ->> 'study', given ->> 'account',
+    INSERT INTO identity.shares (token, pin, study, mark, account, role, provider, ends, uses_allowed)
+        VALUES (given ->> 'token', given ->> 'pin', given ->> 'study', given ->> 'mark', given ->> 'account', given ->> 'role',
+            (SELECT a_session ->> 'provider' FROM identity.sessions WHERE a_session ->> '_whatToTrace' = given ->> 'account'
+                ORDER BY (a_session ->> '_utime')::bigint DESC LIMIT 1),
             now() + (given ->> 'hours')::integer * interval '1 hour', (given ->> 'uses')::integer)
         RETURNING jsonb_build_object('id', id, 'study', study, 'ends', ends, 'uses_allowed', uses_allowed, 'pin', pin IS NOT NULL)
 $$;
@@ -123,7 +142,7 @@ BEGIN
             given ->> 'address', jsonb_build_object('role', 'share', 'kind', 'share', 'access', 'share', 'study', share.study));
     END IF;
     INSERT INTO identity.share_uses (share, address, outcome) VALUES (share.id, given ->> 'address', outcome);
-    RETURN jsonb_build_object('outcome', outcome, 'id', share.id, 'study', share.study);
+    RETURN jsonb_build_object('outcome', outcome, 'id', share.id, 'study', share.study, 'mark', share.mark);
 END $$;
 
 -- Who is logged in. The id is that of the database, which is no key to the session.

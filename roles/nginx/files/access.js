@@ -41,14 +41,28 @@ function sent(r, keys) {
     }
 }
 
-// Whether Orthanc has it; nothing if Orthanc does not answer, and the request has been answered.
-async function hasStudy(r, study) {
-    const reply = await r.subrequest('/_lookup', { method: 'POST', body: study })
-    if (reply.status !== 200) {
-        answer(r, 502, { error: 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.' })
-        return undefined
+// A text that Orthanc keeps with the study and removes with it, whoever deletes it: so a study that comes again is not the one that was
+// shared. '' if there is no such study, or it has no mark; nothing if Orthanc does not answer, and the request has been answered.
+async function markOf(r, study, makeOne) {
+    const found = await r.subrequest('/_lookup', { method: 'POST', body: study })
+    const path = found.status === 200 && (JSON.parse(found.responseText).find((one) => one.Type === 'Study') || { Path: '' }).Path
+    if (path === '') {
+        return ''
     }
-    return JSON.parse(reply.responseText).some((found) => found.Type === 'Study')
+    const kept = path && await r.subrequest(`/_mark${path}`)
+    if (kept && kept.status === 200) {
+        return kept.responseText
+    }
+    if (kept && kept.status === 404 && !makeOne) {
+        return ''
+    }
+    const mark = secret().toString('hex').slice(0, 32)
+    const made = kept && kept.status === 404 && await r.subrequest(`/_mark${path}`, { method: 'PUT', body: mark })
+    if (made && made.status === 200) {
+        return mark
+    }
+    answer(r, 502, { error: 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.' })
+    return undefined
 }
 
 // For the audit trail (docs/audit.md).
@@ -81,17 +95,17 @@ async function shares(r) {
         return answer(r, 400, { error: 'pin must be a text of 4 to 64 characters.' })
     }
     note(r, { study: given.study })
-    const there = await hasStudy(r, given.study)
-    if (there === undefined) {
+    const mark = await markOf(r, given.study, true)
+    if (mark === undefined) {
         return undefined
     }
-    if (!there) {
+    if (mark === '') {
         return answer(r, 404, { error: 'The archive has no such study.' })
     }
     const token = secret().toString('base64url')
     const made = await ask(r, 'make_share', {
-        token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study,
-        account: r.variables.account, hours: numbers.hours, uses: numbers.uses,
+        token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study, mark,
+        account: r.variables.account, role: r.variables.account_role, hours: numbers.hours, uses: numbers.uses,
     })
     if (!made) {
         return undefined
@@ -140,11 +154,11 @@ async function open(r) {
     if (found.outcome !== 'opened') {
         return answer(r, 410, { error: ENDED })
     }
-    const there = await hasStudy(r, found.study)
-    if (there === undefined) {
+    const mark = await markOf(r, found.study)
+    if (mark === undefined) {
         return undefined
     }
-    if (!there) {
+    if (mark !== found.mark) {
         await ask(r, 'withdraw_share', { id: found.id, all: true })
         note(r, found, 'deleted')
         return answer(r, 410, { error: ENDED })
