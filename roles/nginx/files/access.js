@@ -5,12 +5,12 @@
 import hashes from 'crypto'
 import querystring from 'querystring'
 import admission from 'admission.js'
+import pages from 'pages.js'
 
 const TOKEN_SECONDS = 600
 const SHARE_SECONDS = 12 * 60 * 60
 const UID = /^[0-9.]{1,64}$/
 const LIMITS = { hours: { least: 1, most: 2160, usual: 168 }, uses: { least: 1, most: 1000, usual: 10 } }
-const ENDED = 'This link does not open anything, or not any more. Ask whoever sent it for another one.'
 
 const sha256 = (text) => hashes.createHash('sha256').update(text).digest('hex')
 const secret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
@@ -21,11 +21,16 @@ function answer(r, status, content) {
     r.return(status, JSON.stringify(content) + '\n')
 }
 
+// With a sentence of the pages', in the browser's language.
+function refuse(r, status, key, more) {
+    answer(r, status, Object.assign({ error: pages.sentence(r, key, pages.languageOf(r)) }, more))
+}
+
 // What the database says; nothing if it does not answer, and the request has been answered.
 async function ask(r, what, given) {
     const reply = await r.subrequest(`/_access/${what}`, { method: 'POST', body: JSON.stringify(given) })
     if (reply.status !== 200) {
-        answer(r, 503, { error: 'The login service, or its database, does not answer. Try again in a minute.' })
+        refuse(r, 503, 'error.nobody')
         return undefined
     }
     return JSON.parse(reply.responseText)
@@ -61,7 +66,7 @@ async function markOf(r, study, makeOne) {
     if (made && made.status === 200) {
         return mark
     }
-    answer(r, 502, { error: 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.' })
+    refuse(r, 502, 'error.away')
     return undefined
 }
 
@@ -128,7 +133,7 @@ function cookie(prefix, study, session) {
 
 async function open(r) {
     if (r.method !== 'POST' || !['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])) {
-        return answer(r, 405, { error: 'Open the link itself.' })
+        return refuse(r, 405, 'share.itself')
     }
     const given = sent(r, ['token', 'pin']) || {}
     const session = secret().toString('hex')
@@ -143,16 +148,16 @@ async function open(r) {
     r.variables.account_role = found.id ? 'share' : ''
     note(r, found, found.outcome === 'opened' ? '' : found.outcome)
     if (found.outcome === 'pin') {
-        return answer(r, 401, { error: 'This link needs a PIN.', pin: true })
+        return refuse(r, 401, 'share.needs_pin', { pin: true })
     }
     if (['unknown', 'wrong pin'].includes(found.outcome)) {
         admission.count(r.variables.remote_addr)
     }
     if (found.outcome === 'wrong pin') {
-        return answer(r, 401, { error: 'The PIN is wrong. After ten wrong ones, the link ends.', pin: true })
+        return refuse(r, 401, 'share.wrong_pin', { pin: true })
     }
     if (found.outcome !== 'opened') {
-        return answer(r, 410, { error: ENDED })
+        return refuse(r, 410, 'share.ended')
     }
     const mark = await markOf(r, found.study)
     if (mark === undefined) {
@@ -161,7 +166,7 @@ async function open(r) {
     if (mark !== found.mark) {
         await ask(r, 'withdraw_share', { id: found.id, all: true })
         note(r, found, 'deleted')
-        return answer(r, 410, { error: ENDED })
+        return refuse(r, 410, 'share.ended')
     }
     r.headersOut['Set-Cookie'] = [cookie(r.variables.share_cookies, found.study, session)]
     return answer(r, 200, { study: found.study })
