@@ -38,7 +38,7 @@ def who(event: Event) -> str:
     """The account, or the AE title with the certificate."""
     if event["account"]:
         return str(event["account"])
-    return f"{event['aet']} ({event['certificate']})" if event["certificate"] else str(event["aet"])
+    return f"{event['aet']} ({event['certificate']})".strip() if event["certificate"] else str(event["aet"])
 
 
 def _detail(event: Event) -> str:

@@ -1,4 +1,4 @@
--- Access without a login of one's own: share links, tokens of programs, and who has a session. nginx asks, and sends hashes of
+-- Access without a login of one's own: share links, bundles of modalities, tokens of programs, and who has a session. nginx asks, and sends hashes of
 -- tokens, PINs and sessions only, so that none of them is in a log or a backup. May be run again.
 CREATE TABLE IF NOT EXISTS shares (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -27,6 +27,16 @@ CREATE TABLE IF NOT EXISTS share_uses (
     outcome varchar(16) NOT NULL
 );
 CREATE INDEX IF NOT EXISTS share_uses_share ON share_uses (share, time);
+
+-- Certificate and key of a modality, encrypted with a passphrase that is nowhere here, for one download.
+CREATE TABLE IF NOT EXISTS bundles (
+    modality varchar(64) PRIMARY KEY,
+    token char(64) NOT NULL UNIQUE,
+    -- Nothing once it was downloaded, or has ended.
+    content bytea,
+    ends timestamptz NOT NULL,
+    downloaded timestamptz
+);
 
 -- Ends sessions, as a log-out does.
 CREATE OR REPLACE FUNCTION end_sessions_of(account text) RETURNS integer LANGUAGE sql AS $$
@@ -144,6 +154,38 @@ BEGIN
     INSERT INTO identity.share_uses (share, address, outcome) VALUES (share.id, given ->> 'address', outcome);
     RETURN jsonb_build_object('outcome', outcome, 'id', share.id, 'study', share.study, 'mark', share.mark);
 END $$;
+
+-- What a playbook brings; the modality's link from before ends. Says when this one does.
+CREATE OR REPLACE FUNCTION offer_bundle(given jsonb) RETURNS text LANGUAGE sql AS $$
+    INSERT INTO identity.bundles (modality, token, content, ends)
+        VALUES (given ->> 'modality', given ->> 'token', decode(given ->> 'content', 'base64'), now() + interval '72 hours')
+    ON CONFLICT (modality) DO UPDATE
+        SET token = excluded.token, content = excluded.content, ends = excluded.ends, downloaded = NULL
+    RETURNING to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+$$;
+
+-- 'downloaded' with the content, once; or else 'used', 'ended' or 'unknown'.
+CREATE OR REPLACE FUNCTION take_bundle(given jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    bundle identity.bundles;
+BEGIN
+    SELECT * INTO bundle FROM identity.bundles WHERE token = given ->> 'token' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN '{"outcome": "unknown"}';
+    ELSIF bundle.downloaded IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', 'used', 'modality', bundle.modality);
+    ELSIF bundle.content IS NULL OR bundle.ends <= now() THEN
+        RETURN jsonb_build_object('outcome', 'ended', 'modality', bundle.modality);
+    END IF;
+    UPDATE identity.bundles SET content = NULL, downloaded = now() WHERE modality = bundle.modality;
+    RETURN jsonb_build_object('outcome', 'downloaded', 'modality', bundle.modality,
+        'content', translate(encode(bundle.content, 'base64'), E'\n', ''));
+END $$;
+
+-- Asked every ten minutes (identity.sh).
+CREATE OR REPLACE FUNCTION remove_ended_bundles() RETURNS void LANGUAGE sql AS $$
+    UPDATE identity.bundles SET content = NULL WHERE ends <= now() AND content IS NOT NULL
+$$;
 
 -- Who is logged in. The id is that of the database, which is no key to the session.
 CREATE OR REPLACE FUNCTION list_sessions(given jsonb) RETURNS jsonb LANGUAGE sql AS $$

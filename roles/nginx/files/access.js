@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Access without a login of one's own, as JSON: share links, tokens of programs (RFC 6749 section 4.4), and who is logged in. What is kept
+// Access without a login of one's own, as JSON: share links, bundles of modalities, tokens of programs (RFC 6749 section 4.4), and who is logged in. What is kept
 // is in the database (roles/identity/files/access.sql), which gets hashes: tokens, PINs and sessions are made here and not kept here.
 
 import hashes from 'crypto'
@@ -131,8 +131,11 @@ function cookie(prefix, study, session) {
     return `${prefix}${admission.tagOf(study)}=${session}; Path=/; Max-Age=${SHARE_SECONDS}; Secure; HttpOnly; SameSite=Lax`
 }
 
+// Not by a program that looks into links, nor for the page of another site.
+const isByItsPage = (r) => r.method === 'POST' && ['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])
+
 async function open(r) {
-    if (r.method !== 'POST' || !['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])) {
+    if (!isByItsPage(r)) {
         return refuse(r, 405, 'share.itself')
     }
     const given = sent(r, ['token', 'pin']) || {}
@@ -170,6 +173,26 @@ async function open(r) {
     }
     r.headersOut['Set-Cookie'] = [cookie(r.variables.share_cookies, found.study, session)]
     return answer(r, 200, { study: found.study })
+}
+
+// --- bundles of modalities
+
+async function takeBundle(r) {
+    if (!isByItsPage(r)) {
+        return refuse(r, 405, 'share.itself')
+    }
+    const given = sent(r, ['token']) || {}
+    const found = await ask(r, 'take_bundle', { token: sha256(String(given.token)) })
+    if (!found) {
+        return undefined
+    }
+    r.variables.bundle_of = found.modality || ''
+    if (found.outcome !== 'downloaded') {
+        r.variables.reason = found.outcome
+        admission.count(r.variables.remote_addr)
+        return refuse(r, 410, 'bundle.ended')
+    }
+    return answer(r, 200, { file: `client-${found.modality}.p12`, content: found.content })
 }
 
 // --- sessions
@@ -228,4 +251,4 @@ async function token(r) {
     return answer(r, 200, { access_token: session, token_type: 'Bearer', expires_in: TOKEN_SECONDS })
 }
 
-export default { open, revoke, sessions, shares, token }
+export default { open, revoke, sessions, shares, takeBundle, token }

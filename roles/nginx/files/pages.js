@@ -100,6 +100,13 @@ function share(r) {
                 </form>`)
 }
 
+function bundle(r) {
+    ofLink(r, 'bundle', (text) => `<h1 class="h4">${text('bundle.title')}</h1>
+                <p>${text('bundle.what')}</p>
+                <button id="download" class="btn btn-primary" type="button">${text('bundle.download')}</button>
+                <p id="said" class="mt-3 mb-0" role="status" data-away="${text('share.away')}" data-done="${text('bundle.done')}"></p>`)
+}
+
 // The request to the DICOM port is not DICOM, so a listener closes the connection at once. If the port is closed, nobody accepts the
 // request; if only the kernel accepts it, no answer comes in time.
 async function sayWhetherDicomAnswers(r) {
@@ -109,4 +116,4 @@ async function sayWhetherDicomAnswers(r) {
     r.return(200, JSON.stringify({ answers }))
 }
 
-export default { languageOf, say, sayWhetherDicomAnswers, sentence, share }
+export default { bundle, languageOf, say, sayWhetherDicomAnswers, sentence, share }
