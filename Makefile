@@ -110,6 +110,7 @@ test-long: venv-test ## Run the tests that take minutes each: versions, storages
 
 benchmark: venv-test ## Measure the archive that runs here (benchmarks/README.md)
 	$(VENV)/bin/python -m benchmarks.c_store_tls
+	$(VENV)/bin/python -m benchmarks.c_store_audit
 	$(VENV)/bin/python -m benchmarks.door_under_attack
 	$(VENV)/bin/python -m benchmarks.portal_wado
 	$(VENV)/bin/python -m benchmarks.portal_relay
