@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What admins and radiologists do on the archive's own page, in a real browser: share links."""
+"""What admins and radiologists do on the archive's own page: share links, accounts, sessions."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,9 @@ from pydicom.uid import generate_uid
 
 from support.browser import Visit, Visits
 from support.images import ct_image, encoded
-from support.login import anonymous
+from support.login import anonymous, log_in, soon, status
 from support.rest import remove, rest
-from support.stack import Stack
+from support.stack import Stack, docker
 
 FAMILY, GIVEN = "Zürcher", "Änne"
 
@@ -114,3 +115,80 @@ def test_what_is_wrong_with_a_wish_is_said(stack: Stack, visit: Visits, study: s
         make.click()
         expect(page.locator("#share_said")).to_contain_text("Your session has ended.")
         expect(page.locator("#share_made")).to_be_hidden()
+
+
+# --- accounts and sessions
+
+
+def test_accounts_and_who_is_logged_in(stack: Stack, visit: Visits) -> None:
+    with visit(stack.login, locale="en-GB") as admin:
+        page = opened(admin, "accounts")
+        accounts = page.locator("#accounts tr")
+        expect(accounts.filter(has_text="rosa")).to_contain_text("Radiologist")
+        expect(accounts.filter(has_text="rosa")).to_contain_text("person")
+        expect(accounts.filter(has_text="rosa").locator("td")).to_have_text(["Radiologist", "person", "no", "no"])
+        log_in(stack, stack.login_of("lena")), log_in(stack, stack.login_of("lena"))
+        page.get_by_role("button", name="Refresh").click()
+        sessions = page.locator("#sessions tr").filter(has_text="lena")
+        expect(sessions.first).to_contain_text(time.strftime("%Y"))
+        expect(sessions.first).to_contain_text("login")
+
+
+def test_an_admin_ends_one_session_and_all_of_an_account(stack: Stack, visit: Visits) -> None:
+    """By the keyboard, and only if that is confirmed."""
+    with visit(stack.login, locale="en-GB") as admin:
+        page = opened(admin, "accounts")
+        sessions = page.locator("#sessions tr").filter(has=page.get_by_role("rowheader", name="lars", exact=True))
+        expect(page.locator("#sessions tr").first).to_be_visible()
+        before = sessions.count()
+        somebody = [log_in(stack, stack.login_of("lars")) for _session in range(3)]
+        page.get_by_role("button", name="Refresh").press("Enter")
+        expect(sessions).to_have_count(before + 3)
+        sessions.first.get_by_role("button", name="End lars").press("Enter")
+        page.locator("#confirm").get_by_role("button", name="Cancel").press("Enter")
+        expect(sessions).to_have_count(before + 3)
+        sessions.first.get_by_role("button", name="End lars").press("Enter")
+        expect(page.locator("#confirm")).to_contain_text("End 1 session of lars?")
+        page.locator("#confirm").get_by_role("button", name="End").press("Enter")
+        expect(page.locator("#sessions_said")).to_have_text("1 session has ended.")
+        expect(page.locator("#sessions_said")).to_be_focused()
+        expect(sessions).to_have_count(before + 2)
+        sessions.first.get_by_role("button", name=f"End all {before + 2} lars").press("Enter")
+        page.locator("#confirm").get_by_role("button", name="End").press("Enter")
+        expect(page.locator("#sessions_said")).to_have_text(f"{before + 2} sessions have ended.")
+        expect(sessions).to_have_count(0)
+        for one in somebody:
+            soon(lambda: status(one, stack) == 401, "an ended session")  # noqa: B023
+
+
+def test_no_hash_of_a_password_leaves_the_database(stack: Stack) -> None:
+    accounts = log_in(stack, stack.login).get(f"{stack.portal}/archive/accounts", timeout=30)
+    assert {account["name"] for account in accounts.json()} >= {"admin", "rita", "rosa"}
+    assert "$6$" not in accounts.text
+    assert {frozenset(account) for account in accounts.json()} == {
+        frozenset({"name", "role", "kind", "second_factor", "locked_until"})
+    }
+    for account in ("rita", "rosa"):
+        assert status(log_in(stack, stack.login_of(account)), stack, "/archive/accounts") == 403
+
+
+LOCKED = """
+BEGIN;
+UPDATE identity.psessions SET a_session = a_session || jsonb_build_object(
+    '_2fDevices', '[{"type": "TOTP"}]',
+    '_loginHistory', jsonb_build_object('failedLogin', (
+        SELECT jsonb_agg(jsonb_build_object('_utime', extract(epoch FROM now())::bigint - %s - failure))
+        FROM generate_series(0, 9) failure)))
+    WHERE a_session ->> '_session_uid' = 'leo';
+SELECT account ->> 'second_factor', round(extract(epoch FROM (account ->> 'locked_until')::timestamptz - now()))
+    FROM jsonb_array_elements(identity.list_accounts('{}') -> 'accounts') account WHERE account ->> 'name' = 'leo';
+ROLLBACK;
+"""
+
+
+@pytest.mark.parametrize(("ago", "seconds"), [(0, "900"), (880, "20"), (895, ""), (900, "")])
+def test_locks_and_second_factors(stack: Stack, ago: int, seconds: str) -> None:
+    """By what LemonLDAP::NG keeps: ten wrong passwords in 15 minutes lock it for 15 minutes from the latest."""
+    log_in(stack, stack.login_of("leo"))
+    psql = ["psql", "--username=postgres", "--quiet", "--no-align", "--tuples-only", "--command"]
+    assert docker("exec", stack.container("postgresql"), *psql, LOCKED % ago, "orthanc") == f"true|{seconds}"

@@ -103,6 +103,8 @@ READERS, ALL = ["admin", "radiologist", "reader"], ["admin", "radiologist", "rea
         ("GET", "/archive/sessions", ["admin"]),
         ("DELETE", "/archive/sessions", ["admin"]),
         ("POST", "/archive/sessions", []),
+        ("GET", "/archive/accounts", ["admin"]),
+        ("DELETE", "/archive/accounts", []),
         ("GET", "/archive/shares", ["admin", "radiologist"]),
         ("POST", "/archive/shares", ["admin", "radiologist"]),
         ("DELETE", "/archive/shares/0b2d9c1e-0000-4000-8000-000000000000", ["admin", "radiologist"]),
