@@ -105,6 +105,8 @@ READERS, ALL = ["admin", "radiologist", "reader"], ["admin", "radiologist", "rea
         ("POST", "/archive/sessions", []),
         ("GET", "/archive/accounts", ["admin"]),
         ("DELETE", "/archive/accounts", []),
+        ("POST", "/archive/audit", ["admin"]),
+        ("GET", "/archive/audit", []),
         ("GET", "/archive/shares", ["admin", "radiologist"]),
         ("POST", "/archive/shares", ["admin", "radiologist"]),
         ("DELETE", "/archive/shares/0b2d9c1e-0000-4000-8000-000000000000", ["admin", "radiologist"]),

@@ -3,6 +3,7 @@
 
 import { start as startAccounts } from './accounts.js'
 import { ask, attempt, loginAddress } from './ask.js'
+import { start as startAudit } from './audit.js'
 import { start as startConfirming } from './confirm.js'
 import { start as startConnecting } from './connect.js'
 import { byId, show } from './dom.js'
@@ -69,6 +70,7 @@ async function start() {
     if (me.role === 'admin') {
         startModalities(modalities)
         startAccounts(me.account)
+        startAudit()
     }
     startConnecting(archive, modalities)
 }
