@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from support.accessibility import findings
 from support.browser import Login, Visit, Visits
 from support.images import associate, ct_image, fetch, is_stored
 from support.rest import remove
@@ -47,11 +47,6 @@ def an_image(stack: Stack) -> Iterator[str]:
 
 def is_ready(page: Page) -> None:
     expect(page.locator("[data-part=dicom]")).to_be_visible()
-
-
-def findings(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]
 
 
 def fill(page: Page, study: str) -> None:

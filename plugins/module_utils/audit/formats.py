@@ -27,20 +27,23 @@ _MESSAGES: dict[str, tuple[tuple[str, str], tuple[str, str] | None, str]] = {
     "login": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "second factor": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "logout": (("110114", "User Authentication"), ("110123", "Logout"), "E"),
+    "share opened": (("110114", "User Authentication"), ("110122", "Login"), "E"),
+    "share made": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
+    "share revoked": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
     "association": (("110113", "Security Alert"), ("110126", "Node Authentication"), "E"),
 }
-_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "U")
+_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "E")
 
 
 def who(event: Event) -> str:
     """The account, or the AE title with the certificate."""
     if event["account"]:
         return str(event["account"])
-    return f"{event['aet']} ({event['certificate']})" if event["certificate"] else str(event["aet"])
+    return f"{event['aet']} ({event['certificate']})".strip() if event["certificate"] else str(event["aet"])
 
 
 def _detail(event: Event) -> str:
-    keys = ("refused", "reason", "destination", "asked", "resource", "path", "changes")
+    keys = ("refused", "reason", "share", "destination", "asked", "resource", "path", "changes")
     found = next((f"{event[key]}" for key in keys if event.get(key)), "")
     count = event.get("refusals")
     return f"{found} ({count}th in this minute)" if isinstance(count, int) and count > 20 else found

@@ -37,11 +37,12 @@ class Query:
     until: str = ""
 
     def fits(self, event: Line) -> bool:
-        """Whether an event is asked for. An account may be an AE title, or the name of a certificate."""
+        """Whether an event is asked for. An account may be an AE title, the name of a certificate, or a share link."""
         time = str(event["time"])
+        names = (event["account"], event["aet"], event["certificate"], event.get("share"))
         return (
             (not self.study or self.study in event["studies"])
-            and (not self.account or self.account in (event["account"], event["aet"], event["certificate"]))
+            and (not self.account or self.account in names)
             and time >= self.since
             and (not self.until or time[: len(self.until)] <= self.until)
         )

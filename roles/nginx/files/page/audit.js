@@ -13,6 +13,8 @@ const DAY = 24 * 60 * 60 * 1000
 const ACTIONS = {
     accessed: 'audit.accessed', searched: 'audit.searched', stored: 'audit.stored', received: 'audit.stored', changed: 'audit.changed',
     deleted: 'audit.deleted', exported: 'audit.exported', retrieved: 'audit.retrieved', sent: 'audit.sent', association: 'audit.association',
+    'share made': 'audit.share_made', 'share opened': 'audit.share_opened', 'share revoked': 'audit.share_revoked',
+    'bundle made': 'audit.bundle_made', 'bundle downloaded': 'audit.bundle_downloaded',
     login: 'audit.login', logout: 'audit.logout', 'second factor': 'audit.second_factor', 'second factor added': 'audit.factor_added',
     'second factor removed': 'audit.factor_removed', 'password changed': 'audit.password_changed',
     'accounts changed': 'audit.accounts_changed', 'account reset': 'audit.account_reset', 'modalities changed': 'audit.modalities_changed',

@@ -39,6 +39,13 @@ def test_by_study_and_account(tmp_path: Path) -> None:
     assert asked(tmp_path, study="1.2.3") == []
 
 
+def test_by_share_link(tmp_path: Path) -> None:
+    written(tmp_path, "nginx", {"account": "rosa", "action": "share made", "share": "share:1", "study": STUDY})
+    written(tmp_path, "nginx", {"account": "share:1", "study": STUDY}, {"account": "share:2", "study": STUDY})
+    expected = [("rosa", "share made", [STUDY]), ("share:1", "accessed", [STUDY])]
+    assert sorted(asked(tmp_path, account="share:1")) == expected
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
