@@ -22,7 +22,7 @@ from support.stack import Stack, docker, wait_until_healthy
 
 # Of the page, its sections by role.
 SECTIONS = {
-    "admin": {"status", "upload", "content", "modalities", "shares", "connect"},
+    "admin": {"status", "upload", "content", "modalities", "shares", "accounts", "audit", "connect"},
     "rosa": {"status", "content", "shares", "connect"},
     "rita": {"status", "content", "connect"},
     "ulf": {"status", "upload", "connect"},
@@ -56,7 +56,9 @@ def fill(page: Page, study: str) -> None:
     page.fill("#share_study", study)
     page.locator("#share_form button").click()
     expect(page.locator("#share_link")).to_be_visible()
-    expect(page.locator("#shares tr").first).to_be_visible()
+    page.locator("#audit_form button").click()
+    for table in ("shares", "accounts", "sessions", "audit"):
+        expect(page.locator(f"#{table} tr").first).to_be_visible()
 
 
 @pytest.mark.parametrize("locale", LOCALES)

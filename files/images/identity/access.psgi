@@ -5,7 +5,7 @@ use DBI;
 use Plack::Request;
 
 my %functions = map { ( "/$_" => $_ ) }
-  qw(issue_token make_share list_shares withdraw_share open_share take_bundle list_sessions end_session);
+  qw(issue_token make_share list_shares withdraw_share open_share take_bundle list_sessions end_session list_accounts);
 
 sub {
     my $request  = Plack::Request->new(shift);

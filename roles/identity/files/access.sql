@@ -206,3 +206,19 @@ CREATE OR REPLACE FUNCTION end_session(given jsonb) RETURNS jsonb LANGUAGE sql A
             AND (id = given ->> 'id' OR a_session ->> '_whatToTrace' = given ->> 'account') RETURNING 1
     ) SELECT jsonb_build_object('ended', (SELECT count(*) FROM ended))
 $$;
+
+-- Until when an account is locked, by what LemonLDAP::NG keeps of it: it counts the wrong passwords of as long as a lock lasts.
+CREATE OR REPLACE FUNCTION locked_until(kept jsonb) RETURNS timestamptz LANGUAGE sql AS $$
+    SELECT CASE WHEN count(*) >= identity.failures_allowed() THEN to_timestamp(max(time) + identity.lockout_seconds()) END
+    FROM (SELECT (failure ->> '_utime')::bigint AS time FROM jsonb_array_elements(kept #> '{_loginHistory,failedLogin}') failure) failures
+    WHERE time > extract(epoch FROM now()) - identity.lockout_seconds()
+$$;
+
+-- The accounts of the list, without their passwords' hashes.
+CREATE OR REPLACE FUNCTION list_accounts(given jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('accounts', coalesce(jsonb_agg(jsonb_build_object(
+        'name', name, 'role', role, 'kind', kind,
+        'second_factor', jsonb_array_length(coalesce(kept.a_session ->> '_2fDevices', '[]')::jsonb) > 0,
+        'locked_until', identity.locked_until(kept.a_session)) ORDER BY name), '[]'))
+    FROM identity.accounts LEFT JOIN identity.psessions kept ON kept.a_session ->> '_session_uid' = name
+$$;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Access without a login of one's own, as JSON: share links, bundles of modalities, tokens of programs (RFC 6749 section 4.4), and who is logged in. What is kept
-// is in the database (roles/identity/files/access.sql), which gets hashes: tokens, PINs and sessions are made here and not kept here.
+// Access without a login of one's own, as JSON: share links, bundles of modalities, tokens of programs (RFC 6749 section 4.4), who is
+// logged in, and which accounts there are. What is kept is in the database (roles/identity/files/access.sql), which gets hashes: tokens,
+// PINs and sessions are made here and not kept here.
 
 import hashes from 'crypto'
 import querystring from 'querystring'
@@ -210,6 +211,13 @@ async function sessions(r) {
     return done && answer(r, 200, done)
 }
 
+// --- accounts
+
+async function accounts(r) {
+    const found = await ask(r, 'list_accounts', {})
+    return found && answer(r, 200, found.accounts)
+}
+
 // --- tokens
 
 // The client's login, from the header or from the form, as HTTP Basic.
@@ -251,4 +259,4 @@ async function token(r) {
     return answer(r, 200, { access_token: session, token_type: 'Bearer', expires_in: TOKEN_SECONDS })
 }
 
-export default { open, revoke, sessions, shares, takeBundle, token }
+export default { accounts, open, revoke, sessions, shares, takeBundle, token }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The archive's own page. Each role is shown what it may do, and is asked nothing else.
 
+import { start as startAccounts } from './accounts.js'
 import { ask, attempt, loginAddress } from './ask.js'
+import { start as startAudit } from './audit.js'
 import { start as startConfirming } from './confirm.js'
 import { start as startConnecting } from './connect.js'
 import { byId, show } from './dom.js'
 import { start as startModalities } from './modalities.js'
+import { roleName } from './roles.js'
 import { start as startShares } from './shares.js'
 import { start as startStatus } from './status.js'
 import { start as startTexts, t, whenLanguageChanges } from './texts.js'
 import { start as startUpload } from './upload.js'
 
-const ROLES = { admin: 'role.admin', radiologist: 'role.radiologist', reader: 'role.reader', uploader: 'role.uploader' }
 const READERS = ['admin', 'radiologist', 'reader']
 
 function startTheme() {
@@ -29,7 +31,7 @@ function startTheme() {
 
 function present(me, archive) {
     byId('account').textContent = me.account
-    byId('role').textContent = ROLES[me.role] ? t(ROLES[me.role]) : me.role
+    byId('role').textContent = roleName(me.role)
     document.title = t('page.title', { archive: archive.name })
     byId('name').textContent = archive.name
 }
@@ -61,12 +63,14 @@ async function start() {
     if (byId('upload')) {
         startUpload()
     }
+    startConfirming()
+    if (byId('shares')) {
+        startShares(READERS.includes(me.role))
+    }
     if (me.role === 'admin') {
         startModalities(modalities)
-    }
-    if (byId('shares')) {
-        startConfirming()
-        startShares(READERS.includes(me.role))
+        startAccounts(me.account)
+        startAudit()
     }
     startConnecting(archive, modalities)
 }

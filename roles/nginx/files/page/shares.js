@@ -30,10 +30,8 @@ function state(share) {
 }
 
 function studyOf({ study }) {
-    const text = study.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')])
-    return readsStudies
-        ? element('a', { href: `/viewer?StudyInstanceUIDs=${study}`, class: 'fw-normal' }, ...text)
-        : element('span', { class: 'fw-normal' }, ...text)
+    const look = { class: 'fw-normal text-break' }
+    return readsStudies ? element('a', { ...look, href: `/viewer?StudyInstanceUIDs=${study}` }, study) : element('span', look, study)
 }
 
 function usesOf(share) {

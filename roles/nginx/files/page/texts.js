@@ -50,6 +50,10 @@ export function moment(date) {
     return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(date)
 }
 
+export function instant(date) {
+    return new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'medium' }).format(date)
+}
+
 export function list(items) {
     return new Intl.ListFormat(locale, { type: 'conjunction' }).format(items)
 }
