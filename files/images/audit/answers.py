@@ -73,6 +73,7 @@ def limit() -> None:
 
 class Handler(BaseHTTPRequestHandler):
     folder: Path
+    timeout = 30  # of a read or a write
 
     def do_POST(self) -> None:
         limit()
