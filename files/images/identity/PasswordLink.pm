@@ -4,13 +4,14 @@
 # - a link lasts until the password has been changed, and not only until a first one that is too short. The session of a link, and
 #   those of forms that it has led to, belong to the account: the trigger on its password ends all of them;
 # - an account is found by its name also if that looks like a mail address, and is always one of this archive;
-# - nobody is sent a password.
+# - nobody is sent a password, and links are mailed by another program.
 package Orthweb::PasswordLink;
 
 use strict;
+use DBI;
 use Digest::SHA qw(sha256_hex);
 use Mouse;
-use Lemonldap::NG::Portal::Main::Constants qw(PE_BADMAILTOKEN PE_MAILOK PE_NOTOKEN PE_PASSWORD_OK);
+use Lemonldap::NG::Portal::Main::Constants qw(PE_BADMAILTOKEN PE_ERROR PE_MAILCONFIRMOK PE_MAILOK PE_NOTOKEN PE_PASSWORD_OK);
 
 extends 'Lemonldap::NG::Portal::Plugins::MailPasswordReset';
 
@@ -42,9 +43,16 @@ sub stored {
     return $found && ( $found->data->{_type} // '' ) eq 'mail' ? sha256_hex($link) : 'none';
 }
 
+# Whoever asks for a link by mail is answered before anything is looked up (mailer.pl does that), so that all get the same answer.
 sub searchUser {
     my ( $self, $req ) = @_;
-    return $self->SUPER::searchUser( $req, 0 );
+    return $self->SUPER::searchUser( $req, 0 ) if $req->data->{mailToken};
+    my @asked = ( $req->user, $self->p->getLanguage($req), $req->address );
+    return PE_MAILCONFIRMOK if eval {
+        my $database = DBI->connect_cached( 'dbi:Pg:service=identity', '', '', { RaiseError => 1, PrintError => 0 } );
+        $database->do( 'SELECT identity.ask_for_link(?, ?, ?)', undef, @asked );
+    };
+    return PE_ERROR;
 }
 
 sub changePwd {
