@@ -111,13 +111,13 @@ class Rehearsal:
         """Empty the account, at once."""
         self.post("/moto-api/reset")
 
-    def host_container(self) -> str:
-        """The container that plays the first EC2 host."""
+    def host_containers(self) -> list[str]:
+        """The containers that play the EC2 hosts."""
         label = f"label=orthweb.rehearsal={self.port}"
         names = subprocess.run(
             ["docker", "ps", "--filter", label, "--format", "{{.Names}}"], capture_output=True, text=True, check=True
         ).stdout.split()
-        return next(name for name in sorted(names) if "-i-" in name or "host" in name)
+        return [name for name in sorted(names) if "-i-" in name or "host" in name]
 
     # --- playbooks
 

@@ -50,15 +50,65 @@ class Journey:
         world = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
         ec2.authorize_security_group_ingress(GroupId=group["SecurityGroups"][0]["GroupId"], IpPermissions=[world])
         rds.modify_db_instance(DBInstanceIdentifier=stack, BackupRetentionPeriod=1, ApplyImmediately=True)
-        host = self.rehearsal.host_container()
+        host = self.rehearsal.host_containers()[0]
         subprocess.run(["docker", "exec", host, "docker", "rm", "--force", f"{stack}-nginx"], check=True)
         return "port 22 open to the world, backups of 1 day, no nginx"
+
+    @property
+    def log_group(self) -> str:
+        return f"/orthweb/{self.rehearsal.stack}/audit"
+
+    def in_audit_container(self, host: str, *command: str, stdin: str = "") -> str:
+        whole = ["docker", "exec", "-i", host, "docker", "exec", "-i", f"{self.rehearsal.stack}-audit", *command]
+        return subprocess.run(whole, input=stdin, capture_output=True, text=True, check=True).stdout
+
+    def trail(self) -> list[str]:
+        """The audit trail on the hosts."""
+        read = ["bash", "-c", "cat /var/log/audit/*/*.jsonl"]
+        return sorted(
+            line
+            for host in self.rehearsal.host_containers()
+            for line in self.in_audit_container(host, *read).splitlines()
+        )
+
+    def trail_in_cloudwatch(self) -> list[str]:
+        pages = self.rehearsal.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.log_group)
+        return sorted(event["message"] for page in pages for event in page["events"])
+
+    def copied(self) -> str:
+        """CloudWatch Logs has the audit trail, and nothing else: no line of nginx's own log."""
+        end = time.monotonic() + 60
+        while (found := self.trail_in_cloudwatch()) != (trail := self.trail()):
+            if time.monotonic() > end:
+                lacks, more = set(trail) - set(found), set(found) - set(trail)
+                raise SurpriseError(f"CloudWatch Logs lacks {lacks} of the audit trail, and has besides: {more}")
+            time.sleep(1)
+        sources = {json.loads(line)["source"] for line in found}
+        if not {"nginx", "orthanc", "deployment"} <= sources:
+            raise SurpriseError(f"CloudWatch Logs has events of these alone: {sources}")
+        return f"{len(found)} events"
+
+    def cloudwatch_away(self) -> str:
+        """The trail goes on without it, and the container starts; the copy catches up by itself."""
+        host = self.rehearsal.host_containers()[0]
+        self.rehearsal.post("/rehearsal/settings", {"logs_away": True})
+        restart = ["docker", "exec", host, "docker", "restart", f"{self.rehearsal.stack}-audit"]
+        subprocess.run(restart, capture_output=True, check=True)
+        self.in_audit_container(host, "audit", "note", stdin='{"action":"without CloudWatch"}')
+        end = time.monotonic() + 30
+        while not any("without CloudWatch" in line for line in self.trail()):
+            if time.monotonic() > end:
+                raise SurpriseError("The audit trail does not go on without CloudWatch Logs.")
+            time.sleep(1)
+        self.rehearsal.post("/rehearsal/settings", {"logs_away": False})
+        return self.copied()
 
     def nothing_left(self) -> str:
         left = leftovers(self.rehearsal)
         kept = {kind: names for kind, names in left.items() if kind in ("db_snapshots", "kms_keys")}
+        kept |= {"log_groups": [self.log_group]} if "log_groups" in left else {}
         if left != kept:
-            raise SurpriseError(f"Teardown left more in the account than snapshot and key: {left}")
+            raise SurpriseError(f"Teardown left more in the account than snapshot, key and audit trail: {left}")
         return f"but {', '.join(f'{kind} {names}' for kind, names in kept.items())}" if kept else "at all"
 
     def remember(self) -> None:
@@ -89,6 +139,9 @@ class Journey:
             raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
         self.play("deploy fixes it", "deploy", "--skip-tags", "acceptance")
         self.play("verify", "verify")  # what a deployment ends with, by itself for once
+        if self.rehearsal.client("logs").describe_log_groups(logGroupNamePrefix=self.log_group)["logGroups"]:
+            self.step("the audit trail is in CloudWatch Logs", self.copied)
+            self.step("CloudWatch Logs away for a while", self.cloudwatch_away)
         self.play("plan: nothing to do", "plan", "--check", "--diff")
         self.play("teardown", "teardown", "--extra-vars", confirmed)
         self.step("nothing is left", self.nothing_left)

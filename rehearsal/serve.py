@@ -92,6 +92,9 @@ def run(arguments: argparse.Namespace, site: Site) -> None:
             base = arguments.base_image or newest("orthweb/base")
             site.close()
             site.open()
+            # For the hosts, whose calls are in no log: what is there are the deployer's.
+            for_hosts = server.make(arguments.port, None, reconciler.describe, site.gateway)
+            threading.Thread(target=for_hosts.serve_forever, name="api for hosts", daemon=True).start()
         if arguments.registry:
             start_registry(arguments, site, base)
         if arguments.stand_ins:

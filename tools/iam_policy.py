@@ -89,6 +89,7 @@ def rules(stack: str, made: list[str]) -> list[Rule]:
     secrets = [f"arn:aws:secretsmanager:*:*:secret:{stack}/database-*"]
     databases = [f"arn:aws:rds:*:*:{what}" for what in (f"db:{stack}", f"subgrp:{stack}", f"pg:{stack}-postgres*",
                  f"snapshot:{stack}-final-*", "og:default*")]  # fmt: skip
+    logs = [f"arn:aws:logs:*:*:log-group:/orthweb/{stack}/{what}*" for what in ("audit", "flow-logs")]
     via = [f"{service}.*.amazonaws.com" for service in ("ec2", "rds", "secretsmanager")]
     passed = ["ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
     systems_manager = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
@@ -111,7 +112,7 @@ def rules(stack: str, made: list[str]) -> list[Rule]:
         Rule("UseKey", r"kms:(Decrypt|GenerateDataKey|ReEncrypt)", condition={"StringLike": {"kms:ViaService": via}}),
         Rule("GrantKey", r"kms:CreateGrant$", condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}),
         Rule("Keys", r"kms:"),
-        Rule("Logs", r"logs:", [f"arn:aws:logs:*:*:log-group:/orthweb/{stack}/flow-logs*"]),
+        Rule("Logs", r"logs:", logs),
         Rule("Database", r"rds:", databases),
         Rule("Session", r"ssm:StartSession$", ["arn:aws:ec2:*:*:instance/*"], tagged),
         Rule("SessionKind", r"$", ["arn:aws:ssm:*:*:document/AWS-StartSSHSession"]),

@@ -32,7 +32,10 @@ with looking() as expect:
     expect("addresses of the account", len(ec2.describe_addresses()["Addresses"]), 1)
 
     expect("managed policies", iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"], [])
-    expect("policies", iam.list_role_policies(RoleName=role)["PolicyNames"], ["read-own-secret"])
+    policies = sorted(iam.list_role_policies(RoleName=role)["PolicyNames"])
+    expect("policies", policies, ["read-own-secret", "write-audit-trail"])
     policy = iam.get_role_policy(RoleName=role, PolicyName="read-own-secret")["PolicyDocument"]
     allowed = sorted(each["Action"] for each in policy["Statement"])
     expect("what it may do", allowed, ["kms:Decrypt", "secretsmanager:GetSecretValue"])
+    groups = client("logs").describe_log_groups(logGroupNamePrefix=f"/orthweb/{STACK}/audit")["logGroups"]
+    expect("days that the audit trail is kept", [each.get("retentionInDays") for each in groups], [3653])

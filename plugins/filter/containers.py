@@ -61,6 +61,10 @@ def compose_service(service: dict[str, Any], folders: dict[str, str]) -> dict[st
         elif word == "ulimits":
             limits = (limit.split(":") for limit in value)
             composed["ulimits"] = {name: {"soft": int(soft), "hard": int(hard)} for name, soft, hard in limits}
+        elif word == "log_driver":
+            composed["logging"] = {"driver": value, "options": service["log_options"]}
+        elif word == "log_options":
+            pass  # with the driver
         elif word in WORDS:
             composed[WORDS[word]] = value
         else:

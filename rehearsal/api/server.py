@@ -78,6 +78,9 @@ class Application:
             return start_response(line, *rest)
 
         advance()
+        if settings.logs_away and service_and_action(environ, body)[0] == "logs":
+            start("503 Service Unavailable", [("Content-Type", "application/json")])
+            return [b'{"__type":"ServiceUnavailableException"}']
         answer = self.moto(environ, start)
         if self.log and not environ["PATH_INFO"].startswith("/moto-api/"):
             service, action = service_and_action(environ, body)
@@ -109,8 +112,10 @@ class Application:
         return [json.dumps(asdict(settings) if answer is None else answer).encode() + b"\n"]
 
 
-def make(port: int, log: Path | None, describe: Callable[[], list[dict[str, Any]]]) -> BaseWSGIServer:
+def make(
+    port: int, log: Path | None, describe: Callable[[], list[dict[str, Any]]], address: str = "127.0.0.1"
+) -> BaseWSGIServer:
     """A server that has its port already. Raises OSError or SystemExit when somebody else has it."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = Application(log, describe)
-    return make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
+    return make_server(address, port, application, threaded=True, request_handler=MotoRequestHandler)

@@ -101,6 +101,11 @@ class Site:
     def label(self) -> str:
         return f"orthweb.rehearsal={self.port}"
 
+    @property
+    def gateway(self) -> str:
+        """The address at which the containers reach this machine."""
+        return docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.name)
+
     def open(self) -> None:
         """Makes the network. Its range is one that neither the collection's engines nor its VPCs use."""
         refused: list[DockerError] = []

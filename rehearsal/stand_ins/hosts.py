@@ -65,6 +65,7 @@ class Host:
                 self.site.name,
             ),
             *("--label", self.site.label, "--label", f"orthweb.rehearsal.instance={self.id}"),
+            f"--add-host=api.rehearsal:{self.site.gateway}",
             *(f"--volume={self.container}:/var/lib/docker", "--stop-timeout=30", "--restart=unless-stopped"),
             *POWERS,
             *published,

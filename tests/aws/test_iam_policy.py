@@ -61,7 +61,7 @@ def test_it_can_be_made_for_one_stack(policy: dict[str, Any]) -> None:
         assert one["Resource"] == [
             each.replace("role/*", "role/clinic")
             .replace("instance-profile/*", "instance-profile/clinic")
-            .replace("/*/flow-logs", "/clinic/flow-logs")
+            .replace("/orthweb/*/", "/orthweb/clinic/")
             .replace("secret:*", "secret:clinic")
             .replace("db:*", "db:clinic")
             .replace("subgrp:*", "subgrp:clinic")

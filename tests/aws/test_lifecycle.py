@@ -32,7 +32,7 @@ MADE = Counter(
     secrets=2,
     iam_roles=2,
     instance_profiles=1,
-    log_groups=1,
+    log_groups=2,
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
@@ -75,7 +75,7 @@ class TestCheckOfAnEmptyAccount:
             "hosts | Announce new imaging hosts": "hosts | Make the imaging hosts",
             "hosts | Announce their fixed addresses": "hosts | Give the hosts fixed addresses",
             "role | Announce the hosts' permissions": (
-                "role | Allow the hosts to read the password of Orthanc's database user only"
+                "role | Allow the hosts to read the password of Orthanc's database user, and to write the audit trail"
             ),
             "flow_log | Announce the role's permissions": "flow_log | Allow the role to write to the log group",
         }
@@ -85,8 +85,8 @@ class TestCheckOfAnEmptyAccount:
             "own_vpc | Remove all rules from the VPC's default security group",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
-        # A volume is part of its instance, two secrets are one entry; two policies and the folder of the key are more.
-        number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1
+        # A volume is part of its instance, two secrets are one entry; three policies and the key's folder are more.
+        number = sum(MADE.values()) - MADE["volumes"] - 1 + 3 + 1
         assert f"Plan: {number} to make, 0 to change, 0 to remove." in lifecycle.empty_check.run.output
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
             assert f"name: {name}" in lifecycle.empty_check.run.output
@@ -210,14 +210,23 @@ class TestCreate:
             else:
                 assert (rule["FromPort"], rule["ToPort"]) in {(80, 80), (443, 443)}
 
-    def test_hosts_may_read_their_own_secret_only(self, created: Step) -> None:
+    def test_hosts_may_read_their_own_secret_and_write_the_audit_trail(self, created: Step) -> None:
         assert created.more["attached_policies"] == []
-        read, decrypt = only(created.more["inline_policies"].values())["Statement"]
+        policies = created.more["inline_policies"]
+        assert set(policies) == {"read-own-secret", "write-audit-trail"}
+        write = only(policies["write-audit-trail"]["Statement"])
+        assert (write["Effect"], write["Action"]) == ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"])
+        assert write["Resource"].endswith(":log-group:/orthweb/orthweb/audit:*")
+        read, decrypt = policies["read-own-secret"]["Statement"]
         secret = only(each for each in created.raw["secrets"] if each["Name"] == "orthweb/database-orthanc")["ARN"]
         assert (read["Effect"], read["Action"]) == ("Allow", "secretsmanager:GetSecretValue")
         assert read["Resource"] == f"{secret.rpartition('-')[0]}-??????"
         assert decrypt["Action"] == "kms:Decrypt"
         assert decrypt["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/orthweb"}
+
+    def test_audit_trail_is_kept_for_ten_years(self, created: Step) -> None:
+        group = only(each for each in created.raw["log_groups"] if each["logGroupName"] == "/orthweb/orthweb/audit")
+        assert group["retentionInDays"] == 3653
 
     def test_key_rotates(self, created: Step) -> None:
         assert created.more["key"]["Enabled"]
@@ -266,6 +275,7 @@ class TestDrift:
             TestCreate.test_subnets_lie_in_two_zones_and_the_private_ones_have_no_way_out,
             TestCreate.test_database,
             TestCreate.test_who_may_connect,
+            TestCreate.test_audit_trail_is_kept_for_ten_years,
         ],
     )
     def test_everything_is_as_it_was_made(self, lifecycle: Lifecycle, check: Any) -> None:
@@ -295,11 +305,13 @@ class TestTeardown:
         """Also that the final snapshot, which is not there yet, keeps the key and the controller's folder."""
         assert set(lifecycle.teardown_check.run.changes) == set(lifecycle.gone.run.changes)
 
-    def test_leaves_the_final_snapshot_and_the_key_that_it_needs(self, lifecycle: Lifecycle) -> None:
+    def test_leaves_the_final_snapshot_with_its_key_and_the_audit_trail(self, lifecycle: Lifecycle) -> None:
         gone = lifecycle.gone
         gone.run.ok()
         left = gone.things - lifecycle.at_first
-        assert {thing.kind for thing in left} == {"db_snapshots", "kms_keys"}
+        assert {thing.kind for thing in left} == {"db_snapshots", "kms_keys", "log_groups"}
+        assert only(thing.name for thing in left if thing.kind == "log_groups") == "/orthweb/orthweb/audit"
+        assert "The audit trail is in the log group /orthweb/orthweb/audit" in gone.run.message
         snapshot = only(thing.name for thing in left if thing.kind == "db_snapshots")
         assert f"The images are in the snapshot {snapshot}" in gone.run.message
         assert gone.more["folder_is_there"]

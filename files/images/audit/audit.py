@@ -10,7 +10,8 @@ This program
   filled, nobody else can take those, and events are still written;
 - starts a new file when one has become large; compresses files of former days; removes those that are too old;
 - removes a file of a spool once all of it is in the trail;
-- sends it on, if there is a collector (sender.py).
+- sends it on, if there is a collector (sender.py); prints it, if the engine hands its output on;
+- answers questions of admins at a socket (answers.py).
 
     audit keep      what the container runs
     audit note      adds events from the standard input, one a line: who deployed, and what that changed
@@ -26,26 +27,32 @@ import json
 import multiprocessing
 import os
 import re
+import select
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import answers
 import sender
 from sender import Sent
 
 SOURCES = ("nginx", "identity", "orthanc", "deployment")
 SETTINGS = Path("/etc/audit/settings.json")
 HEARTBEAT = Path("/run/audit/alive")
+SOCKET = Path("/run/answers/trail.sock")
 LOOK_AFTER_SECONDS = 10
 AT_REST_SECONDS = 3600
 CHUNK = 1 << 18  # longer than any line
 KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: blocks for what will be appended
+OUTPUT = 1
+ENGINE_SECONDS = 1
 NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(\.\d{2})?\.jsonl(\.gz)?")
 
 
@@ -55,11 +62,13 @@ class Settings:
     file_bytes: int
     reserve_bytes: int
     collector: dict[str, Any]
+    prints: bool
 
     @classmethod
     def read(cls) -> Settings:
         given = json.loads(SETTINGS.read_text())
-        return cls(given["keep_years"], given["file_mb"] << 20, given["reserve_mb"] << 20, given["collector"])
+        sizes = given["file_mb"] << 20, given["reserve_mb"] << 20
+        return cls(given["keep_years"], *sizes, given["collector"], given["prints"])
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,20 @@ def append(path: Path, lines: bytes) -> None:
         os.close(handle)
 
 
+def print_lines(lines: bytes) -> None:
+    """For the engine's log driver. The trail goes on while nobody reads that, as when the engine is updated."""
+    with suppress(OSError):
+        for line in lines.splitlines(keepends=True):
+            while line:
+                if not select.select([], [OUTPUT], [], ENGINE_SECONDS)[1]:
+                    return
+                line = line[os.write(OUTPUT, line[: select.PIPE_BUF]) :]
+
+
+def print_nothing(lines: bytes) -> None:
+    """The trail is not in the engine's logs, too."""
+
+
 class Positions:
     """How far each file of a spool has been read: by path, its inode and the offset.
 
@@ -232,8 +255,10 @@ class Positions:
             os.close(handle)
 
 
-def take(places: Places, positions: Positions, path: Path, source: str, now: datetime) -> bool:
-    """Bring what is new in a file of a spool into the trail; whether there may be more."""
+def take(
+    places: Places, positions: Positions, path: Path, source: str, now: datetime, hand_on: Callable[[bytes], None]
+) -> bool:
+    """Bring what is new in a file of a spool into the trail, and hand it on; whether there may be more."""
     received = now.isoformat(timespec="seconds")
     target = places.trail / source / f"{now.date()}.jsonl"
     with path.open("rb") as file:
@@ -242,23 +267,27 @@ def take(places: Places, positions: Positions, path: Path, source: str, now: dat
         if status.st_size == offset:
             return False
         if status.st_size < offset:  # nobody does that but somebody who wants to hide something
-            append(target, cleaned(b'{"action":"spool truncated","outcome":"failure"}', source, received))
+            cut = cleaned(b'{"action":"spool truncated","outcome":"failure"}', source, received)
+            append(target, cut)
+            hand_on(cut)
             offset = 0
         file.seek(offset)
         data = file.read(CHUNK)
     end = data.rfind(b"\n") + 1 or (len(data) if len(data) == CHUNK else 0)
     if not end:
         return False
-    append(target, b"".join(cleaned(line, source, received) for line in data[:end].split(b"\n") if line))
+    lines = b"".join(cleaned(line, source, received) for line in data[:end].split(b"\n") if line)
+    append(target, lines)
     positions.read[str(path)] = [status.st_ino, offset + end]
     positions.save()
+    hand_on(lines)
     return end > CHUNK // 2
 
 
-def take_all(places: Places, positions: Positions) -> None:
+def take_all(places: Places, positions: Positions, hand_on: Callable[[bytes], None] = print_nothing) -> None:
     for source in SOURCES:
         for _day, path in dated(places.spool / source):
-            while take(places, positions, path, source, datetime.now(UTC)):
+            while take(places, positions, path, source, datetime.now(UTC), hand_on):
                 pass
 
 
@@ -315,17 +344,20 @@ def keep(places: Places) -> int:
     positions = Positions(places.state / "positions.json")
     positions.save()
     look_after(places, positions, settings, datetime.now(UTC))
-    sending = multiprocessing.Process(target=send, args=(places, settings), daemon=True)
+    others = [multiprocessing.Process(target=answer, args=(places,), daemon=True)]
     if settings.collector:
-        sending.start()
+        others.append(multiprocessing.Process(target=send, args=(places, settings), daemon=True))
+    for other in others:
+        other.start()
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda given, _frame: ending.append(given))
+    hand_on = print_lines if settings.prints else print_nothing
     rounds = 0
     complained = ""
-    while not ending and (not settings.collector or sending.is_alive()):
+    while not ending and all(other.is_alive() for other in others):
         try:
-            take_all(places, positions)
+            take_all(places, positions, hand_on)
             complained = ""
         except OSError as error:
             problem = f"events wait in the spool: {error.strerror}: {error.filename or places.trail}"
@@ -340,10 +372,20 @@ def keep(places: Places) -> int:
     return 0 if ending else 1
 
 
-def send(places: Places, settings: Settings) -> None:
-    """In a process of its own: a collector may take its time."""
+def answer(places: Places) -> None:
+    """In a process of its own: a question may be about ten years."""
+    end_as_usual()
+    answers.run(places.trail, SOCKET)
+
+
+def end_as_usual() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def send(places: Places, settings: Settings) -> None:
+    """In a process of its own: a collector may take its time."""
+    end_as_usual()
     sender.run(lambda: trail_files(places), places.sent, settings.collector, complain)
 
 

@@ -25,6 +25,7 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "private_route_table": f"{stack}-private",
         "flow_logs_role": f"{stack}-flow-logs",
         "log_group": f"/orthweb/{stack}/flow-logs",
+        "audit_log_group": f"/orthweb/{stack}/audit",
         "master_secret": f"{stack}/database-master",
         "orthanc_secret": f"{stack}/database-orthanc",
     }
@@ -34,7 +35,7 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "secrets": [found["master_secret"], found["orthanc_secret"]],
         "iam_roles": [found["imaging"], found["flow_logs_role"]],
         "instance_profiles": [found["imaging"]],
-        "log_groups": [found["log_group"]],
+        "log_groups": [found["log_group"], found["audit_log_group"]],
         "db_instances": [stack],
         "db_subnet_groups": [stack],
     }

@@ -25,6 +25,7 @@ DRIFT = {
     "the key does not rotate": "Make the key that encrypts database, disks and secrets",
     "the flow log is gone": "flow_log | Make the VPC's flow log",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
+    "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -97,7 +98,9 @@ def everything(account: Account) -> None:
     kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
     flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
     ec2.delete_flow_logs(FlowLogIds=flow_logs)
-    account.client("logs").delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
+    logs = account.client("logs")
+    logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
+    logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)
 
 
 def more(account: Account) -> None:

@@ -22,6 +22,7 @@ RANGES = {
     "orthweb_controller_ranges": [CONTROLLER],
 }
 MORE_TAGS = {"team": "imaging"}
+NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False}
 # What calls that nothing else does, and a change of what can be changed.
 VARIANT = {
     "orthweb_instance_count": 1,
@@ -158,12 +159,12 @@ class Lifecycle:
         disturb.delete_snapshots(self.account)
         disturb.bucket_with_an_object(self.account)
         disturb.stray_volume(self.account)
-        return self.step(self.account.teardown(orthweb_rds_final_snapshot=False))
+        return self.step(self.account.teardown(**NOTHING_KEPT))
 
     @once
     def emptied(self) -> Step:
         assert self.bucket_in_the_way
-        run = self.account.teardown(orthweb_rds_final_snapshot=False, orthweb_empty_buckets=True)
+        run = self.account.teardown(**NOTHING_KEPT, orthweb_empty_buckets=True)
         return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
 
     @property

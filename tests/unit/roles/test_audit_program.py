@@ -4,39 +4,24 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from support.checkout import ROOT
+from support.image_programs import loaded
 
-FILE = ROOT / "files" / "images" / "audit" / "audit.py"
-
-
-def loaded(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, FILE.parent / f"{name}.py")
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # where dataclasses and the other one look
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys, "dont_write_bytecode", True)  # the folder is an image's definition
-        specification.loader.exec_module(module)
-    return module
-
-
-sender, audit = loaded("sender"), loaded("audit")
+*_others, sender, audit = loaded("audit", "trail", "formats", "answers", "sender", "audit")
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TODAY = NOW.date()
-SETTINGS = audit.Settings(keep_years=10, file_bytes=1000, reserve_bytes=1 << 20, collector={})
+SETTINGS = audit.Settings(keep_years=10, file_bytes=1000, reserve_bytes=1 << 20, collector={}, prints=False)
 
 
 @pytest.fixture
@@ -144,6 +129,67 @@ class TestTaking:
         assert [event["n"] for event in trail(places)] == [1], "Nothing of it was left behind"
         audit.take_all(places, positions)
         assert [event["n"] for event in trail(places)] == [1, 2]
+
+
+class TestPrinting:
+    """For the engine's log driver, which copies it to CloudWatch Logs."""
+
+    @pytest.fixture
+    def output(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+        """A pipe as the standard output. Returns the end that the engine has."""
+        ours, theirs = os.pipe()
+        monkeypatch.setattr(audit, "OUTPUT", theirs)
+        monkeypatch.setattr(audit, "ENGINE_SECONDS", 0.1)
+        yield ours
+        for end in (ours, theirs):
+            with suppress(OSError):
+                os.close(end)
+
+    def test_what_is_in_the_trail_once(self, places: Any, positions: Any, output: int) -> None:
+        path = spooled(places, '{"n":1}\n{"n":2}\n{"n"')
+        audit.take_all(places, positions, audit.print_lines)
+        audit.take_all(places, positions, audit.print_lines)
+        os.truncate(path, 0)
+        spooled(places, '{"n":3}\n')
+        audit.take_all(places, positions, audit.print_lines)
+        printed = [json.loads(line) for line in os.read(output, 1 << 16).splitlines()]
+        assert printed == trail(places)
+        assert [event.get("n") for event in printed] == [1, 2, None, 3]
+
+    def test_nothing_that_the_disk_has_refused(
+        self, places: Any, positions: Any, output: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        spooled(places, '{"n":1}\n')
+        with monkeypatch.context() as full:
+            write = os.write
+            full.setattr(os, "write", lambda handle, data: write(handle, data[:5]))
+            with pytest.raises(OSError, match="No space left"):
+                audit.take_all(places, positions, audit.print_lines)
+        os.set_blocking(output, False)
+        with pytest.raises(BlockingIOError):
+            os.read(output, 100)
+
+    def test_an_engine_that_does_not_read_stops_nothing(self, places: Any, positions: Any, output: int) -> None:
+        spooled(places, "".join(f'{{"n":{number},"pad":"{"x" * 1000}"}}\n' for number in range(1000)))
+        spooled(places, '{"n":1000,"pad":"' + "x" * 70000 + '"}\n')
+        audit.take_all(places, positions, audit.print_lines)
+        assert len(trail(places)) == 1001
+        printed = os.read(output, 1 << 20).splitlines()
+        assert 10 < len(printed) < 100
+        assert [json.loads(line)["n"] for line in printed] == list(range(len(printed)))
+
+    def test_an_engine_that_is_gone_stops_nothing(self, places: Any, positions: Any, output: int) -> None:
+        spooled(places, '{"n":1}\n')
+        os.close(output)
+        audit.take_all(places, positions, audit.print_lines)
+        assert len(trail(places)) == 1
+
+    def test_elsewhere_nothing_is_printed(self, places: Any, positions: Any, output: int) -> None:
+        spooled(places, '{"n":1}\n')
+        audit.take_all(places, positions)
+        os.set_blocking(output, False)
+        with pytest.raises(BlockingIOError):
+            os.read(output, 100)
 
 
 class TestReserve:

@@ -49,6 +49,11 @@ def test_a_service_for_compose() -> None:
     }
 
 
+def test_a_log_driver_for_compose() -> None:
+    composed = compose_service({"log_driver": "awslogs", "log_options": {"mode": "non-blocking"}}, {})
+    assert composed == {"logging": {"driver": "awslogs", "options": {"mode": "non-blocking"}}}
+
+
 def test_what_compose_would_lack_is_an_error() -> None:
     with pytest.raises(AnsibleFilterError, match="'privileged' is not supported"):
         compose_service({"privileged": False}, {})

@@ -83,6 +83,13 @@ def test_what_is_left() -> None:
     ]
 
 
+def test_a_log_group_that_is_kept_is_not_left() -> None:
+    groups = {"log_groups": things("/orthweb/a/audit", "/orthweb/a/flow-logs")}
+    assert left_over(groups, ["/orthweb/a/audit"]) == ["log groups: /orthweb/a/flow-logs (id-of-/orthweb/a/flow-logs)"]
+    assert len(left_over(groups)) == 2
+    assert len(left_over({"secrets": things("/orthweb/a/audit")}, ["/orthweb/a/audit"])) == 1
+
+
 def test_key_without_a_snapshot_is_left() -> None:
     assert left_over({"kms_keys": things("alias/orthweb"), "db_snapshots": []}) == [
         "kms keys: alias/orthweb (id-of-alias/orthweb)"
