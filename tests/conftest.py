@@ -35,8 +35,7 @@ MARKERS = (
 )
 
 # What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
-ENGINE = ("docs", "integration", "molecule")
-FIRST = ("engine", "aws", "rehearsal", "hosts", "package", "ansible_test")
+FIRST = ("integration", "aws", "rehearsal", "machine", "hosts", "package", "ansible_test")
 
 
 def group(test: str) -> str:
@@ -47,11 +46,11 @@ def group(test: str) -> str:
         scenario = name.partition("[")[2].rstrip("]")
         if scenario.startswith("aws_"):
             return "aws"
-        if (ROOT / "molecule" / scenario / "hosts.yml").exists():
-            return "hosts"  # in containers of their own
+        # In containers of their own, or one stack beside that of tests/integration.
+        return "hosts" if (ROOT / "molecule" / scenario / "hosts.yml").exists() else "machine"
     if folders[0] == "unit":
         return path  # a file: they need nothing of each other
-    return "engine" if folders[0] in ENGINE else "/".join(folders)
+    return "/".join(folders)
 
 
 def pytest_configure(config: pytest.Config) -> None:

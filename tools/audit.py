@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="make audit", description=__doc__)
     made.add_argument("--study", default="", type=_study, metavar="UID", help="a StudyInstanceUID")
     made.add_argument(
-        "--account", default="", metavar="NAME", help="an account, an AE title or a client certificate's name"
+        "--account", default="", metavar="NAME", help="an account, an AE title, a client certificate's name or share:ID"
     )
     made.add_argument("--since", default="", type=_time, metavar="DATE", help="the first day or time, in UTC")
     made.add_argument("--until", default="", type=_time, metavar="DATE", help="the last day or time, in UTC")

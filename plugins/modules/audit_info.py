@@ -22,7 +22,7 @@ options:
     type: str
     default: ""
   account:
-    description: An account, an AE title, or the name of a client certificate.
+    description: An account, an AE title, the name of a client certificate, or a share link (V(share:ID)).
     type: str
     default: ""
   since:

@@ -62,6 +62,7 @@ PUBLISHED = {
     "files/iam-policy.json",
     "files/images",
     "tools/audit.py",
+    "tools/bundle.py",
     "tools/iam_policy.py",
     "inventory/aws",
     "inventory/local",

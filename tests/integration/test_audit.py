@@ -176,6 +176,38 @@ class TestDoors:
         event = awaited(stack, lambda event: event["action"] == "deleted", study=study, account="rita")
         assert (event["outcome"], event["refused"]) == ("failure", "role")
 
+    def test_a_share_link(self, stack: Stack, study: str) -> None:
+        """Who shared the study, and what became of the link."""
+        rosa, guest = log_in(stack, stack.login_of("rosa")), anonymous(stack)
+        links = f"{stack.portal}/archive/shares"
+        made = rosa.post(links, json={"study": study, "pin": "4711"}, timeout=30).json()
+
+        def submitted(**more: str) -> int:
+            body = {"token": made["link"].partition("#")[2], **more}
+            return guest.post(f"{stack.portal}/share/open", json=body, timeout=30).status_code
+
+        assert [submitted(), submitted(pin="0815"), submitted(pin="4711")] == [401, 401, 200]
+        assert guest.get(f"{stack.portal}/dicom-web/studies/{study}/metadata", timeout=30).status_code == 200
+        assert rosa.delete(f"{links}/{made['id']}", timeout=30).status_code == 200
+        assert submitted(pin="4711") == 410
+        share = f"share:{made['id']}"
+        awaited(stack, lambda event: event["action"] == "share revoked", study=study, account=share)
+        written = [
+            (event["action"], event["account"], event["outcome"], event["reason"])
+            for event in read(trail_of(stack), Query(study=study, account=share))
+            if event["door"] == "portal"
+        ]
+        refused = [event for event in written if event[-1] in ("pin", "ended")]  # counted with others of this address
+        assert [event for event in written if event not in refused] == [
+            ("share made", "rosa", "success", ""),
+            ("share opened", share, "failure", "wrong pin"),
+            ("share opened", share, "success", ""),
+            ("share revoked", "rosa", "success", ""),
+        ]
+        assert {event[:3] for event in refused} <= {("share opened", share, "failure")}
+        access = awaited(stack, lambda event: event["door"] == "DICOMweb", study=study, account=share)
+        assert (access["action"], access["role"]) == ("accessed", "share")
+
 
 class TestLogins:
     def test_in_and_out(self, stack: Stack) -> None:

@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
 from support.images import associate, ct_image, is_stored
+from support.rest import remove, rest
 from support.stack import Stack
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
@@ -22,9 +23,7 @@ JSON = {"Accept": "application/dicom+json"}
 
 @pytest.fixture(scope="module")
 def session(stack: Stack) -> requests.Session:
-    session = requests.Session()
-    session.auth, session.verify, session.trust_env = stack.login_of("rita"), stack.ca, False
-    return session
+    return rest(stack, "rita")
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +40,8 @@ def images(stack: Stack) -> Iterator[list[Dataset]]:
     assert all(is_stored(association, image) for image in made)
     association.release()
     yield made
-    admin = requests.Session()
-    admin.auth, admin.verify, admin.trust_env = stack.login, stack.ca, False
     for image in made:
-        [found] = admin.post(f"{stack.portal}/orthanc/tools/lookup", data=image.StudyInstanceUID, timeout=30).json()
-        admin.delete(f"{stack.portal}/orthanc{found['Path']}", timeout=30).raise_for_status()
+        remove(stack, image.StudyInstanceUID)
 
 
 @pytest.fixture

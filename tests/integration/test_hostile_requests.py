@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-import requests
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
@@ -33,6 +32,7 @@ from pydicom.uid import (
 )
 
 from support.images import associate, ct_image, is_stored
+from support.rest import rest
 from support.stack import Stack, process_id
 
 MEMORY_MB = 1024
@@ -46,13 +46,6 @@ def archive(stack: Stack) -> Iterator[Stack]:
     stack.configure("--tags", "orthanc").ok()
 
 
-def session_of(stack: Stack) -> requests.Session:
-    session = requests.Session()
-    session.auth, session.verify = stack.login, stack.ca
-    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-    return session
-
-
 @contextmanager
 def others_are_answered(stack: Stack) -> Iterator[None]:
     """Somebody else searches and stores, all the while, and never waits long."""
@@ -61,7 +54,7 @@ def others_are_answered(stack: Stack) -> Iterator[None]:
     failed: list[int] = []
 
     def search_and_store() -> None:
-        session = session_of(stack)
+        session = rest(stack)
         while not over.is_set():
             begun = time.monotonic()
             found = session.get(f"{stack.portal}/dicom-web/studies?limit=1", timeout=60)
@@ -117,7 +110,7 @@ def test_a_zip_that_says_it_holds_more_than_there_is_room_for(archive: Stack, cl
     assert len(bomb) < 25_000
     with others_are_answered(archive):
         for _each in range(5):
-            answer = session_of(archive).post(f"{archive.portal}/orthanc/instances", data=bomb, timeout=120)
+            answer = rest(archive).post(f"{archive.portal}/orthanc/instances", data=bomb, timeout=120)
             assert answer.status_code >= 400, answer.text
 
 
@@ -127,7 +120,7 @@ def test_a_zip_that_does_hold_it(archive: Stack) -> None:
         for _each in range(MEMORY_MB + 1):
             entry.write(bytes(1 << 20))
     with others_are_answered(archive):
-        answer = session_of(archive).post(f"{archive.portal}/orthanc/instances", data=file.getvalue(), timeout=120)
+        answer = rest(archive).post(f"{archive.portal}/orthanc/instances", data=file.getvalue(), timeout=120)
         assert answer.status_code >= 400, answer.text
 
 
@@ -176,7 +169,7 @@ def huge(syntax: str) -> bytes:
     "syntax", [ExplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless, RLELossless]
 )
 def test_an_image_larger_than_any(archive: Stack, syntax: str) -> None:
-    session = session_of(archive)
+    session = rest(archive)
     with others_are_answered(archive):
         stored = session.post(f"{archive.portal}/orthanc/instances", data=huge(syntax), timeout=60)
         if stored.status_code != 200:

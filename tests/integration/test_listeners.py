@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -225,18 +226,44 @@ sys.stdin.read()
 """
 
 
-def test_a_flood_from_one_address_is_bounded(stack: Stack, modality: Place, stranger: Place) -> None:
-    command = stranger.command(sys.executable, "-c", FLOOD, stranger.archive, str(INTERNET), "150")
+@contextmanager
+def flood_from(stranger: Place, port: int, connections: int) -> Iterator[int]:
+    """How many of these connections from one address are open, in the block."""
+    command = stranger.command(sys.executable, "-c", FLOOD, stranger.archive, str(port), str(connections))
     flood = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert flood.stdout is not None
-        assert flood.stdout.readline() == "100\n", "nginx_dicom_connections_per_address"
+        yield int(flood.stdout.readline())
+    finally:
+        flood.communicate()
+
+
+def test_a_flood_from_one_address_is_bounded(stack: Stack, modality: Place, stranger: Place) -> None:
+    with flood_from(stranger, INTERNET, 150) as still_open:
+        assert still_open == 100, "nginx_dicom_connections_per_address"
         assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
         assert log_lines(stack)[-1]["refused"] == "too many connections at a time"
         assert answered(modality, INTERNET, *tls(stack, "client-workstation")), "The others are none the worse"
-    finally:
-        flood.communicate()
     assert answered(stranger, INTERNET, *tls(stack, "client-workstation")), "As soon as it is over"
+
+
+def portal_answers(place: Place, port: int) -> bool:
+    """To this place, which does not know the archive's CA."""
+    asked = ["curl", "--silent", "--insecure", "--fail", f"https://{place.archive}:{port}/auth/"]
+    return "<form" in place.run(asked).stdout
+
+
+def test_a_flood_of_the_portal_is_bounded_and_keeps_no_modality_out(
+    stack: Stack, modality: Place, stranger: Place
+) -> None:
+    for port in stack.portal_port, stack.orthanc_port:
+        with flood_from(stranger, port, 300) as still_open:
+            assert still_open == 256, "nginx_portal_connections_per_address"
+            assert not portal_answers(stranger, stack.portal_port)
+            assert portal_answers(modality, stack.portal_port), "The others are none the worse"
+            assert answered(stranger, INTERNET, *tls(stack, "client-workstation")), (
+                "Modalities have limits of their own"
+            )
 
 
 def request(called: str = "ORTHANC", calling: str = "OLD", user: bytes = b"") -> bytes:
@@ -356,26 +383,41 @@ def test_what_a_client_says_of_itself_is_logged_in_bounds_and_its_password_is_no
     assert "a password" not in docker("logs", "--tail", "50", stack.container("nginx"))
 
 
-def test_associations_of_one_certificate_are_limited(stack: Stack, modality: Place, stranger: Place) -> None:
-    """Wherever it is shown; others are none the worse."""
-    stack.configure("--tags", "nginx", nginx_dicom_connections_per_certificate=3).ok()
-    ae = AE("WORKSTATION")
-    ae.add_requested_context(Verification)
-    arguments = {"ae_title": "ORTHANC", "tls_args": (stack.client_tls(), "localhost")}
-    held = [ae.associate("localhost", stack.dicom_port, **arguments) for _each in range(4)]
-    try:
-        assert [each.is_established for each in held] == [True, True, True, False]
-        assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
-        line = log_lines(stack)[-1]
-        assert (line["client"], line["refused"]) == ("CN=workstation,O=OrthWeb", "too many connections at a time")
-        assert echo(stranger, INTERNET, *tls(stack, "client-display"), calling="DISPLAY").returncode == 0
-        assert answered(modality, PLAIN)
-    finally:
-        for association in held:
-            if association.is_established:
-                association.release()
-        stack.configure("--tags", "nginx").ok()
-    assert answered(stranger, INTERNET, *tls(stack, "client-workstation"))
+class TestLowLimits:
+    @pytest.fixture(autouse=True, scope="class")
+    def low_limits(self, stack: Stack) -> Iterator[None]:
+        limits = {"nginx_dicom_connections_per_certificate": 3, "nginx_portal_connections": 50}
+        try:
+            stack.configure("--tags", "nginx", **limits).ok()
+            yield
+        finally:
+            stack.configure("--tags", "nginx").ok()
+
+    def test_associations_of_one_certificate_are_limited(self, stack: Stack, modality: Place, stranger: Place) -> None:
+        """Wherever it is shown; others are none the worse."""
+        ae = AE("WORKSTATION")
+        ae.add_requested_context(Verification)
+        arguments = {"ae_title": "ORTHANC", "tls_args": (stack.client_tls(), "localhost")}
+        held = [ae.associate("localhost", stack.dicom_port, **arguments) for _each in range(4)]
+        try:
+            assert [each.is_established for each in held] == [True, True, True, False]
+            assert not answered(stranger, INTERNET, *tls(stack, "client-workstation"))
+            line = log_lines(stack)[-1]
+            assert (line["client"], line["refused"]) == ("CN=workstation,O=OrthWeb", "too many connections at a time")
+            assert echo(stranger, INTERNET, *tls(stack, "client-display"), calling="DISPLAY").returncode == 0
+            assert answered(modality, PLAIN)
+        finally:
+            for association in held:
+                if association.is_established:
+                    association.release()
+        assert answered(stranger, INTERNET, *tls(stack, "client-workstation")), "As soon as it is over"
+
+    def test_the_portal_leaves_room_for_modalities(self, stack: Stack, modality: Place, stranger: Place) -> None:
+        with flood_from(stranger, stack.portal_port, 60) as still_open:
+            assert still_open == 50, "nginx_portal_connections"
+            assert not portal_answers(modality, stack.portal_port)
+            assert answered(modality, INTERNET, *tls(stack, "client-workstation"))
+        assert portal_answers(modality, stack.portal_port), "As soon as it is over"
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,16 @@ from pathlib import Path
 import pytest
 import requests
 from playwright.sync_api import Browser, expect
+from pydicom.uid import generate_uid
 
 from support.authority import Authority
 from support.browser import Visit
 from support.directory import BIND_PASSWORD, PASSWORD, Directory
+from support.images import ct_image, encoded
 from support.login import anonymous, status, submit
 from support.openid_provider import SECRET, OpenidProvider
 from support.process import run
+from support.rest import remove, rest
 from support.saml_provider import SamlProvider
 from support.stack import Run, Stack, docker, wait_until_healthy
 
@@ -66,8 +69,19 @@ def saml(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sam
     one.stop()
 
 
+@pytest.fixture(scope="module")
+def study(stack: Stack) -> Iterator[str]:
+    image = ct_image(generate_uid())
+    stored = rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30)
+    assert stored.status_code == 200
+    yield image.StudyInstanceUID
+    remove(stack, image.StudyInstanceUID)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def deployed(stack: Stack, directory: Directory, openid: OpenidProvider, saml: SamlProvider) -> Iterator[Run]:
+def deployed(
+    stack: Stack, study: str, directory: Directory, openid: OpenidProvider, saml: SamlProvider
+) -> Iterator[Run]:
     given = [directory.given(), openid.given(), saml.given()]
     more = {"identity_failures_allowed": FAILURES_ALLOWED, "orthweb_login_providers": given}
     run = stack.configure("--tags", "identity,nginx", "-vvv", "--diff", **more).ok()
@@ -77,7 +91,9 @@ def deployed(stack: Stack, directory: Directory, openid: OpenidProvider, saml: S
     yield run
     left = anonymous(stack)
     assert log_in(left, stack, CLINIC, "greta") == 0
+    link = shared_by(stack, "raul", study)
     stack.configure("--tags", "identity,nginx").ok()
+    assert opened(stack, link) == 410, "a link that somebody of this provider made"
     end = time.monotonic() + 10
     while status(left, stack) != 401:
         assert time.monotonic() < end, "a session of a provider that is no longer there"
@@ -88,6 +104,20 @@ def log_in(session: requests.Session, stack: Stack, choice: str, name: str, pass
     """By the form of this choice: 0, or the number of what the page says."""
     answer = submit(session, stack, (name, password), lmAuth=choice)
     return int(answer.json()["error"])
+
+
+def shared_by(stack: Stack, name: str, study: str) -> str:
+    """A link to the study that somebody of the directory has made."""
+    maker = anonymous(stack)
+    assert log_in(maker, stack, CLINIC, name) == 0
+    made = maker.post(f"{stack.portal}/archive/shares", json={"study": study}, timeout=30)
+    assert made.status_code == 201, made.text
+    return made.json()["link"]
+
+
+def opened(stack: Stack, link: str) -> int:
+    body = {"token": link.partition("#")[2]}
+    return anonymous(stack).post(f"{stack.portal}/share/open", json=body, timeout=30).status_code
 
 
 def account(session: requests.Session, stack: Stack) -> tuple[str, str]:
@@ -172,6 +202,18 @@ def test_without_the_directory_local_accounts_go_on(stack: Stack, directory: Dir
         assert log_in(anonymous(stack), stack, LOCAL, *stack.login_of("rita")) == 0
     assert "LDAP initialization error: " in log(stack, since)
     assert log_in(anonymous(stack), stack, CLINIC, "lars") == 0, "as soon as it is back"
+
+
+def test_who_has_lost_the_role_keeps_no_share_link(stack: Stack, study: str, directory: Directory) -> None:
+    link, other = (shared_by(stack, name, study) for name in ("rahel", "raul"))
+    assert log_in(anonymous(stack), stack, CLINIC, "rahel") == 0
+    assert opened(stack, link) == 200
+    with restarted(directory):
+        directory.take_out("pacs-radiologists", "rahel")
+    assert opened(stack, link) == 200, "as nobody has asked the directory"
+    assert log_in(anonymous(stack), stack, CLINIC, "rahel") == NO_ROLE
+    assert opened(stack, link) == 410
+    assert opened(stack, other) == 200, "a colleague's"
 
 
 @pytest.mark.parametrize("wrong", ["the CA", "the name"])

@@ -7,6 +7,7 @@ import requests
 
 from support.hospital import MODALITIES
 from support.images import fetch
+from support.rest import rest
 from support.stack import ECHOSCU, Run, Stack, docker, wait_until_healthy
 from support.transfers import Transfers, transfers
 
@@ -25,11 +26,8 @@ def gets_in(stack: Stack, aet: str) -> str:
     return stack.dcmtk(ECHOSCU, "-aet", aet, client="client-visitor").stderr
 
 
-def rest(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False
-        url = f"{stack.portal}/orthanc{path}"
-        return session.request(method, url, auth=stack.login, verify=stack.ca, json=body, timeout=30)
+def ask(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
+    return rest(stack).request(method, f"{stack.portal}/orthanc{path}", json=body, timeout=30)
 
 
 def bring(stack: Stack, sent: Transfers, *more: dict[str, object]) -> Run:
@@ -49,12 +47,12 @@ def test_a_modality_comes_changes_and_goes(stack: Stack) -> None:
 
         bring(stack, sent, CHANGED)
         assert "Echo Failed" in gets_in(stack, "VISITOR-2"), "The title is accepted, and C-ECHO is no longer allowed"
-        known = rest(stack, "GET", "/modalities?expand").json()
+        known = ask(stack, "GET", "/modalities?expand").json()
         assert {known[name]["AET"] for name in ("visitor", "visitor-AET2")} == {"VISITOR", "VISITOR-2"}
 
         bring(stack, sent)
         assert gets_in(stack, "VISITOR") != ""
-        assert not [name for name in rest(stack, "GET", "/modalities").json() if name.startswith("visitor")]
+        assert not [name for name in ask(stack, "GET", "/modalities").json() if name.startswith("visitor")]
     assert sent.failed == []
     assert starts(stack) == before
     for uid in (sent.acknowledged[0], sent.acknowledged[-1]):
@@ -64,21 +62,21 @@ def test_a_modality_comes_changes_and_goes(stack: Stack) -> None:
 def test_the_inventory_has_the_whole_list(stack: Stack) -> None:
     """What somebody added or changed over the REST API is undone by the next run, and the one after it does nothing."""
     path = "/modalities/by-hand"
-    assert rest(stack, "PUT", path, {"AET": "BYHAND", "Host": "localhost", "Port": 1}).status_code == 200
-    entry = rest(stack, "GET", "/modalities/workstation/configuration").json()
-    assert rest(stack, "PUT", "/modalities/workstation", {**entry, "AllowStore": False}).status_code == 200
+    assert ask(stack, "PUT", path, {"AET": "BYHAND", "Host": "localhost", "Port": 1}).status_code == 200
+    entry = ask(stack, "GET", "/modalities/workstation/configuration").json()
+    assert ask(stack, "PUT", "/modalities/workstation", {**entry, "AllowStore": False}).status_code == 200
     assert TELL in stack.configure("--check", "--tags", "orthanc").ok().changes
-    assert rest(stack, "GET", path).status_code == 200, "Check mode changes nothing"
+    assert ask(stack, "GET", path).status_code == 200, "Check mode changes nothing"
 
     assert TELL in stack.configure("--tags", "orthanc").ok().changes
-    assert rest(stack, "GET", path).status_code == 404
-    assert rest(stack, "GET", "/modalities/workstation/configuration").json()["AllowStore"]
+    assert ask(stack, "GET", path).status_code == 404
+    assert ask(stack, "GET", "/modalities/workstation/configuration").json()["AllowStore"]
     assert TELL not in stack.configure("--tags", "orthanc").ok().changes
 
 
 def test_they_outlast_a_restart(stack: Stack) -> None:
     """Orthanc has them from its database."""
-    known = rest(stack, "GET", "/modalities?expand").json()
+    known = ask(stack, "GET", "/modalities?expand").json()
     docker("restart", stack.container("orthanc"))
     wait_until_healthy(stack.container("orthanc"))
-    assert rest(stack, "GET", "/modalities?expand").json() == known
+    assert ask(stack, "GET", "/modalities?expand").json() == known

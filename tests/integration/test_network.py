@@ -23,6 +23,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
 from support.hospital import DISPLAY_PORT
 from support.images import CALLED_AET, associate, ct_image, is_stored
 from support.places import Place
+from support.rest import rest
 from support.stack import Stack, docker, process_id
 
 DECLARED, OTHER = DISPLAY_PORT, 11114
@@ -89,11 +90,7 @@ def known(display_place: Place) -> Iterator[Display]:
 
 
 def ask(stack: Stack, method: str, path: str, body: object = None) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-        return session.request(
-            method, f"{stack.portal}/orthanc{path}", auth=stack.login, verify=stack.ca, json=body, timeout=60
-        )
+    return rest(stack).request(method, f"{stack.portal}/orthanc{path}", json=body, timeout=60)
 
 
 def tried(stack: Stack, *targets: str) -> dict[str, str]:

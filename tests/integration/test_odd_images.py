@@ -19,6 +19,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, _config
 
 from support.images import CALLED_AET, CALLING_AET
+from support.rest import rest
 from support.stack import Stack
 
 FOLDERS = [Path(pydicom.data.__file__).parent / "test_files", Path(data_store.__file__).parent / "data"]
@@ -49,8 +50,7 @@ def ask(stack: Stack) -> Callable[..., requests.Response]:
 
     def request(method: str, path: str, **options: object) -> requests.Response:
         if not hasattr(sessions, "own"):
-            sessions.own = requests.Session()
-            sessions.own.auth, sessions.own.verify, sessions.own.trust_env = stack.login, stack.ca, False
+            sessions.own = rest(stack)
         return sessions.own.request(method, f"{stack.portal}{path}", timeout=60, **options)
 
     return request

@@ -11,7 +11,6 @@ from dataclasses import replace
 from subprocess import PIPE, Popen
 
 import pytest
-import requests
 from cryptography import x509
 from pydicom import Dataset
 from pydicom.uid import generate_uid
@@ -22,6 +21,7 @@ from support.authority import Authority
 from support.hospital import DISPLAY, MODALITIES
 from support.images import CALLED_AET, associate, ct_image, is_stored
 from support.places import Place
+from support.rest import orthanc_path, rest
 from support.stack import ECHOSCU, Stack, docker
 from support.transfers import transfers
 
@@ -130,12 +130,6 @@ def test_both_sides_show_a_certificate(called: Stack, display_place: Place, othe
         assert (int(ours.says(), 16), int(with_their_ca.says(), 16)) == (serial, serial)
 
 
-def rest(stack: Stack, path: str, body: str) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-        return session.post(f"{stack.portal}/orthanc{path}", body, auth=stack.login, verify=stack.ca, timeout=60)
-
-
 def test_an_image_is_moved_and_sent_over_tls(called: Stack, display_place: Place) -> None:
     image = ct_image(generate_uid())
     association = associate(called)
@@ -153,8 +147,9 @@ def test_an_image_is_moved_and_sent_over_tls(called: Stack, display_place: Place
         association.release()
         assert statuses[-1] == 0x0000, statuses
         assert one.says() == image.SOPInstanceUID
-        [found] = rest(called, "/tools/lookup", image.SOPInstanceUID).json()
-        assert rest(called, "/modalities/viewer/store", found["ID"]).json()["FailedInstancesCount"] == 0
+        found = orthanc_path(called, image.SOPInstanceUID).rpartition("/")[2]
+        sent = rest(called).post(f"{called.portal}/orthanc/modalities/viewer/store", found, timeout=60)
+        assert sent.json()["FailedInstancesCount"] == 0
         assert one.says() == image.SOPInstanceUID
 
 

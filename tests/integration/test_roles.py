@@ -13,6 +13,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from support.images import ct_image, encoded, fetch
 from support.login import log_in
+from support.rest import orthanc_path
 from support.stack import Stack
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -58,10 +59,7 @@ def store(session: requests.Session, stack: Stack, door: str, given: Dataset, **
 
 
 def is_there(stack: Stack, given: Dataset) -> bool:
-    session = requests.Session()
-    session.auth, session.verify, session.trust_env = stack.login, stack.ca, False
-    found = session.post(f"{stack.portal}/orthanc/tools/lookup", data=given.SOPInstanceUID, timeout=30)
-    return found.json() != []
+    return orthanc_path(stack, given.SOPInstanceUID) != ""
 
 
 # --- radiologists

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import requests
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
 from support.images import CALLED_AET, CALLING_AET, associate, ct_image, is_stored
+from support.rest import rest
 from support.stack import Run, Stack, docker
 
 
@@ -49,9 +49,8 @@ def test_images_of_before_get_rows_and_columns(stack: Stack) -> None:
     association = associate(stack)
     assert is_stored(association, image)
     association.release()
-    session = requests.Session()
-    session.auth, session.verify, session.trust_env = stack.login, stack.ca, False
     instances = f"{stack.portal}/dicom-web/studies/{image.StudyInstanceUID}/instances"
+    session = rest(stack)
     assert session.get(instances, timeout=30).json()[0]["00280010"]["Value"] == [128]
 
     query = (

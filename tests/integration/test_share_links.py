@@ -14,6 +14,7 @@ import requests
 from playwright.sync_api import expect
 from pydicom.uid import generate_uid
 
+from support.accessibility import findings
 from support.browser import Visits
 from support.browser_images import Study, slices, study_of
 from support.images import ct_image, encoded
@@ -223,6 +224,37 @@ def test_two_shares_and_a_login_in_one_browser(stack: Stack, study: Study, other
     assert code(guest, stack, "/dicom-web/studies") == 403
 
 
+SAID = {
+    "en-GB": ("This link needs a PIN.", "This link does not open anything"),
+    "de-AT": ("Für diesen Link ist eine PIN nötig.", "Dieser Link öffnet nichts"),
+    "fr-CH": ("Ce lien demande un code PIN.", "Ce lien n'ouvre rien"),
+}
+
+
+@pytest.mark.parametrize("locale", SAID)
+def test_everyone_can_open_it(stack: Stack, visit: Visits, study: Study, locale: str) -> None:
+    """In their language, in the dark, on a telephone, with a screen reader."""
+    needs_pin, has_ended = SAID[locale]
+    made = share(stack, study.uid, pin="4711", uses=1)
+    opened(stack, made["link"], pin="4711")
+    links = {has_ended: made["link"], needs_pin: share(stack, study.uid, pin="4711")["link"]}
+    with visit(None, locale=locale, reduced_motion="reduce") as guest:
+        page = guest.page
+        for said, link in links.items():
+            guest.go("/archive/icon.svg")
+            guest.go(link.removeprefix(stack.portal))
+            expect(page.locator("#said")).to_contain_text(said)
+            expect(page.get_by_role("button")).to_have_count(1 if said == needs_pin else 0)
+        expect(page.locator("html")).to_have_attribute("lang", locale[:2])
+        for width, scheme in ((360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+            assert findings(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            guest.photograph(f"share-{locale}-{scheme}-{width}")
+
+
 # --- its end
 
 
@@ -270,13 +302,25 @@ def test_a_link_ends_with_the_role_of_who_made_it(stack: Stack, study: Study) ->
 
 def test_a_deleted_study_ends_its_links(stack: Stack) -> None:
     image = ct_image(generate_uid())
-    answer = rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30)
-    assert answer.status_code == 200
-    made = share(stack, image.StudyInstanceUID)
+
+    def store() -> None:
+        answer = rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30)
+        assert answer.status_code == 200
+
+    def make() -> str:
+        return share(stack, image.StudyInstanceUID)["link"]
+
+    def status(link: str) -> int:
+        return submit(anonymous(stack), stack, link).status_code
+
+    store()
+    tried, first, second = make(), make(), make()
     remove(stack, image.StudyInstanceUID)
-    assert submit(anonymous(stack), stack, made["link"]).status_code == 410
-    assert rest(stack).post(f"{stack.portal}/orthanc/instances", data=encoded(image), timeout=30).status_code == 200
-    assert submit(anonymous(stack), stack, made["link"]).status_code == 410, "nor when it is there again"
+    assert status(tried) == 410
+    store()
+    assert [status(link) for link in (tried, first)] == [410, 410], "nor when it is there again"
+    later = make()
+    assert [status(link) for link in (second, later)] == [410, 200], "nor when it is shared again"
     remove(stack, image.StudyInstanceUID)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from pydicom.uid import generate_uid
 
 from support import process
 from support.checkout import PLAYBOOK, ROOT
 from support.images import associate, ct_image, fetch, is_stored
 from support.ledger import kill_while_images_arrive
+from support.rest import remove
 from support.stack import Stack, container_id, docker, wait_until_healthy
 
 pytestmark = pytest.mark.long
@@ -66,13 +66,6 @@ def look(stack: Stack, uid: str, **options: object) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def delete(stack: Stack, uid: str) -> None:
-    session = requests.Session()
-    session.auth, session.verify, session.trust_env = stack.login, stack.ca, False
-    [found] = session.post(f"{stack.portal}/orthanc/tools/lookup", data=uid, timeout=30).json()
-    session.delete(f"{stack.portal}/orthanc{found['Path']}", timeout=30).raise_for_status()
-
-
 def test_it_is_deployed_and_proved(files: Stack) -> None:
     ran = files.deploy().ok()
     assert "Check the index entry and the bytes of each in Orthanc's storage" in ran.output
@@ -106,7 +99,7 @@ def test_an_image_is_a_file_that_the_index_names(files: Stack) -> None:
     code, said = look(files, uid, expect="gone", attachments=[uuid])
     assert code != 0
     assert "still has an entry in the index" in said
-    delete(files, uid)
+    remove(files, uid)
     assert on_disk(files) == {}
     assert look(files, uid, expect="gone", attachments=[uuid])[0] == 0
 
@@ -147,7 +140,7 @@ def test_back_up_and_restore(files: Stack, tmp_path: Path) -> None:
 
     run(f"docker exec {postgresql} pg_dump --username=postgres --format=custom orthanc > orthanc.dump")
     run(f"docker exec {orthanc} tar --create --directory=/var/lib/orthanc storage > orthanc-files.tar")
-    delete(files, image.SOPInstanceUID)
+    remove(files, image.SOPInstanceUID)
     assert in_index(files).keys() <= on_disk(files).keys()
     run(f"docker exec --interactive {orthanc} tar --extract --directory=/var/lib/orthanc < orthanc-files.tar")
     docker("stop", orthanc)

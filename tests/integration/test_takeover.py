@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
 from support.images import ct_image
+from support.rest import rest
 from support.stack import Stack, container_id, docker
 
 pytestmark = pytest.mark.long
@@ -34,20 +34,13 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         shutil.rmtree(BACKUPS, ignore_errors=True)  # which a teardown leaves to people
 
 
-def session(stack: Stack) -> requests.Session:
-    session = requests.Session()
-    session.auth, session.verify = stack.login, stack.ca
-    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
-    return session
-
-
 def version(stack: Stack) -> str:
-    return session(stack).get(f"{stack.portal}/orthanc/system", timeout=30).json()["Version"]
+    return rest(stack).get(f"{stack.portal}/orthanc/system", timeout=30).json()["Version"]
 
 
 def contents(stack: Stack) -> dict[str, str]:
     """Orthanc's identifier of each instance → SHA-256 of its file."""
-    asked = session(stack)
+    asked = rest(stack)
     return {
         instance: hashlib.sha256(
             asked.get(f"{stack.portal}/orthanc/instances/{instance}/file", timeout=30).content
@@ -57,7 +50,7 @@ def contents(stack: Stack) -> dict[str, str]:
 
 
 def store(stack: Stack, count: int) -> None:
-    study, asked = generate_uid(), session(stack)
+    study, asked = generate_uid(), rest(stack)
     for _number in range(count):
         buffer = DicomBytesIO()
         ct_image(study).save_as(buffer)

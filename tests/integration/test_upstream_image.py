@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-import requests
 
+from support.rest import rest
 from support.stack import Stack, docker
 
 pytestmark = pytest.mark.long
@@ -77,9 +77,7 @@ def upstream(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_it_runs_by_its_own_conventions(upstream: Stack, reference: str) -> None:
     assert docker("inspect", "--format", "{{.Config.Image}}", upstream.container("orthanc")) == reference
-    session = requests.Session()
-    session.auth, session.verify, session.trust_env = upstream.login, upstream.ca, False
-    plugins = session.get(f"{upstream.portal}/orthanc/plugins", timeout=30).json()
+    plugins = rest(upstream).get(f"{upstream.portal}/orthanc/plugins", timeout=30).json()
     assert {"postgresql-index", "postgresql-storage", "dicom-web", "gdcm"} <= set(plugins)
     merged = json.loads(docker("exec", upstream.container("orthanc"), "cat", "/tmp/orthanc.json"))
     assert merged["PostgreSQL"]["TransactionMode"] == "ReadCommitted"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright
-from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import TimeoutError as NotInTime
 
 from .places import Place
@@ -114,13 +113,7 @@ class Visit:
 
     def go(self, path: str) -> int:
         """Go there, and say with which status it was answered."""
-        try:
-            answer = self.page.goto(self.stack.portal + path)
-        except BrowserError as error:  # the browser's place is seconds old, and its network may still settle
-            if "ERR_NETWORK_CHANGED" not in error.message:
-                raise
-            self.page.wait_for_timeout(1000)
-            answer = self.page.goto(self.stack.portal + path)
+        answer = self.page.goto(self.stack.portal + path)
         assert answer is not None
         return answer.status
 
@@ -130,8 +123,8 @@ class Visit:
             self.page.locator(f"input[name={field}]:visible").fill(text)
         self.page.locator("button[type=submit]:visible").click()
 
-    def photograph(self, name: str) -> None:
-        self.page.screenshot(path=self.screenshots / f"{name}.png", timeout=PATIENCE)
+    def photograph(self, name: str, whole: bool = False) -> None:
+        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=whole, timeout=PATIENCE)
 
     # --- OHIF
 

@@ -36,8 +36,9 @@ access to attrs=userPassword by anonymous auth by * none
 access to * by * read
 """
 # Groups by their members. The readers' group is a member of another one.
-PEOPLE = ("lars", "greta", "nora", "leo")
+PEOPLE = ("lars", "greta", "nora", "leo", "rahel", "raul")
 GROUPS = {
+    "pacs-radiologists": ["uid=rahel,ou=people", "uid=raul,ou=people"],
     "pacs-readers": ["uid=lars,ou=people", "uid=leo,ou=people"],
     "radiology": ["cn=residents,ou=groups"],
     "residents": ["uid=greta,ou=people"],
@@ -94,6 +95,15 @@ class Directory:
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         wait_until_listening(self.address, self.port, self.folder / "log")
 
+    def take_out(self, group: str, name: str) -> None:
+        """While it is stopped: take somebody out of a group."""
+        change = self.folder / "change.ldif"
+        change.write_text(
+            f"dn: cn={group},ou=groups,{BASE}\nchangetype: modify\n"
+            f"delete: member\nmember: uid={name},ou=people,{BASE}\n"
+        )
+        self._run("-T", "modify", "-l", str(change))
+
     def _run(self, *arguments: str) -> None:
         """A tool of slapd's, which is the same program."""
         command = [str(self.folder / "slapd"), *arguments[:2], "-f", str(self.folder / "slapd.conf"), *arguments[2:]]
@@ -115,7 +125,11 @@ class Directory:
             "bind_password": BIND_PASSWORD,
             "people_base": f"ou=people,{BASE}",
             "group_base": f"ou=groups,{BASE}",
-            "roles": {"reader": ["pacs-readers", "radiology"], "admin": ["pacs-admins"]},
+            "roles": {
+                "reader": ["pacs-readers", "radiology"],
+                "radiologist": ["pacs-radiologists"],
+                "admin": ["pacs-admins"],
+            },
             **changes,
         }
 

@@ -8,10 +8,10 @@ import requests
 from .stack import Stack
 
 
-def rest(stack: Stack) -> requests.Session:
-    """What an admin sees of the archive, without a browser."""
+def rest(stack: Stack, account: str = "") -> requests.Session:
+    """What this account, or the first admin, sees of the archive without a browser."""
     session = requests.Session()
-    session.auth, session.verify = stack.login, stack.ca
+    session.auth, session.verify = stack.login_of(account) if account else stack.login, stack.ca
     session.trust_env = False  # REQUESTS_CA_BUNDLE would win over our CA
     return session
 

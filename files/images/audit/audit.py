@@ -10,7 +10,8 @@ This program
   filled, nobody else can take those, and events are still written;
 - starts a new file when one has become large; compresses files of former days; removes those that are too old;
 - removes a file of a spool once all of it is in the trail;
-- sends it on, if there is a collector (sender.py); prints it, if the engine hands its output on.
+- sends it on, if there is a collector (sender.py); prints it, if the engine hands its output on;
+- answers questions of admins at a socket (answers.py).
 
     audit keep      what the container runs
     audit note      adds events from the standard input, one a line: who deployed, and what that changed
@@ -38,12 +39,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import answers
 import sender
 from sender import Sent
 
 SOURCES = ("nginx", "identity", "orthanc", "deployment")
 SETTINGS = Path("/etc/audit/settings.json")
 HEARTBEAT = Path("/run/audit/alive")
+SOCKET = Path("/run/answers/trail.sock")
 LOOK_AFTER_SECONDS = 10
 AT_REST_SECONDS = 3600
 CHUNK = 1 << 18  # longer than any line
@@ -341,16 +344,18 @@ def keep(places: Places) -> int:
     positions = Positions(places.state / "positions.json")
     positions.save()
     look_after(places, positions, settings, datetime.now(UTC))
-    sending = multiprocessing.Process(target=send, args=(places, settings), daemon=True)
+    others = [multiprocessing.Process(target=answer, args=(places,), daemon=True)]
     if settings.collector:
-        sending.start()
+        others.append(multiprocessing.Process(target=send, args=(places, settings), daemon=True))
+    for other in others:
+        other.start()
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda given, _frame: ending.append(given))
     hand_on = print_lines if settings.prints else print_nothing
     rounds = 0
     complained = ""
-    while not ending and (not settings.collector or sending.is_alive()):
+    while not ending and all(other.is_alive() for other in others):
         try:
             take_all(places, positions, hand_on)
             complained = ""
@@ -367,10 +372,20 @@ def keep(places: Places) -> int:
     return 0 if ending else 1
 
 
-def send(places: Places, settings: Settings) -> None:
-    """In a process of its own: a collector may take its time."""
+def answer(places: Places) -> None:
+    """In a process of its own: a question may be about ten years."""
+    end_as_usual()
+    answers.run(places.trail, SOCKET)
+
+
+def end_as_usual() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def send(places: Places, settings: Settings) -> None:
+    """In a process of its own: a collector may take its time."""
+    end_as_usual()
     sender.run(lambda: trail_files(places), places.sent, settings.collector, complain)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What nginx asks of the database, at a socket: share links, tokens, sessions. Each path is a function of the schema identity, which takes
+# What nginx asks of the database, at a socket: share links, bundles, tokens, sessions. Each path is a function of the schema identity, which takes
 # the request's JSON and returns the answer's. Nothing of either is ever written to the log.
 use DBI;
 use Plack::Request;
 
 my %functions = map { ( "/$_" => $_ ) }
-  qw(issue_token make_share list_shares withdraw_share open_share list_sessions end_session);
+  qw(issue_token make_share list_shares withdraw_share open_share take_bundle list_sessions end_session list_accounts);
 
 sub {
     my $request  = Plack::Request->new(shift);

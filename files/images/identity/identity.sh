@@ -39,6 +39,8 @@ llng-fastcgi-server --foreground --socket /run/identity/pages.sock --pid /tmp/pa
 llng-fastcgi-server --foreground --socket /run/identity/sessions.sock --pid /tmp/sessions.pid --proc "$1" &
 while sleep 600; do
     /usr/share/lemonldap-ng/bin/purgeCentralCache || echo "Expired sessions could not be removed; trying again in ten minutes." >&2
+    psql --no-psqlrc --quiet --output=/dev/null --command='SELECT identity.remove_ended_bundles()' service=identity ||
+        echo "Bundles whose link has ended could not be removed; trying again in ten minutes." >&2
 done &
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 trap 'exit 0' TERM INT

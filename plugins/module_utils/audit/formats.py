@@ -23,23 +23,27 @@ _MESSAGES: dict[str, tuple[tuple[str, str], tuple[str, str] | None, str]] = {
     "exported": (("110106", "Export"), None, "R"),
     "deleted": (("110105", "DICOM Study Deleted"), None, "D"),
     "searched": (("110112", "Query"), None, "E"),
+    "audit trail read": (("110101", "Audit Log Used"), None, "R"),
     "login": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "second factor": (("110114", "User Authentication"), ("110122", "Login"), "E"),
     "logout": (("110114", "User Authentication"), ("110123", "Logout"), "E"),
+    "share opened": (("110114", "User Authentication"), ("110122", "Login"), "E"),
+    "share made": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
+    "share revoked": (("110113", "Security Alert"), ("110135", "Object Security Attributes Changed"), "E"),
     "association": (("110113", "Security Alert"), ("110126", "Node Authentication"), "E"),
 }
-_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "U")
+_ALERT = (("110113", "Security Alert"), ("110137", "User Security Attributes Changed"), "E")
 
 
 def who(event: Event) -> str:
     """The account, or the AE title with the certificate."""
     if event["account"]:
         return str(event["account"])
-    return f"{event['aet']} ({event['certificate']})" if event["certificate"] else str(event["aet"])
+    return f"{event['aet']} ({event['certificate']})".strip() if event["certificate"] else str(event["aet"])
 
 
 def _detail(event: Event) -> str:
-    keys = ("refused", "reason", "destination", "resource", "path", "changes")
+    keys = ("refused", "reason", "share", "destination", "asked", "resource", "path", "changes")
     found = next((f"{event[key]}" for key in keys if event.get(key)), "")
     count = event.get("refusals")
     return f"{found} ({count}th in this minute)" if isinstance(count, int) and count > 20 else found
@@ -48,6 +52,11 @@ def _detail(event: Event) -> str:
 def _row(event: Event) -> list[str]:
     derived = {"who": who(event), "study": " ".join(event["studies"]), "detail": _detail(event)}
     return [str(derived.get(column, event.get(column) or "")) for column in COLUMNS]
+
+
+def as_rows(events: Sequence[Event]) -> list[dict[str, str]]:
+    """For the archive's page: what the table has, by column."""
+    return [dict(zip(COLUMNS, _row(event), strict=True)) for event in events]
 
 
 def _visible(text: str) -> str:

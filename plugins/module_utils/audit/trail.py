@@ -7,16 +7,24 @@ nginx knows who asked for which path; Orthanc, which study that is, and what was
 from __future__ import annotations
 
 import gzip
+import heapq
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(\.\d{2})?\.jsonl(\.gz)?")
+_HELPS = re.compile(rb'"action": ?"(known|received|association)"')
+_RESOURCE = re.compile(rb'"resource": ?"[^"]')
+_EVERYTHING = re.compile(b"")
+_MOST_NEEDLES = 500  # a pattern of more is slower than reading all lines
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,12 @@ class Query:
     until: str = ""
 
     def fits(self, event: Line) -> bool:
-        """Whether an event is asked for. An account may be an AE title, or the name of a certificate."""
+        """Whether an event is asked for. An account may be an AE title, the name of a certificate, or a share link."""
         time = str(event["time"])
+        names = (event["account"], event["aet"], event["certificate"], event.get("share"))
         return (
             (not self.study or self.study in event["studies"])
-            and (not self.account or self.account in (event["account"], event["aet"], event["certificate"]))
+            and (not self.account or self.account in names)
             and time >= self.since
             and (not self.until or time[: len(self.until)] <= self.until)
         )
@@ -89,14 +98,15 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     return sorted((match[1], path) for match, path in found if match)
 
 
-def _lines(path: Path, only: bytes = b"") -> Iterator[Line]:
-    """The lines of a file, of those that have some text."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        for text in file:
-            if only in text:
-                line = json.loads(text)
-                if _is_event(line):
-                    yield line
+def _lines(paths: Iterable[Path], pattern: re.Pattern[bytes] = _EVERYTHING) -> Iterator[Line]:
+    """The lines of files, of those in which the pattern is found."""
+    for path in paths:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for text in file:
+                if pattern.search(text):
+                    line = json.loads(text)
+                    if _is_event(line):
+                        yield line
 
 
 def _is_event(line: Line) -> bool:
@@ -121,33 +131,91 @@ def _event(line: Line, known: _Knowledge) -> Line:
     }
 
 
-def _once(lines: Iterable[Line]) -> Iterator[Line]:
-    """After a crash, a line may be there twice, with another time of receipt."""
-    seen: set[str] = set()
-    for line in lines:
-        same = json.dumps({**line, "received": ""}, sort_keys=True)
-        if same not in seen:
-            seen.add(same)
-            yield line
+def _pattern(query: Query, known: _Knowledge) -> re.Pattern[bytes]:
+    """What is in each line that may be asked for: so that the others need not be read."""
+    needles = set()
+    if query.study:
+        needles = {
+            name for name, studies in (*known.resources.items(), *known.requests.items()) if query.study in studies
+        }
+        needles.add(query.study)
+    elif query.account:
+        spans = (span for spans in known.associations.values() for span in spans)
+        lines = (line for _begin, _end, line in spans)
+        needles = {
+            str(line["aet"]) for line in lines if query.account in str(line.get("certificate")) and line.get("aet")
+        }
+        needles.add(query.account)
+    if not needles or len(needles) > _MOST_NEEDLES:
+        return _EVERYTHING
+    return re.compile(b"|".join(re.escape(json.dumps(needle)[1:-1].encode()) for needle in sorted(needles)))
 
 
-def read(folder: Path, query: Query) -> list[Line]:
-    """The events that are asked for, the oldest first.
+def _latest(days: Iterable[tuple[str, Iterable[Line]]], most: int) -> list[Line]:
+    """The latest of them, the oldest first, each once: after a crash, a line may be there twice.
+
+    :param days: the latest day first, with the events that were received on it, none of which is of a later day
+    """
+    kept: list[tuple[str, int, str]] = []
+    inside: set[str] = set()
+    number = 0
+    for day, events in days:
+        if len(kept) == most and kept[0][0][:10] > day:
+            break
+        for event in events:
+            number += 1
+            entry = str(event["time"]), number, json.dumps(event, sort_keys=True)
+            if entry[2] in inside:
+                continue
+            inside.add(entry[2])
+            heapq.heappush(kept, entry)
+            if len(kept) > most:
+                inside.remove(heapq.heappop(kept)[2])
+    return [json.loads(text) for _time, _number, text in sorted(kept)]
+
+
+def _resolve(known: _Knowledge, resources: set[str], older: Iterable[Path]) -> None:
+    """Learn which studies these resources are, which may have been said long ago."""
+    for path in older:
+        if not resources:
+            return
+        for line in _lines([path], _HELPS):
+            if line["action"] == "known":
+                known.learn(line)
+                resources.discard(str(line.get("resource")))
+
+
+def read(folder: Path, query: Query, most: int = sys.maxsize) -> list[Line]:
+    """The events that are asked for, the oldest first; if there are more than so many, the latest of them.
+
+    What is in memory grows with these, and with what has to be known of others, and not with the trail.
 
     :param folder: the trail: a folder for each source, with a file for each day on which lines were received
     """
     files = _files(folder)
-    recent = [path for day, path in files if day >= query.since[:10]]
-    lines = list(_once(line for path in recent for line in _lines(path)))
+    recent = [(day, path) for day, path in files if day >= query.since[:10]]
     known = _Knowledge()
-    for line in lines:
+    for line in _lines((path for _day, path in recent), _HELPS):
         known.learn(line)
-    if any(line.get("resource") and str(line["resource"]) not in known.resources for line in lines):
-        for path in (path for day, path in files if day < query.since[:10]):
-            for line in _lines(path, b'"known"'):
-                known.learn(line)
-    events = (_event(line, known) for line in lines if line.get("action") and not _is_help(line))
-    return sorted((event for event in events if query.fits(event)), key=lambda event: str(event["time"]))
+    older = [path for day, path in reversed(files) if day < query.since[:10] and path.parent.name == "orthanc"]
+    named = _lines((path for _day, path in recent if older), _RESOURCE)
+    _resolve(known, {str(line["resource"]) for line in named if _is_of_study(line)} - known.resources.keys(), older)
+    pattern = _pattern(query, known)
+
+    def events(paths: Iterable[Path]) -> Iterator[Line]:
+        for line in _lines(paths, pattern):
+            if line.get("action") and not _is_help(line):
+                event = _event(line, known)
+                if query.fits(event):
+                    yield event
+
+    latest_first = groupby(sorted(recent, key=itemgetter(0), reverse=True), key=itemgetter(0))
+    return _latest(((day, events(path for _day, path in group)) for day, group in latest_first), most)
+
+
+def _is_of_study(line: Line) -> bool:
+    """Whether it is of a resource that there is: nobody knows the study of one that there is not."""
+    return bool(line.get("resource")) and line.get("outcome") != "failure"
 
 
 def _is_help(line: Line) -> bool:

@@ -187,7 +187,8 @@ class _Run:
         self._write(files.certificate, pem, PUBLIC_MODE)
         self._write(files.chain, certificates_pem((certificate, *above)), PUBLIC_MODE)
         if spec.pkcs12:
-            self._write(files.pkcs12, pkcs12_bundle(spec, key, certificate, [*above, *trusted]), private_mode)
+            bundle = pkcs12_bundle(spec.name, spec.pkcs12_passphrase, key, certificate, [*above, *trusted])
+            self._write(files.pkcs12, bundle, private_mode)
         else:
             self._remove(files.pkcs12)
 

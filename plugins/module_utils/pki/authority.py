@@ -155,18 +155,17 @@ def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
 
 
 def pkcs12_bundle(
-    spec: CertificateSpec, key: PrivateKey, certificate: x509.Certificate, authorities: Sequence[x509.Certificate]
+    name: str,
+    passphrase: bytes | None,
+    key: PrivateKey,
+    certificate: x509.Certificate,
+    authorities: Sequence[x509.Certificate],
 ) -> bytes:
     """What a modality imports: its key, its certificate, and the CAs above it or to be trusted."""
-    if spec.pkcs12_passphrase is None:
+    if not passphrase:
         raise ValueError("a PKCS#12 bundle without a passphrase is never declared")
-    return pkcs12.serialize_key_and_certificates(
-        spec.name.encode(),
-        key,
-        certificate,
-        authorities,
-        serialization.BestAvailableEncryption(spec.pkcs12_passphrase),
-    )
+    encryption = serialization.BestAvailableEncryption(passphrase)
+    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, authorities, encryption)
 
 
 def is_pkcs12_of(

@@ -1,4 +1,4 @@
--- Access without a login of one's own: share links, tokens of programs, and who has a session. nginx asks, and sends hashes of
+-- Access without a login of one's own: share links, bundles of modalities, tokens of programs, and who has a session. nginx asks, and sends hashes of
 -- tokens, PINs and sessions only, so that none of them is in a log or a backup. May be run again.
 CREATE TABLE IF NOT EXISTS shares (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -6,7 +6,12 @@ CREATE TABLE IF NOT EXISTS shares (
     -- Of the token and the PIN together: it cannot be guessed from the database, which does not have the token.
     pin char(64),
     study varchar(64) NOT NULL,
+    -- What Orthanc keeps with the study, and loses if the study is deleted.
+    mark char(32) NOT NULL,
+    -- Who made it, with the role of that time and, if the account is a login provider's, the provider (a mark of login_providers.py).
     account varchar(128) NOT NULL,
+    role varchar(32) NOT NULL,
+    provider varchar(128),
     made timestamptz NOT NULL DEFAULT now(),
     ends timestamptz NOT NULL,
     uses_allowed integer NOT NULL,
@@ -14,6 +19,7 @@ CREATE TABLE IF NOT EXISTS shares (
     wrong_pins integer NOT NULL DEFAULT 0,
     revoked timestamptz
 );
+CREATE INDEX IF NOT EXISTS shares_account ON shares (account);
 CREATE TABLE IF NOT EXISTS share_uses (
     share uuid NOT NULL REFERENCES shares ON DELETE CASCADE,
     time timestamptz NOT NULL DEFAULT now(),
@@ -21,6 +27,16 @@ CREATE TABLE IF NOT EXISTS share_uses (
     outcome varchar(16) NOT NULL
 );
 CREATE INDEX IF NOT EXISTS share_uses_share ON share_uses (share, time);
+
+-- Certificate and key of a modality, encrypted with a passphrase that is nowhere here, for one download.
+CREATE TABLE IF NOT EXISTS bundles (
+    modality varchar(64) PRIMARY KEY,
+    token char(64) NOT NULL UNIQUE,
+    -- Nothing once it was downloaded, or has ended.
+    content bytea,
+    ends timestamptz NOT NULL,
+    downloaded timestamptz
+);
 
 -- Ends sessions, as a log-out does.
 CREATE OR REPLACE FUNCTION end_sessions_of(account text) RETURNS integer LANGUAGE sql AS $$
@@ -42,6 +58,17 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER revoke_shares AFTER UPDATE OF role OR DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION revoke_shares();
+
+-- Those of a login provider's account end when its person comes with another role, or without one. LemonLDAP::NG writes such a session, too,
+-- before it refuses it.
+CREATE OR REPLACE FUNCTION revoke_shares_of_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM identity.revoke_share(id) FROM identity.shares
+        WHERE account = NEW.a_session ->> '_whatToTrace' AND revoked IS NULL AND role <> coalesce(NEW.a_session ->> 'role', '');
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER revoke_shares_of_session AFTER INSERT OR UPDATE ON sessions FOR EACH ROW
+    WHEN (NEW.a_session ->> 'provider' <> '') EXECUTE FUNCTION revoke_shares_of_session();
 
 -- A session as LemonLDAP::NG keeps it. It counts from _utime until its own limit, which is longer.
 CREATE OR REPLACE FUNCTION begin_session(session text, account text, ends timestamptz, address text, fields jsonb) RETURNS void
@@ -69,8 +96,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION make_share(given jsonb) RETURNS jsonb LANGUAGE sql AS $$
-    INSERT INTO identity.shares (token, pin, study, account, ends, uses_allowed)
-        VALUES (given ->> 'token', given ->> 'pin', given ->> 'study', given ->> 'account',
+    INSERT INTO identity.shares (token, pin, study, mark, account, role, provider, ends, uses_allowed)
+        VALUES (given ->> 'token', given ->> 'pin', given ->> 'study', given ->> 'mark', given ->> 'account', given ->> 'role',
+            (SELECT a_session ->> 'provider' FROM identity.sessions WHERE a_session ->> '_whatToTrace' = given ->> 'account'
+                ORDER BY (a_session ->> '_utime')::bigint DESC LIMIT 1),
             now() + (given ->> 'hours')::integer * interval '1 hour', (given ->> 'uses')::integer)
         RETURNING jsonb_build_object('id', id, 'study', study, 'ends', ends, 'uses_allowed', uses_allowed, 'pin', pin IS NOT NULL)
 $$;
@@ -89,12 +118,12 @@ $$;
 
 CREATE OR REPLACE FUNCTION withdraw_share(given jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    found_share uuid;
+    share identity.shares;
 BEGIN
-    SELECT id INTO found_share FROM identity.shares
+    SELECT * INTO share FROM identity.shares
         WHERE id = (given ->> 'id')::uuid AND ((given ->> 'all')::boolean OR account = given ->> 'account');
-    PERFORM identity.revoke_share(found_share);
-    RETURN jsonb_build_object('done', found_share IS NOT NULL);
+    PERFORM identity.revoke_share(share.id);
+    RETURN jsonb_build_object('done', share.id IS NOT NULL, 'study', share.study);
 END $$;
 
 -- Opens a link: 'opened', 'pin' (it needs one), 'wrong pin' or 'ended', each of which is written down if there is such a link.
@@ -110,7 +139,7 @@ BEGIN
     IF share.revoked IS NOT NULL OR share.ends <= now() OR share.uses >= share.uses_allowed THEN
         outcome := 'ended';
     ELSIF share.pin IS NOT NULL AND given ->> 'pin' IS NULL THEN
-        RETURN '{"outcome": "pin"}';
+        RETURN jsonb_build_object('outcome', 'pin', 'id', share.id, 'study', share.study);
     ELSIF share.pin <> given ->> 'pin' THEN
         outcome := 'wrong pin';
         UPDATE identity.shares SET wrong_pins = wrong_pins + 1 WHERE id = share.id RETURNING wrong_pins INTO share.wrong_pins;
@@ -123,8 +152,40 @@ BEGIN
             given ->> 'address', jsonb_build_object('role', 'share', 'kind', 'share', 'access', 'share', 'study', share.study));
     END IF;
     INSERT INTO identity.share_uses (share, address, outcome) VALUES (share.id, given ->> 'address', outcome);
-    RETURN jsonb_build_object('outcome', outcome, 'id', share.id, 'study', share.study);
+    RETURN jsonb_build_object('outcome', outcome, 'id', share.id, 'study', share.study, 'mark', share.mark);
 END $$;
+
+-- What a playbook brings; the modality's link from before ends. Says when this one does.
+CREATE OR REPLACE FUNCTION offer_bundle(given jsonb) RETURNS text LANGUAGE sql AS $$
+    INSERT INTO identity.bundles (modality, token, content, ends)
+        VALUES (given ->> 'modality', given ->> 'token', decode(given ->> 'content', 'base64'), now() + interval '72 hours')
+    ON CONFLICT (modality) DO UPDATE
+        SET token = excluded.token, content = excluded.content, ends = excluded.ends, downloaded = NULL
+    RETURNING to_char(ends AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+$$;
+
+-- 'downloaded' with the content, once; or else 'used', 'ended' or 'unknown'.
+CREATE OR REPLACE FUNCTION take_bundle(given jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    bundle identity.bundles;
+BEGIN
+    SELECT * INTO bundle FROM identity.bundles WHERE token = given ->> 'token' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN '{"outcome": "unknown"}';
+    ELSIF bundle.downloaded IS NOT NULL THEN
+        RETURN jsonb_build_object('outcome', 'used', 'modality', bundle.modality);
+    ELSIF bundle.content IS NULL OR bundle.ends <= now() THEN
+        RETURN jsonb_build_object('outcome', 'ended', 'modality', bundle.modality);
+    END IF;
+    UPDATE identity.bundles SET content = NULL, downloaded = now() WHERE modality = bundle.modality;
+    RETURN jsonb_build_object('outcome', 'downloaded', 'modality', bundle.modality,
+        'content', translate(encode(bundle.content, 'base64'), E'\n', ''));
+END $$;
+
+-- Asked every ten minutes (identity.sh).
+CREATE OR REPLACE FUNCTION remove_ended_bundles() RETURNS void LANGUAGE sql AS $$
+    UPDATE identity.bundles SET content = NULL WHERE ends <= now() AND content IS NOT NULL
+$$;
 
 -- Who is logged in. The id is that of the database, which is no key to the session.
 CREATE OR REPLACE FUNCTION list_sessions(given jsonb) RETURNS jsonb LANGUAGE sql AS $$
@@ -144,4 +205,20 @@ CREATE OR REPLACE FUNCTION end_session(given jsonb) RETURNS jsonb LANGUAGE sql A
         DELETE FROM identity.sessions WHERE a_session ->> '_session_kind' = 'SSO' AND a_session ? '_whatToTrace'
             AND (id = given ->> 'id' OR a_session ->> '_whatToTrace' = given ->> 'account') RETURNING 1
     ) SELECT jsonb_build_object('ended', (SELECT count(*) FROM ended))
+$$;
+
+-- Until when an account is locked, by what LemonLDAP::NG keeps of it: it counts the wrong passwords of as long as a lock lasts.
+CREATE OR REPLACE FUNCTION locked_until(kept jsonb) RETURNS timestamptz LANGUAGE sql AS $$
+    SELECT CASE WHEN count(*) >= identity.failures_allowed() THEN to_timestamp(max(time) + identity.lockout_seconds()) END
+    FROM (SELECT (failure ->> '_utime')::bigint AS time FROM jsonb_array_elements(kept #> '{_loginHistory,failedLogin}') failure) failures
+    WHERE time > extract(epoch FROM now()) - identity.lockout_seconds()
+$$;
+
+-- The accounts of the list, without their passwords' hashes.
+CREATE OR REPLACE FUNCTION list_accounts(given jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('accounts', coalesce(jsonb_agg(jsonb_build_object(
+        'name', name, 'role', role, 'kind', kind,
+        'second_factor', jsonb_array_length(coalesce(kept.a_session ->> '_2fDevices', '[]')::jsonb) > 0,
+        'locked_until', identity.locked_until(kept.a_session)) ORDER BY name), '[]'))
+    FROM identity.accounts LEFT JOIN identity.psessions kept ON kept.a_session ->> '_session_uid' = name
 $$;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Access without a login of one's own, as JSON: share links, tokens of programs (RFC 6749 section 4.4), and who is logged in. What is kept
-// is in the database (roles/identity/files/access.sql), which gets hashes: tokens, PINs and sessions are made here and not kept here.
+// Access without a login of one's own, as JSON: share links, bundles of modalities, tokens of programs (RFC 6749 section 4.4), who is
+// logged in, and which accounts there are. What is kept is in the database (roles/identity/files/access.sql), which gets hashes: tokens,
+// PINs and sessions are made here and not kept here.
 
 import hashes from 'crypto'
 import querystring from 'querystring'
 import admission from 'admission.js'
+import pages from 'pages.js'
 
 const TOKEN_SECONDS = 600
 const SHARE_SECONDS = 12 * 60 * 60
 const UID = /^[0-9.]{1,64}$/
 const LIMITS = { hours: { least: 1, most: 2160, usual: 168 }, uses: { least: 1, most: 1000, usual: 10 } }
-const ENDED = 'This link does not open anything, or not any more. Ask whoever sent it for another one.'
 
 const sha256 = (text) => hashes.createHash('sha256').update(text).digest('hex')
 const secret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32)))
@@ -21,11 +22,16 @@ function answer(r, status, content) {
     r.return(status, JSON.stringify(content) + '\n')
 }
 
+// With a sentence of the pages', in the browser's language.
+function refuse(r, status, key, more) {
+    answer(r, status, Object.assign({ error: pages.sentence(r, key, pages.languageOf(r)) }, more))
+}
+
 // What the database says; nothing if it does not answer, and the request has been answered.
 async function ask(r, what, given) {
     const reply = await r.subrequest(`/_access/${what}`, { method: 'POST', body: JSON.stringify(given) })
     if (reply.status !== 200) {
-        answer(r, 503, { error: 'The login service, or its database, does not answer. Try again in a minute.' })
+        refuse(r, 503, 'error.nobody')
         return undefined
     }
     return JSON.parse(reply.responseText)
@@ -41,14 +47,35 @@ function sent(r, keys) {
     }
 }
 
-// Whether Orthanc has it; nothing if Orthanc does not answer, and the request has been answered.
-async function hasStudy(r, study) {
-    const reply = await r.subrequest('/_lookup', { method: 'POST', body: study })
-    if (reply.status !== 200) {
-        answer(r, 502, { error: 'Orthanc, the part of the archive that has the images, does not answer. Try again in a minute.' })
-        return undefined
+// A text that Orthanc keeps with the study and removes with it, whoever deletes it: so a study that comes again is not the one that was
+// shared. '' if there is no such study, or it has no mark; nothing if Orthanc does not answer, and the request has been answered.
+async function markOf(r, study, makeOne) {
+    const found = await r.subrequest('/_lookup', { method: 'POST', body: study })
+    const path = found.status === 200 && (JSON.parse(found.responseText).find((one) => one.Type === 'Study') || { Path: '' }).Path
+    if (path === '') {
+        return ''
     }
-    return JSON.parse(reply.responseText).some((found) => found.Type === 'Study')
+    const kept = path && await r.subrequest(`/_mark${path}`)
+    if (kept && kept.status === 200) {
+        return kept.responseText
+    }
+    if (kept && kept.status === 404 && !makeOne) {
+        return ''
+    }
+    const mark = secret().toString('hex').slice(0, 32)
+    const made = kept && kept.status === 404 && await r.subrequest(`/_mark${path}`, { method: 'PUT', body: mark })
+    if (made && made.status === 200) {
+        return mark
+    }
+    refuse(r, 502, 'error.away')
+    return undefined
+}
+
+// For the audit trail (docs/audit.md).
+function note(r, share, reason) {
+    r.variables.share_id = share.id ? `share:${share.id}` : ''
+    r.variables.shared_study = share.study || ''
+    r.variables.reason = reason || ''
 }
 
 const isAdmin = (r) => r.variables.account_role === 'admin'
@@ -73,24 +100,30 @@ async function shares(r) {
     if (given.pin !== undefined && !(typeof given.pin === 'string' && /^[^\x00-\x1f]{4,64}$/.test(given.pin))) {
         return answer(r, 400, { error: 'pin must be a text of 4 to 64 characters.' })
     }
-    const there = await hasStudy(r, given.study)
-    if (there === undefined) {
+    note(r, { study: given.study })
+    const mark = await markOf(r, given.study, true)
+    if (mark === undefined) {
         return undefined
     }
-    if (!there) {
+    if (mark === '') {
         return answer(r, 404, { error: 'The archive has no such study.' })
     }
     const token = secret().toString('base64url')
     const made = await ask(r, 'make_share', {
-        token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study,
-        account: r.variables.account, hours: numbers.hours, uses: numbers.uses,
+        token: sha256(token), pin: given.pin === undefined ? null : sha256(`${token}:${given.pin}`), study: given.study, mark,
+        account: r.variables.account, role: r.variables.account_role, hours: numbers.hours, uses: numbers.uses,
     })
+    if (!made) {
+        return undefined
+    }
+    note(r, made)
     // The token is behind the #, which browsers do not send: it is in no log, and in no Referer.
-    return made && answer(r, 201, Object.assign(made, { link: `https://${r.headersIn.Host}/share/#${token}` }))
+    return answer(r, 201, Object.assign(made, { link: `https://${r.headersIn.Host}/share/#${token}` }))
 }
 
 async function revoke(r) {
     const done = await ask(r, 'withdraw_share', { id: r.variables.share, account: r.variables.account, all: isAdmin(r) })
+    note(r, { id: r.variables.share, study: done && done.study })
     return done && (done.done ? answer(r, 200, {}) : answer(r, 404, { error: 'You have made no such share.' }))
 }
 
@@ -99,9 +132,12 @@ function cookie(prefix, study, session) {
     return `${prefix}${admission.tagOf(study)}=${session}; Path=/; Max-Age=${SHARE_SECONDS}; Secure; HttpOnly; SameSite=Lax`
 }
 
+// Not by a program that looks into links, nor for the page of another site.
+const isByItsPage = (r) => r.method === 'POST' && ['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])
+
 async function open(r) {
-    if (r.method !== 'POST' || !['same-origin', undefined].includes(r.headersIn['Sec-Fetch-Site'])) {
-        return answer(r, 405, { error: 'Open the link itself.' })
+    if (!isByItsPage(r)) {
+        return refuse(r, 405, 'share.itself')
     }
     const given = sent(r, ['token', 'pin']) || {}
     const session = secret().toString('hex')
@@ -113,28 +149,51 @@ async function open(r) {
         return undefined
     }
     r.variables.account = found.id ? `share:${found.id}` : ''
+    r.variables.account_role = found.id ? 'share' : ''
+    note(r, found, found.outcome === 'opened' ? '' : found.outcome)
     if (found.outcome === 'pin') {
-        return answer(r, 401, { error: 'This link needs a PIN.', pin: true })
+        return refuse(r, 401, 'share.needs_pin', { pin: true })
     }
     if (['unknown', 'wrong pin'].includes(found.outcome)) {
         admission.count(r.variables.remote_addr)
     }
     if (found.outcome === 'wrong pin') {
-        return answer(r, 401, { error: 'The PIN is wrong. After ten wrong ones, the link ends.', pin: true })
+        return refuse(r, 401, 'share.wrong_pin', { pin: true })
     }
     if (found.outcome !== 'opened') {
-        return answer(r, 410, { error: ENDED })
+        return refuse(r, 410, 'share.ended')
     }
-    const there = await hasStudy(r, found.study)
-    if (there === undefined) {
+    const mark = await markOf(r, found.study)
+    if (mark === undefined) {
         return undefined
     }
-    if (!there) {
+    if (mark !== found.mark) {
         await ask(r, 'withdraw_share', { id: found.id, all: true })
-        return answer(r, 410, { error: ENDED })
+        note(r, found, 'deleted')
+        return refuse(r, 410, 'share.ended')
     }
     r.headersOut['Set-Cookie'] = [cookie(r.variables.share_cookies, found.study, session)]
     return answer(r, 200, { study: found.study })
+}
+
+// --- bundles of modalities
+
+async function takeBundle(r) {
+    if (!isByItsPage(r)) {
+        return refuse(r, 405, 'share.itself')
+    }
+    const given = sent(r, ['token']) || {}
+    const found = await ask(r, 'take_bundle', { token: sha256(String(given.token)) })
+    if (!found) {
+        return undefined
+    }
+    r.variables.bundle_of = found.modality || ''
+    if (found.outcome !== 'downloaded') {
+        r.variables.reason = found.outcome
+        admission.count(r.variables.remote_addr)
+        return refuse(r, 410, 'bundle.ended')
+    }
+    return answer(r, 200, { file: `client-${found.modality}.p12`, content: found.content })
 }
 
 // --- sessions
@@ -150,6 +209,13 @@ async function sessions(r) {
     }
     const done = await ask(r, 'end_session', given)
     return done && answer(r, 200, done)
+}
+
+// --- accounts
+
+async function accounts(r) {
+    const found = await ask(r, 'list_accounts', {})
+    return found && answer(r, 200, found.accounts)
 }
 
 // --- tokens
@@ -193,4 +259,4 @@ async function token(r) {
     return answer(r, 200, { access_token: session, token_type: 'Bearer', expires_in: TOKEN_SECONDS })
 }
 
-export default { open, revoke, sessions, shares, token }
+export default { accounts, open, revoke, sessions, shares, takeBundle, token }

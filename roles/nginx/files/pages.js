@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// nginx's own error answers: a page for people in their language, only the sentence for programs.
+// Pages that nginx makes, in the browser's language: its error answers, of which programs get only the sentence, and what links open.
 
 import names from 'names.js'
 import texts from 'texts.js'
@@ -35,27 +35,26 @@ function escape(text) {
     return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-function page(status, said, language) {
+function page(language, title, head, content) {
     const name = escape(names.archive)
     return `<!DOCTYPE html>
 <html lang="${language}">
 <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>${name}: ${status}</title>
+    <title>${name}: ${title}</title>
     <link rel="icon" href="/archive/icon.svg">
     <script src="/archive/theme.js"></script>
     <link rel="stylesheet" href="/archive/bootstrap.css">
     <link rel="stylesheet" href="/archive/style.css">
+    ${head}
 </head>
 <body class="bg-body-tertiary">
     <main class="container py-5 narrow">
         <p class="d-flex align-items-center gap-2 fw-semibold"><img src="/archive/icon.svg" alt="" width="32" height="32">${name}</p>
         <div class="card">
             <div class="card-body p-4">
-                <h1 class="h2 text-body-secondary">${status}</h1>
-                <p class="lead">${escape(said)}</p>
-                <a href="/archive/">${escape(texts[language]['error.archive'])}</a>
+                ${content}
             </div>
         </div>
     </main>
@@ -67,11 +66,45 @@ function page(status, said, language) {
 function say(r) {
     const answer = ANSWERS[r.variables.problem] || ANSWERS.locked
     const status = answer[0]
-    const forPeople = /text\/html/i.test(r.headersIn.Accept || '')
-    const language = forPeople ? languageOf(r) : 'en'
+    const language = languageOf(r)
     const said = sentence(r, answer[1], language)
-    r.headersOut['Content-Type'] = `text/${forPeople ? 'html' : 'plain'}; charset=utf-8`
-    r.return(status, forPeople ? page(status, said, language) : `${said}\n`)
+    if (/text\/html/i.test(r.headersIn.Accept || '')) {
+        r.headersOut['Content-Type'] = 'text/html; charset=utf-8'
+        r.return(status, page(language, status, '', `<h1 class="h2 text-body-secondary">${status}</h1>
+                <p class="lead">${escape(said)}</p>
+                <a href="/archive/">${escape(sentence(r, 'error.archive', language))}</a>`))
+    } else {
+        r.headersOut['Content-Type'] = 'text/plain; charset=utf-8'
+        r.return(status, `${said}\n`)
+    }
+}
+
+// What a link opens that has its secret behind the #. The script sends it on, so that programs which look into links use none up.
+function ofLink(r, kind, content) {
+    const language = languageOf(r)
+    const text = (key) => escape(sentence(r, key, language))
+    const head = `<meta name="referrer" content="no-referrer"><script type="module" src="/share/${kind}.js"></script>`
+    r.headersOut['Content-Type'] = 'text/html; charset=utf-8'
+    r.return(200, page(language, text(`${kind}.title`), head, content(text)))
+}
+
+function share(r) {
+    ofLink(r, 'share', (text) => `<h1 class="h4">${text('share.title')}</h1>
+                <p id="said" role="status" data-away="${text('share.away')}">${text('share.opening')}</p>
+                <form id="form" hidden>
+                    <label class="form-label" for="pin">${text('share.pin')}</label>
+                    <div class="input-group">
+                        <input id="pin" class="form-control" type="password" autocomplete="off" required>
+                        <button class="btn btn-primary" type="submit">${text('share.open')}</button>
+                    </div>
+                </form>`)
+}
+
+function bundle(r) {
+    ofLink(r, 'bundle', (text) => `<h1 class="h4">${text('bundle.title')}</h1>
+                <p>${text('bundle.what')}</p>
+                <button id="download" class="btn btn-primary" type="button">${text('bundle.download')}</button>
+                <p id="said" class="mt-3 mb-0" role="status" data-away="${text('share.away')}" data-done="${text('bundle.done')}"></p>`)
 }
 
 // The request to the DICOM port is not DICOM, so a listener closes the connection at once. If the port is closed, nobody accepts the
@@ -83,4 +116,4 @@ async function sayWhetherDicomAnswers(r) {
     r.return(200, JSON.stringify({ answers }))
 }
 
-export default { say, sayWhetherDicomAnswers }
+export default { bundle, languageOf, say, sayWhetherDicomAnswers, sentence, share }

@@ -4,37 +4,20 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from support.checkout import ROOT
+from support.image_programs import loaded
 
-FILE = ROOT / "files" / "images" / "audit" / "audit.py"
-
-
-def loaded(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, FILE.parent / f"{name}.py")
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # where dataclasses and the other one look
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys, "dont_write_bytecode", True)  # the folder is an image's definition
-        specification.loader.exec_module(module)
-    return module
-
-
-sender, audit = loaded("sender"), loaded("audit")
+*_others, sender, audit = loaded("audit", "trail", "formats", "answers", "sender", "audit")
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TODAY = NOW.date()

@@ -16,7 +16,7 @@ PAGE = ROOT / "roles" / "nginx" / "files" / "page"
 LANGUAGES = ("en", "de", "fr")
 TEXTS = {language: json.loads((PAGE / f"{language}.json").read_text()) for language in LANGUAGES}
 KEY = re.compile(r"""["']([a-z]+\.[a-z_]+)["']""")
-NO_KEYS = {"ca.crt", "names.js", "texts.js", "orthweb.language", "orthweb.theme"}
+NO_KEYS = {"admission.js", "ca.crt", "names.js", "pages.js", "texts.js", "orthweb.language", "orthweb.theme"}
 
 
 def keys_in(files: Iterable[Path], pattern: re.Pattern[str]) -> set[str]:
@@ -25,7 +25,7 @@ def keys_in(files: Iterable[Path], pattern: re.Pattern[str]) -> set[str]:
 
 USED = (
     keys_in(PAGE.glob("*.html"), re.compile(r'data-(?:text|label)="([^"]+)"'))
-    | keys_in([*PAGE.glob("*.js"), PAGE.parent / "pages.js"], KEY) - NO_KEYS
+    | keys_in([*PAGE.glob("*.js"), PAGE.parent / "pages.js", PAGE.parent / "access.js"], KEY) - NO_KEYS
 )
 
 

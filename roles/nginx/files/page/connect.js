@@ -94,6 +94,11 @@ function draw() {
     byId('sheet_title').textContent = t(chosen() ? 'connect.sheet_of' : 'connect.sheet', { archive: archive.name, modality: chosen()?.name })
     byId('sheet_date').textContent = day(new Date())
     byId('sheet').replaceChildren(...rowsOf(chosen()))
+    const handOver = byId('hand_over')
+    if (handOver) {
+        handOver.hidden = !chosen()?.tls
+        handOver.textContent = t('connect.hand_over', { modality: chosen()?.name })
+    }
     byId('dicomweb').textContent = `${window.location.origin}/dicom-web/`
 }
 

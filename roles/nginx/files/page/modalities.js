@@ -2,7 +2,8 @@
 // For admins: who may talk DICOM to the archive, and who has lately.
 
 import { ask, attempt } from './ask.js'
-import { byId, element, show } from './dom.js'
+import { element, show } from './dom.js'
+import { fillTable } from './table.js'
 import { list, moment, t, whenLanguageChanges } from './texts.js'
 
 const SERVICES = {
@@ -38,15 +39,6 @@ function called(modality) {
 function result({ result: became, why }) {
     const text = t(RESULTS[became] || 'associations.refused')
     return why ? element('span', {}, `${text}: `, element('span', { lang: 'en' }, why)) : text // as it is in the log
-}
-
-// On a telephone, a row is a block, and each cell says what it is.
-function fillTable(id, columns, rows) {
-    byId(`${id}_head`).replaceChildren(...columns.map(([title]) => element('th', { scope: 'col' }, t(title))))
-    byId(id).replaceChildren(...rows.map((one) => element('tr', {}, ...columns.map(([title, cell], number) => {
-        const attributes = { 'data-title': t(title) }
-        return number ? element('td', attributes, cell(one)) : element('th', { ...attributes, scope: 'row' }, cell(one))
-    }))))
 }
 
 function draw(modalities) {

@@ -36,12 +36,22 @@ export function bytes(value) {
     return new Intl.NumberFormat(locale, options).format(value / 1000 ** power)
 }
 
+// Hours, as days where they are whole ones.
+export function duration(hours) {
+    const [value, unit] = hours % 24 ? [hours, 'hour'] : [hours / 24, 'day']
+    return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value)
+}
+
 export function day(date) {
     return new Intl.DateTimeFormat(locale, { dateStyle: 'long' }).format(date)
 }
 
 export function moment(date) {
     return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(date)
+}
+
+export function instant(date) {
+    return new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'medium' }).format(date)
 }
 
 export function list(items) {

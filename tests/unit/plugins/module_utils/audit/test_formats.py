@@ -89,12 +89,22 @@ class TestDicom:
             ("stored", "110104", "C"),
             ("searched", "110112", "E"),
             ("login", "110114", "E"),
-            ("account changed", "110113", "U"),
+            ("account changed", "110113", "E"),
+            ("share made", "110113", "E"),
+            ("share opened", "110114", "E"),
+            ("share revoked", "110113", "E"),
         ],
     )
     def test_what_it_is(self, action: str, code: str, letter: str) -> None:
         message = self.message(action=action)
         assert (message[0][0].attrib["csd-code"], message[0].attrib["EventActionCode"]) == (code, letter)
+
+    def test_a_share_link(self) -> None:
+        made = self.message(action="share made", account="rosa", share="share:1")
+        assert made[0][1].attrib["csd-code"] == "110135", "Object Security Attributes Changed"
+        assert (made[0][2].text, made[3].attrib["ParticipantObjectID"]) == ("share:1", "1.2.3")
+        guessed = self.message(action="share opened", account="share:1", share="share:1", reason="wrong pin")
+        assert (guessed[0][2].text, guessed[1].attrib["UserID"]) == ("wrong pin", "share:1")
 
     def test_a_refused_association_is_an_alert_and_an_accepted_one_is_none(self) -> None:
         refused = self.message(action="association", outcome="failure", aet="CT1", account="", studies=[])

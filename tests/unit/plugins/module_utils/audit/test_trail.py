@@ -39,6 +39,13 @@ def test_by_study_and_account(tmp_path: Path) -> None:
     assert asked(tmp_path, study="1.2.3") == []
 
 
+def test_by_share_link(tmp_path: Path) -> None:
+    written(tmp_path, "nginx", {"account": "rosa", "action": "share made", "share": "share:1", "study": STUDY})
+    written(tmp_path, "nginx", {"account": "share:1", "study": STUDY}, {"account": "share:2", "study": STUDY})
+    expected = [("rosa", "share made", [STUDY]), ("share:1", "accessed", [STUDY])]
+    assert sorted(asked(tmp_path, account="share:1")) == expected
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -110,6 +117,39 @@ def test_a_line_that_is_there_twice_is_one_event(tmp_path: Path) -> None:
     written(tmp_path, "nginx", {"request": "1", "received": "b"})
     written(tmp_path, "nginx", {"request": "2", "received": "b"})
     assert [event["request"] for event in read(tmp_path, Query())] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("most", "found"), [(1, ["d"]), (2, ["c", "d"]), (3, ["b", "c", "d"]), (9, ["a", "b", "c", "d"])]
+)
+def test_the_latest_of_many(tmp_path: Path, most: int, found: list[str]) -> None:
+    """Whatever the order in which they came, and each once."""
+    lines = {name: {"account": name, "time": f"2026-11-29T12:00:0{number}+00:00"} for number, name in enumerate("abcd")}
+    written(tmp_path, "nginx", lines["c"], lines["a"], lines["c"])
+    written(tmp_path, "orthanc", lines["d"], lines["b"], lines["d"], lines["a"])
+    for source in ("nginx", "orthanc"):
+        path = tmp_path / source / "2026-11-29.jsonl"
+        path.write_text(path.read_text().replace(f'"source": "{source}"', '"source": "x"'))
+    assert [event["account"] for event in read(tmp_path, Query(), most)] == found
+
+
+def test_days_that_have_none_of_the_latest_are_not_read(tmp_path: Path) -> None:
+    written(
+        tmp_path, "nginx", {"account": "late", "time": "2026-11-26T23:59:59+00:00"}, {"account": "b"}, {"account": "c"}
+    )
+    written(tmp_path, "nginx", {"account": "a"}, day="2026-11-27")
+    (tmp_path / "nginx" / "2026-11-26.jsonl").write_text('{"account": "x"')
+    assert [event["account"] for event in read(tmp_path, Query(), 2)] == ["b", "c"]
+    assert [event["account"] for event in read(tmp_path, Query(since="2026-11-27"), 9)] == ["a", "b", "c"]
+    assert [event["account"] for event in read(tmp_path, Query(), 3)] == ["a", "b", "c"]
+    with pytest.raises(json.JSONDecodeError):
+        read(tmp_path, Query(), 4)
+
+
+@pytest.mark.parametrize("account", ["Zoë", 'a"b', "a\\b", "x@y.example"])
+def test_an_account_is_found_as_it_is_written_in_json(tmp_path: Path, account: str) -> None:
+    written(tmp_path, "nginx", {"account": account}, {"account": "otto"})
+    assert [event["account"] for event in read(tmp_path, Query(account=account))] == [account]
 
 
 def test_odd_lines_are_passed_over(tmp_path: Path) -> None:
