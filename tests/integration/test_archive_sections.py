@@ -127,9 +127,7 @@ def test_accounts_and_who_is_logged_in(stack: Stack, visit: Visits) -> None:
     with visit(stack.login, locale="en-GB") as admin:
         page = opened(admin, "accounts")
         accounts = page.locator("#accounts tr")
-        expect(accounts.filter(has_text="rosa")).to_contain_text("Radiologist")
-        expect(accounts.filter(has_text="rosa")).to_contain_text("person")
-        expect(accounts.filter(has_text="rosa").locator("td")).to_have_text(["Radiologist", "person", "no", "no"])
+        expect(accounts.filter(has_text="rosa").locator("td")).to_have_text(["radiologist", "person", "no", "no"])
         log_in(stack, stack.login_of("lena")), log_in(stack, stack.login_of("lena"))
         page.get_by_role("button", name="Refresh").click()
         sessions = page.locator("#sessions tr").filter(has_text="lena")
@@ -177,12 +175,12 @@ def test_no_hash_of_a_password_leaves_the_database(stack: Stack) -> None:
 
 LOCKED = """
 BEGIN;
-UPDATE identity.psessions SET a_session = a_session || jsonb_build_object(
-    '_2fDevices', '[{"type": "TOTP"}]',
+DELETE FROM identity.psessions WHERE a_session ->> '_session_uid' = 'leo';
+INSERT INTO identity.psessions VALUES ('leo', jsonb_build_object(
+    '_session_uid', 'leo', '_2fDevices', '[{"type": "TOTP"}]',
     '_loginHistory', jsonb_build_object('failedLogin', (
         SELECT jsonb_agg(jsonb_build_object('_utime', extract(epoch FROM now())::bigint - %s - failure))
-        FROM generate_series(0, 9) failure)))
-    WHERE a_session ->> '_session_uid' = 'leo';
+        FROM generate_series(0, 9) failure))));
 SELECT account ->> 'second_factor', round(extract(epoch FROM (account ->> 'locked_until')::timestamptz - now()))
     FROM jsonb_array_elements(identity.list_accounts('{}') -> 'accounts') account WHERE account ->> 'name' = 'leo';
 ROLLBACK;
@@ -192,7 +190,6 @@ ROLLBACK;
 @pytest.mark.parametrize(("ago", "seconds"), [(0, "900"), (880, "20"), (895, ""), (900, "")])
 def test_locks_and_second_factors(stack: Stack, ago: int, seconds: str) -> None:
     """By what LemonLDAP::NG keeps: ten wrong passwords in 15 minutes lock it for 15 minutes from the latest."""
-    log_in(stack, stack.login_of("leo"))
     psql = ["psql", "--username=postgres", "--quiet", "--no-align", "--tuples-only", "--command"]
     assert docker("exec", stack.container("postgresql"), *psql, LOCKED % ago, "orthanc") == f"true|{seconds}"
 
