@@ -80,7 +80,7 @@ def test_everyone_can_use_it(stack: Stack, visit: Visits, an_image: str, locale:
                 expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
                 assert findings(page) == []
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
-                admin.photograph(f"archive-{locale}-{scheme}-{width}{path.replace('/', '-')}", whole=True)
+                admin.photograph(f"archive-{locale}-{scheme}-{width}{path.replace('/', '-')}")
 
 
 def test_axe_finds_what_is_wrong(stack: Stack, visit: Visits) -> None:

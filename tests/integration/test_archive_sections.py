@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,9 +129,7 @@ def test_accounts_and_who_is_logged_in(stack: Stack, visit: Visits) -> None:
     with visit(stack.login, locale="en-GB") as admin:
         page = opened(admin, "accounts")
         accounts = page.locator("#accounts tr")
-        expect(accounts.filter(has_text="rosa")).to_contain_text("Radiologist")
-        expect(accounts.filter(has_text="rosa")).to_contain_text("person")
-        expect(accounts.filter(has_text="rosa").locator("td")).to_have_text(["Radiologist", "person", "no", "no"])
+        expect(accounts.filter(has_text="rosa").locator("td")).to_have_text(["radiologist", "person", "no", "no"])
         log_in(stack, stack.login_of("lena")), log_in(stack, stack.login_of("lena"))
         page.get_by_role("button", name="Refresh").click()
         sessions = page.locator("#sessions tr").filter(has_text="lena")
@@ -177,12 +177,12 @@ def test_no_hash_of_a_password_leaves_the_database(stack: Stack) -> None:
 
 LOCKED = """
 BEGIN;
-UPDATE identity.psessions SET a_session = a_session || jsonb_build_object(
-    '_2fDevices', '[{"type": "TOTP"}]',
+DELETE FROM identity.psessions WHERE a_session ->> '_session_uid' = 'leo';
+INSERT INTO identity.psessions VALUES ('leo', jsonb_build_object(
+    '_session_uid', 'leo', '_2fDevices', '[{"type": "TOTP"}]',
     '_loginHistory', jsonb_build_object('failedLogin', (
         SELECT jsonb_agg(jsonb_build_object('_utime', extract(epoch FROM now())::bigint - %s - failure))
-        FROM generate_series(0, 9) failure)))
-    WHERE a_session ->> '_session_uid' = 'leo';
+        FROM generate_series(0, 9) failure))));
 SELECT account ->> 'second_factor', round(extract(epoch FROM (account ->> 'locked_until')::timestamptz - now()))
     FROM jsonb_array_elements(identity.list_accounts('{}') -> 'accounts') account WHERE account ->> 'name' = 'leo';
 ROLLBACK;
@@ -192,7 +192,6 @@ ROLLBACK;
 @pytest.mark.parametrize(("ago", "seconds"), [(0, "900"), (880, "20"), (895, ""), (900, "")])
 def test_locks_and_second_factors(stack: Stack, ago: int, seconds: str) -> None:
     """By what LemonLDAP::NG keeps: ten wrong passwords in 15 minutes lock it for 15 minutes from the latest."""
-    log_in(stack, stack.login_of("leo"))
     psql = ["psql", "--username=postgres", "--quiet", "--no-align", "--tuples-only", "--command"]
     assert docker("exec", stack.container("postgresql"), *psql, LOCKED % ago, "orthanc") == f"true|{seconds}"
 
@@ -277,7 +276,34 @@ def test_only_admins_ask_and_an_odd_question_is_refused(stack: Stack) -> None:
         assert refused.status_code == 403
     for odd in ({"study": "1*"}, {"since": "yesterday"}, {"more": "x"}, {"account": 5}):
         assert asked_for(stack, odd).status_code == 400
-    assert asked_for(stack, {"study": "1.2.3", "since": "2000-01-01"}).json() == {"events": [], "more": False}
+    nothing = asked_for(stack, {"study": str(generate_uid()), "since": "2000-01-01"})
+    assert nothing.json() == {"events": [], "more": False}
+
+
+@pytest.fixture
+def busy_day(stack: Stack) -> Iterator[str]:
+    """A day of last year with more than fits into the buffers on the way."""
+    folder = Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{stack.name}-audit"))
+    day = f"{time.gmtime().tm_year - 1}-07-01"
+    line = {
+        "action": "accessed",
+        "account": "rita",
+        "path": "/dicom-web/studies/" + 64 * "1",
+        "address": "192.0.2.1",
+    }
+    lines = ({"time": f"{day}T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}+00:00", **line} for n in range(15000))
+    file = folder / "nginx" / f"{day}.jsonl.gz"
+    file.write_bytes(gzip.compress("".join(f"{json.dumps(one)}\n" for one in lines).encode()))
+    os.chown(file, (folder / "nginx").stat().st_uid, -1)
+    yield day
+    file.unlink()
+
+
+def test_a_large_answer_is_whole(stack: Stack, busy_day: str) -> None:
+    answer = asked_for(stack, {"since": busy_day, "until": busy_day, "format": "csv"}).json()
+    rows = answer["csv"].splitlines()
+    assert (len(rows), len(answer["csv"]) > 1 << 20, answer["more"]) == (10001, True, True)
+    assert rows[-1].startswith(f"{busy_day}T04:09:59") and rows[1].startswith(f"{busy_day}T01:23:20")
 
 
 def test_it_answers_again_after_it_was_killed(stack: Stack) -> None:

@@ -123,8 +123,8 @@ class Visit:
             self.page.locator(f"input[name={field}]:visible").fill(text)
         self.page.locator("button[type=submit]:visible").click()
 
-    def photograph(self, name: str, whole: bool = False) -> None:
-        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=whole, timeout=PATIENCE)
+    def photograph(self, name: str) -> None:
+        self.page.screenshot(path=self.screenshots / f"{name}.png", timeout=PATIENCE)
 
     # --- OHIF
 

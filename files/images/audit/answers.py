@@ -23,7 +23,7 @@ from trail import Query, read
 
 SECONDS = 20
 MEMORY_BYTES = 160 << 20
-MOST = {"rows": 200, "csv": 10000}
+MOST = {"rows": 50, "csv": 10000}
 MOST_BYTES = 8 << 10  # of a question
 SHAPES = {
     "study": re.compile(r"[0-9.]{0,64}"),
@@ -73,6 +73,7 @@ def limit() -> None:
 
 class Handler(BaseHTTPRequestHandler):
     folder: Path
+    timeout = 30  # of a read or a write
 
     def do_POST(self) -> None:
         limit()

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -174,6 +174,20 @@ def _latest(days: Iterable[tuple[str, Iterable[Line]]], most: int) -> list[Line]
     return [json.loads(text) for _time, _number, text in sorted(kept)]
 
 
+def _day_after(until: str) -> str:
+    """The last day on which an association may have ended in which something was done until then."""
+    try:
+        return (date.fromisoformat(until[:10]) + timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):  # no whole day
+        return "9999"
+
+
+def _begins_after(path: Path, day: str) -> bool:
+    """Whether all lines of a file are of later days: they are in the order in which they were written."""
+    first = next(_lines([path]), None)
+    return first is not None and str(first["time"])[:10] > day
+
+
 def _resolve(known: _Knowledge, resources: set[str], older: Iterable[Path]) -> None:
     """Learn which studies these resources are, which may have been said long ago."""
     for path in older:
@@ -193,7 +207,10 @@ def read(folder: Path, query: Query, most: int = sys.maxsize) -> list[Line]:
     :param folder: the trail: a folder for each source, with a file for each day on which lines were received
     """
     files = _files(folder)
-    recent = [(day, path) for day, path in files if day >= query.since[:10]]
+    end = _day_after(query.until)
+    recent = [
+        (day, path) for day, path in files if day >= query.since[:10] and not (day > end and _begins_after(path, end))
+    ]
     known = _Knowledge()
     for line in _lines((path for _day, path in recent), _HELPS):
         known.learn(line)

@@ -83,6 +83,16 @@ class Socket(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
+def listens(path: Path) -> bool:
+    connection = Socket(path)
+    try:
+        connection.connect()
+    except OSError:
+        return False
+    connection.close()
+    return True
+
+
 Ask = Callable[..., tuple[int, Any]]
 
 
@@ -95,7 +105,7 @@ def ask(folder: Path, tmp_path: Path) -> Iterator[Callable[[], Ask]]:
         running.append(multiprocessing.get_context("fork").Process(target=answers.run, args=(folder, path)))
         running[0].start()
         end = time.monotonic() + 10
-        while not path.exists():
+        while not listens(path):
             assert time.monotonic() < end
             time.sleep(0.01)
 

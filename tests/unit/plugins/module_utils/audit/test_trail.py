@@ -146,6 +146,20 @@ def test_days_that_have_none_of_the_latest_are_not_read(tmp_path: Path) -> None:
         read(tmp_path, Query(), 4)
 
 
+def test_days_after_the_last_are_not_read_unless_events_came_late(tmp_path: Path) -> None:
+    written(tmp_path, "nginx", {"account": "a"}, day="2026-11-20")
+    written(
+        tmp_path, "nginx", {"account": "late", "time": "2026-11-20T23:00:00+00:00"}, {"account": "x"}, day="2026-11-25"
+    )
+    (tmp_path / "nginx" / "2026-11-26.jsonl").write_text('{"time":"2026-11-26T00:00:00+00:00","action":"x"}\n{"odd')
+    assert [event["account"] for event in read(tmp_path, Query(until="2026-11-20"))] == ["a", "late"]
+    with pytest.raises(json.JSONDecodeError):
+        read(tmp_path, Query(until="2026-11-25"))
+    for until in ("2026", "2026-11-99", "9999-12-31"):
+        with pytest.raises(json.JSONDecodeError):
+            read(tmp_path, Query(until=until))
+
+
 @pytest.mark.parametrize("account", ["Zoë", 'a"b', "a\\b", "x@y.example"])
 def test_an_account_is_found_as_it_is_written_in_json(tmp_path: Path, account: str) -> None:
     written(tmp_path, "nginx", {"account": account}, {"account": "otto"})
