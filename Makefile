@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose verify patch audit bundle reset-account sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose verify patch audit bundle reset-account password-link sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -67,6 +67,9 @@ bundle: venv ## Hand over a modality's certificate by a link (ARGS='--modality c
 
 reset-account: venv ## Remove second factor, lock and own password of an account
 	$(PLAYBOOK) playbooks/reset_account.yml $(ARGS)
+
+password-link: venv ## Print a link to choose a new password (ARGS='-e orthweb_account=NAME')
+	$(PLAYBOOK) playbooks/password_link.yml $(ARGS)
 
 sessions: venv ## List who is logged in, or log an account out (ARGS='-e orthweb_end_sessions=NAME')
 	$(PLAYBOOK) playbooks/sessions.yml $(ARGS)

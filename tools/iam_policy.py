@@ -100,7 +100,7 @@ def rules(stack: str, made: list[str]) -> list[Rule]:
         Rule("Look", READS),
         # Deleting, and changing hosts, only where our tag is. KMS wants minutes until a new tag counts, and the VPC's
         # default security group has none: the rest is not limited by tag.
-        Rule("Ours", r"ec2:(Delete(?!Route$)|Terminate|Release|Detach|Start|ModifyInstance)|rds:DeleteDBInstance$"
+        Rule("Ours", r"ec2:(Delete(?!Route$)|Terminate|Release|Detach|Start|Stop|ModifyInstance)|rds:DeleteDBInstance$"
              r"|kms:(Schedule|Cancel)KeyDeletion$", condition=tagged),
         Rule("TagNew", r"ec2:CreateTags$", condition={"StringEquals": {"ec2:CreateAction": made}}),
         Rule("Ec2", r"ec2:"),

@@ -47,7 +47,7 @@ def identity_configuration(site: Mapping[str, Any]) -> dict[str, Any]:
         **_wrong_passwords(site),
         **_pages(site),
         **_handlers(site),
-        "customPlugins": "Orthweb::Attempts",
+        "customPlugins": "Orthweb::Attempts, Orthweb::PasswordLink",
         **login_providers.settings(site["providers"]),
     }
 
@@ -77,7 +77,8 @@ def _accounts(site: Mapping[str, Any]) -> dict[str, Any]:
         "dbiUserTable": "accounts",
         "dbiAuthLoginCol": "name",
         "dbiAuthPasswordCol": "password",
-        "dbiMailCol": "mail",
+        # By this, its page for a new password finds whose it is. Names are unique.
+        "dbiMailCol": "name",
         "userPivot": "name",
         # Without a scheme in front, a value would be taken for a password in clear text; the table allows $6$ only.
         "dbiDynamicHashEnabled": 1,
@@ -96,6 +97,8 @@ def _accounts(site: Mapping[str, Any]) -> dict[str, Any]:
         "portalRequireOldPassword": 1,
         "hideOldPassword": 0,
         "mailOnPasswordChange": 0,
+        # How often somebody with a link may try passwords that are refused, on one page.
+        "passwordResetAllowedRetries": 20,
     }
 
 

@@ -25,6 +25,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.login_pro
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.ports import port_problems, with_listeners
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.server_names import server_name_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.settings import setting_problems
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.smtp import smtp_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.users import portal_user_problems
 
 
@@ -75,6 +76,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"
     yield from login_provider_problems(given["login_providers"], given["users"])
+    yield from smtp_problems(given["smtp"], given["users"])
     yield from folder_problems(given["stack"], **given["folder"])
     if not given["new_ca"]:
         yield from stranger_problems(**given["stranger"])

@@ -64,7 +64,8 @@ resources:
       C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(db_instances), C(db_subnet_groups),
       C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
-      a database instance or the C(parameters) of a parameter group.
+      a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key: backups, whatever
+      their tags are, and what is not the stack's, that could not be read without it, each with C(kind) and C(id).
   returned: success
   type: dict
   sample:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Corrections of EC2 instances, images and addresses, and the life of an instance: pending, running, shutting-down."""
+"""Corrections of EC2's instances, images, disks and addresses; an instance is pending, running, shutting-down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import amis, elastic_ip_addresses
+from moto.ec2.models import amis, elastic_block_store, elastic_ip_addresses
 from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 from moto.moto_api._internal import mock_random
 
@@ -39,6 +39,14 @@ def load_amis(original: Any, ec2: Any) -> None:
 def becomes(instance: Any, name: str, code: int, seconds: float) -> None:
     instance._state.name, instance._state.code = name, code
     instance.rehearsal_due = time.monotonic() + seconds
+
+
+# moto forgets with which key.
+@replaces(elastic_block_store.EBSBackend, "create_snapshot")
+def create_snapshot(original: Any, ec2: Any, volume_id: str, *args: Any, **kwargs: Any) -> Any:
+    snapshot = original(ec2, volume_id, *args, **kwargs)
+    snapshot.kms_key_id = ec2.volumes[volume_id].kms_key_id
+    return snapshot
 
 
 # On AWS an instance is pending first, and the answer to RunInstances says so.

@@ -96,16 +96,20 @@ def delete_db_instance(
         )
     if settings.deletion_seconds <= 0 or database.deletion_protection:
         return original(rds, identifier, snapshot, skip_final_snapshot, **kwargs)
-    # The snapshot is made first, and until it is gone the instance is in its groups.
+    # The snapshot is made first, and takes its time; until it is gone the instance is in its groups.
     if snapshot and not skip_final_snapshot:
-        rds.create_db_snapshot(identifier, snapshot, snapshot_type="manual")
+        made = rds.create_db_snapshot(identifier, snapshot, snapshot_type="manual")
+        becomes(made, "creating", settings.deletion_seconds / 2)
     becomes(database, "deleting", settings.deletion_seconds)
     database.rehearsal_delete = lambda: original(rds, identifier, None, True, **kwargs)
     return database
 
 
 def advance(rds: Any, now: float) -> None:
-    """Takes each instance to the state that it has by now."""
+    """Takes each instance and each snapshot to the state that it has by now."""
+    for snapshot in rds.database_snapshots.values():
+        if snapshot.status == "creating" and now >= getattr(snapshot, "rehearsal_due", now):
+            snapshot.status = "available"
     for database in list(rds.databases.values()):
         if getattr(database, "rehearsal_due", None) is None or now < database.rehearsal_due:
             continue

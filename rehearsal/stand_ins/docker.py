@@ -110,9 +110,10 @@ class Site:
         """Makes the network. Its range is one that neither the collection's engines nor its VPCs use."""
         refused: list[DockerError] = []
         for second in range(31, 17, -1):
-            subnet = f"172.{second}.{self.port % 256}.0/24"
+            start = f"172.{second}.{self.port % 256}"
+            where = ["--subnet", f"{start}.0/24", "--gateway", f"{start}.1"]  # not told unless given
             try:
-                docker("network", "create", "--label", self.label, "--subnet", subnet, self.name)
+                docker("network", "create", "--label", self.label, *where, self.name)
             except DockerError as error:
                 if "overlap" not in str(error):
                     raise

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from support.aws import given
-from support.aws.account import Account, Run
+from support.aws import disturb, given
+from support.aws.account import REGION, Account, Run
 from support.aws.disturb import somebody_elses_vpc
 from support.aws.given import OURS
 from support.aws.life import RANGES
@@ -178,6 +178,56 @@ class TestHalfAStack:
         run = account.teardown(orthweb_rds_final_snapshot=False).ok()
         assert things(account) == before
         assert run.changed > 0
+
+
+class TestAKeyThatSomethingNeeds:
+    """Whatever has no tag: RDS copies none if somebody has switched that off, nor do people to their own snapshots."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def key(cls, account: Account) -> str:
+        account.reset()
+        account.post("/rehearsal/settings", {"deletion_seconds": 2})
+        tags = [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]
+        key = account.client("kms").create_key(Tags=tags)["KeyMetadata"]["Arn"]
+        given.database(account, StorageEncrypted=True, KmsKeyId=key, CopyTagsToSnapshot=False)
+        ec2 = account.client("ec2")
+        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"][0]["ImageId"]
+        tagged = [{"ResourceType": "instance", "Tags": [*OURS, {"Key": "Name", "Value": "orthweb-imaging-1"}]}]
+        ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged)
+        return key
+
+    def state(self, account: Account, key: str) -> str:
+        return account.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls, account: Account, key: str) -> Run:
+        return account.teardown().ok()
+
+    def test_stays_for_the_final_snapshot(self, account: Account, key: str, run: Run) -> None:
+        (snapshot,) = account.every("rds", "describe_db_snapshots", "DBSnapshots")
+        assert snapshot["TagList"] == OURS, "so that it is found again"
+        assert f"without it, {snapshot['DBSnapshotIdentifier']} could no longer be read" in run.message
+        assert self.state(account, key) == "Enabled"
+
+    def test_nothing_is_stored_after_the_snapshot_and_nothing_removed_before_it(self, run: Run) -> None:
+        expected = ["ec2:StopInstances", "rds:DeleteDBInstance", "rds:AddTagsToResource", "ec2:TerminateInstances"]
+        assert [each for each in run.writes if each in expected] == expected
+
+    def test_stays_for_the_snapshot_of_a_disk(self, account: Account, key: str) -> None:
+        disturb.delete_snapshots(account)
+        ec2 = account.client("ec2")
+        volume = ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}a", Encrypted=True, KmsKeyId=key)["VolumeId"]
+        snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        assert f"without it, {snapshot}, {volume} could no longer be read" in account.teardown().ok().message
+        assert self.state(account, key) == "Enabled"
+        ec2.delete_volume(VolumeId=volume)
+        ec2.delete_snapshot(SnapshotId=snapshot)
+
+    def test_goes_when_nothing_needs_it(self, account: Account, key: str) -> None:
+        account.teardown().ok()
+        assert self.state(account, key) == "PendingDeletion"
 
 
 class TestDatabaseInABadState:

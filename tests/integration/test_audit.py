@@ -8,10 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -25,6 +23,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove,
 )
 
+from support.audit import Event, awaited, now, trail_of
 from support.authority import Authority
 from support.checkout import ROOT
 from support.collector import Collector
@@ -32,7 +31,6 @@ from support.login import anonymous, log_in, submit
 from support.rest import orthanc_path, remove, rest
 from support.stack import Stack, docker
 
-Event = dict[str, Any]
 SURNAME, PATIENT_ID = "Geheimrat", "PID-4711-SECRET"
 
 
@@ -50,25 +48,6 @@ def file_of(made: Dataset, folder: Path) -> bytes:
     path = folder / "image.dcm"
     made.save_as(path, enforce_file_format=True)
     return path.read_bytes()
-
-
-def trail_of(stack: Stack) -> Path:
-    return Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{stack.name}-audit"))
-
-
-def awaited(stack: Stack, wanted: Callable[[Event], bool], seconds: float = 15, **query: str) -> Event:
-    """The last event of this kind; events come into the trail once a second."""
-    end = time.monotonic() + seconds
-    while True:
-        found = [event for event in read(trail_of(stack), Query(**query)) if wanted(event)]
-        if found:
-            return found[-1]
-        assert time.monotonic() < end, read(trail_of(stack), Query(**query))[-5:]
-        time.sleep(0.5)
-
-
-def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @pytest.fixture(scope="module")

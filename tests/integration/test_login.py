@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from support.admission import Admission
+from support.audit import awaited, now
 from support.hospital import ACCOUNTS
 from support.images import take_images_again
 from support.login import UNTIL_ALL_KNOW, anonymous, log_in, soon, status, submit
@@ -235,13 +236,15 @@ def change_password(session: requests.Session, stack: Stack, old: str, new: str)
 def test_a_password_of_ones_own_outlasts_a_deployment(stack: Stack, admission: Admission) -> None:
     name, old = stack.login_of("leo")
     new = "Leos neues Paßwort: ä"
-    leo = log_in(stack, (name, old))
+    since, leo = now(), log_in(stack, (name, old))
     elsewhere = log_in(stack, (name, old))
     assert not change_password(leo, stack, "wrong", new).ok
     assert not change_password(leo, stack, old, "short").ok
     assert change_password(leo, stack, old, new).ok
     try:
         soon(lambda: status(elsewhere, stack) == 401, "a session with the old password")
+        event = awaited(stack, lambda event: event["action"] == "password changed", since=since, account=name)
+        assert (event["outcome"], bool(event["address"])) == ("success", True)
         assert admission.one("198.51.100.31", (name, old)) == "401"
         changes = stack.configure("--tags", "identity").ok().changes
         assert [change for change in changes if "identity" in change or "accounts" in change] == []

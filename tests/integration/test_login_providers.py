@@ -25,6 +25,7 @@ from support.directory import BIND_PASSWORD, PASSWORD, Directory
 from support.images import ct_image, encoded
 from support.login import anonymous, status, submit
 from support.openid_provider import SECRET, OpenidProvider
+from support.password_link import Form, link_to, psql
 from support.process import run
 from support.rest import remove, rest
 from support.saml_provider import SamlProvider
@@ -229,6 +230,18 @@ def test_a_directory_with_a_wrong_certificate_gets_no_password(
         directory.stop()
     assert "LDAP initialization error: " in log(stack, since)
     assert log_in(anonymous(stack), stack, CLINIC, "lars") == 0
+
+
+def test_a_link_to_choose_a_password_is_for_a_local_account(stack: Stack) -> None:
+    """The directory knows a leo, too."""
+    link, chosen = link_to(stack, "leo"), "Leos anderes Wort"
+    assert Form(link, stack).send(chosen) == 35
+    try:
+        assert log_in(anonymous(stack), stack, LOCAL, "leo", chosen) == 0
+        assert log_in(anonymous(stack), stack, CLINIC, "leo") == 0
+        assert psql(stack, "SELECT make_password_link('lars@clinic', 60)") == ""
+    finally:
+        psql(stack, "UPDATE accounts SET password = declared WHERE name = 'leo'")
 
 
 # --- an OpenID provider

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support.admission import Admission
+from support.audit import awaited, now
 from support.browser import Visit, Visits
 from support.login import anonymous, status, submit
 from support.stack import Stack, docker
@@ -103,18 +104,27 @@ def failures(stack: Stack) -> int:
     return int(docker("exec", stack.container("postgresql"), *psql))
 
 
+def is_written(stack: Stack, action: str, since: str, outcome: str = "success") -> None:
+    """In the audit trail, with the account and where the person was."""
+    event = awaited(stack, lambda event: event["action"] == action, since=since, account=ACCOUNT)
+    assert (event["outcome"], event["door"], bool(event["address"])) == (outcome, "login", True)
+
+
 def test_an_app_is_enrolled_and_then_needed(stack: Stack, visit: Visits, admission: Admission) -> None:
+    since = now()
     with visit(None) as somebody:
         page = begin(somebody, stack)
         expect(page.get_by_text("requires a double factor")).to_be_visible()
         secret = enrol_app(page)
         is_let_in(page, stack)
+    is_written(stack, "second factor added", since)
     with visit(None) as somebody:
         page = begin(somebody, stack)
         type_code(page, "000000")
         expect(page.get_by_text("Wrong credentials").or_(page.get_by_text("code"))).to_be_visible()
         somebody.photograph("second-factor-wrong")
         assert failures(stack) == 1, "for the account, like a wrong password"
+        is_written(stack, "second factor", since, "failure")
         assert status(anonymous(stack), stack) == 401
         assert not enrolled_without_the_factor(stack)
         page = begin(somebody, stack)
@@ -138,6 +148,11 @@ def test_an_admin_resets_it_and_a_key_is_enrolled(stack: Stack, visit: Visits) -
         somebody.go("/auth/?logout=1")
         page = begin(somebody, stack)
         is_let_in(page, stack)
+        since = now()
+        somebody.go("/auth/2fregisters")
+        page.locator("[data-target='#remove2fModal']").click()
+        page.locator("#remove2fModal .remove2f").click()
+        is_written(stack, "second factor removed", since)
 
 
 def test_an_account_that_does_not_exist_is_not_reset(stack: Stack) -> None:

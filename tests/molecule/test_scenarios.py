@@ -11,11 +11,12 @@ from support.checkout import ROOT
 from support.process import run
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
-# default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them; tests/aws goes
-# through the whole life of an account.
+# default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them, and
+# tests/integration/test_audit.py at its trail; tests/aws goes through the whole life of an account.
 LONG = {
     "acme",
     "acceptance",
+    "audit",
     "aws_database",
     "aws_encryption",
     "aws_instance",

@@ -29,6 +29,9 @@ if grep -q issuer /etc/lemonldap-ng/metadata.json; then
     perl /usr/share/orthweb/metadata.pl forever /etc/lemonldap-ng "$settings" &
 fi
 
+if grep -q sender /etc/lemonldap-ng/mail.json; then
+    perl /usr/share/orthweb/mailer.pl /etc/lemonldap-ng/mail.json &
+fi
 export LLNG_DEFAULTCONFFILE=$settings/lemonldap-ng.ini
 LLNG_DEFAULTCONFFILE=$settings/inside.ini starman --listen 127.0.0.1:8080 --workers 2 --preload-app --env deployment \
     --no-default-middleware /usr/share/orthweb/inside.psgi &

@@ -46,7 +46,7 @@ def _detail(event: Event) -> str:
     keys = ("refused", "reason", "share", "destination", "asked", "resource", "path", "changes")
     found = next((f"{event[key]}" for key in keys if event.get(key)), "")
     count = event.get("refusals")
-    return f"{found} ({count}th in this minute)" if isinstance(count, int) and count > 20 else found
+    return f"{found} (refusal {count} of this minute)" if isinstance(count, int) and count > 20 else found
 
 
 def _row(event: Event) -> list[str]:

@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
-from . import by_name, ec2, rds
+from . import by_name, ec2, encrypted, rds
 from .failure import denied_action, denied_sentence, sentence
 from .resource import (
     GOING,
@@ -41,6 +41,12 @@ KINDS: dict[str, tuple[str, Answer]] = {
     "db_snapshots": ("rds", rds.snapshots),
     "buckets": ("s3", by_name.buckets),
 }
+# What may need one of the stack's keys, whatever its tags.
+ENCRYPTED: dict[str, tuple[str, Answer]] = {
+    "encrypted_databases": ("rds", encrypted.databases),
+    "encrypted_disks": ("ec2", encrypted.disks),
+}
+ASKED = KINDS | ENCRYPTED
 INDEX = "resourcegroupstaggingapi"
 THREADS = 10  # as many as a boto3 client has connections
 INDEXED = ["kms", "logs", "rds", "s3"]
@@ -71,7 +77,7 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
     :param names: what the stack calls its resources, by kind
     """
     # boto3 makes clients in one thread only, and lets many use them.
-    clients = {service: client(service) for service in dict.fromkeys([INDEX, *(each[0] for each in KINDS.values())])}
+    clients = {service: client(service) for service in dict.fromkeys([INDEX, *(each[0] for each in ASKED.values())])}
     retried = AWSRetry.jittered_backoff(retries=6, delay=1, catch_extra_error_codes=["ThrottlingException"])
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         index = threads.submit(retried(_arns), clients[INDEX], stack)
@@ -79,14 +85,18 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
             kind: threads.submit(
                 retried(answer), Question(clients[service], stack, tuple(names.get(kind, ())), index.result)
             )
-            for kind, (service, answer) in KINDS.items()
+            for kind, (service, answer) in ASKED.items()
         }
     _raise_failures(stack, index, asked)
+    outlives = [each for kind in ENCRYPTED for each in asked[kind].result()]
+    for key in asked["kms_keys"].result():
+        needs = ({"kind": each["kind"], "id": each["id"]} for each in outlives if each["key_arn"] == key["arn"])
+        key["needed_by"] = sorted(needs, key=lambda each: (each["kind"], each["id"]))
     resources: dict[str, list[dict[str, Any]]] = {}
     going: dict[str, list[dict[str, Any]]] = {}
     foreign: list[dict[str, str]] = []
-    for kind, future in sorted(asked.items()):
-        found = sorted(future.result(), key=lambda each: (each["name"], each["id"]))
+    for kind in sorted(KINDS):
+        found = sorted(asked[kind].result(), key=lambda each: (each["name"], each["id"]))
         ours = [each for each in found if each["tags"].get(STACK_TAG) == stack]
         resources[kind] = [each for each in ours if each["state"] not in GOING]
         going[kind] = [each for each in ours if each["state"] in GOING]
@@ -109,7 +119,7 @@ def _arns(client: Any, stack: str) -> list[str]:
 def _raise_failures(stack: str, index: Future[Any], asked: Mapping[str, Future[Any]]) -> None:
     errors = [(INDEX, "the tag index", index.exception())]
     errors += [
-        (KINDS[kind][0], kind.replace("_", " "), future.exception())
+        (ASKED[kind][0], kind.replace("_", " "), future.exception())
         for kind, future in asked.items()
         if future.exception() is not index.exception()
     ]

@@ -7,16 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 
 def left_over(resources: Mapping[str, Sequence[Mapping[str, str]]], log_groups_kept: Collection[str] = ()) -> list[str]:
-    """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and the key that it needs.
+    """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and a key that something needs.
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
     :param log_groups_kept: names of log groups that stay, too
     """
-    stays = {"db_snapshots", "kms_keys"} if resources.get("db_snapshots") else {"db_snapshots"}
     return [
         f"{kind.replace('_', ' ')}: {thing['name']} ({thing['id']})"
         for kind, things in resources.items()
-        if kind not in stays
+        if kind != "db_snapshots"
         for thing in things
-        if kind != "log_groups" or thing["name"] not in log_groups_kept
+        if not thing.get("needed_by") and (kind != "log_groups" or thing["name"] not in log_groups_kept)
     ]

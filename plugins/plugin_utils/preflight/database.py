@@ -12,7 +12,11 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import 
 
 from .words import port_problem, unknown_keys
 
-KEYS = ("host", "port", "name", "user", "password", "ca_certificate", "admin_user", "admin_password")
+KEYS = (
+    "host", "port", "name", "user", "password", "identity_user", "identity_password", "ca_certificate",
+    "admin_user", "admin_password",
+)  # fmt: skip
+LONGEST_WITH_SUFFIX = 63 - len("_identity")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 
@@ -46,7 +50,7 @@ def _address_problems(database: Mapping[str, Any]) -> Iterator[str]:
         yield f"orthweb_database.host: {problem}"
     if problem := port_problem(database.get("port", 5432)):
         yield f"orthweb_database.port is {problem}"
-    for key in ("name", "user"):
+    for key in ("name", "user", *(["identity_user"] if database.get("identity_user") else [])):
         if not IDENTIFIER.fullmatch(str(database.get(key, "orthanc"))):
             yield (
                 f'orthweb_database.{key} is "{database[key]}": use 1 to 63 letters, digits, underscores and hyphens, '
@@ -66,8 +70,22 @@ def _account_problems(database: Mapping[str, Any]) -> Iterator[str]:
             "orthweb_database has only one of admin_user and admin_password: set both, or neither if user and database "
             "exist already."
         )
-    if admin == database.get("user", "orthanc"):
+    user, identity = database.get("user", "orthanc"), database.get("identity_user")
+    if admin == user:
         yield "orthweb_database.user is the admin: Orthanc never logs in as the admin. Use a separate user."
+    if admin and admin == identity:
+        yield "orthweb_database.identity_user is the admin: the login service never logs in as the admin."
+    if database.get("identity_password") and not (identity or admin):
+        yield "orthweb_database has identity_password, but neither identity_user, whose it is, nor an admin."
+    if identity and identity != user and not (database.get("identity_password") or admin):
+        yield (
+            "orthweb_database has identity_user, but no identity_password: set it, or an admin who creates that user."
+        )
+    if admin and not identity and len(str(user)) > LONGEST_WITH_SUFFIX:
+        yield (
+            f"orthweb_database.user has {len(str(user))} characters: with more than {LONGEST_WITH_SUFFIX}, set "
+            "identity_user, too, as its default would be too long."
+        )
 
 
 def _ca_problems(path: str) -> Iterator[str]:

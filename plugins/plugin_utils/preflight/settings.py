@@ -31,6 +31,7 @@ JUDGED_ELSEWHERE = (
     "orthweb_orthanc_port",
     "orthweb_portal_port",
     "orthweb_portal_ranges",
+    "orthweb_smtp",
     "orthweb_users",
 )
 # Those of -e are text, whatever they are meant to be.

@@ -339,4 +339,6 @@ function returnAddress(r) {
     return encodeURIComponent(Buffer.from(`https://${r.headersIn.Host}${r.variables.request_uri}`).toString('base64'))
 }
 
-export default { admit, admitClient, admitForm, count, countWrongForm, returnAddress, tagOf, whoami }
+const clientNetwork = (r) => networkOf(r.variables.remote_addr)
+
+export default { admit, admitClient, admitForm, clientNetwork, count, countWrongForm, returnAddress, tagOf, whoami }

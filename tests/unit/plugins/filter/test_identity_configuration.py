@@ -36,6 +36,12 @@ def test_cookies_are_for_this_host_and_not_for_scripts() -> None:
     assert made["corsEnabled"] == 0, "its default lets all sites ask"
 
 
+def test_a_new_password_is_for_the_account_of_that_name() -> None:
+    """Several people may share an address, and it may be the name of somebody else."""
+    made = identity_configuration(SITE)
+    assert made["dbiMailCol"] == made["userPivot"] == made["dbiAuthLoginCol"] == "name"
+
+
 def test_clear_text_is_no_password() -> None:
     made = identity_configuration(SITE)
     assert made["dbiDynamicHashEnabled"] and made["dbiDynamicHashValidSchemes"] == ""

@@ -49,6 +49,7 @@ GOOD = {
     "acme": {},
     "users": [{"name": "admin", "role": "admin"}],
     "login_providers": [],
+    "smtp": {},
     "default_credentials_allowed": False,
     "folder": {"ca_certificate": "/state/ca.crt", "ca_name": ""},
     "new_ca": False,

@@ -39,7 +39,7 @@ def test_a_table() -> None:
 
 
 def test_a_flood_is_told_by_its_number() -> None:
-    assert "role (128th in this minute)" in as_table([event(refused="role", refusals=128)])
+    assert "role (refusal 128 of this minute)" in as_table([event(refused="role", refusals=128)])
 
 
 @pytest.mark.parametrize("odd", ["\x1b[2J\x1b[H", "a\nb", "\u202eevil", "\x9b31m"])

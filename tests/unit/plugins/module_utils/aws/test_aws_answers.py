@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, failure, rds
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, encrypted, failure, rds
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import Question
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import Survey, SurveyError, survey
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -692,6 +692,62 @@ def test_what_is_going_and_what_holds_our_names_still() -> None:
         {"kind": "db_instances", "id": "d", "name": "d"},
         {"kind": "db_instances", "id": "g", "name": "g"},
         {"kind": "db_snapshots", "id": "a", "name": "a"},
+    ]
+
+
+def test_what_of_rds_outlives_the_stack_and_needs_a_key() -> None:
+    key = ARN("kms", "key/1")
+    by_hand = [{"DBSnapshotIdentifier": "untagged", "KmsKeyId": key}, {"DBSnapshotIdentifier": "clear"}]
+    backups = [
+        {"DbiResourceId": "db-GONE", "KmsKeyId": key, "Status": "retained"},
+        {"DbiResourceId": "db-THERE", "KmsKeyId": key, "Status": "active"},
+    ]
+    instances = [
+        database("orthweb", "available", OURS) | {"KmsKeyId": key},
+        database("restored", "available", THEIRS) | {"KmsKeyId": key},
+    ]
+    assert ask(
+        encrypted.databases,
+        "rds",
+        ("describe_db_snapshots", {"SnapshotType": "manual"}, {"DBSnapshots": by_hand}),
+        ("describe_db_snapshots", {"SnapshotType": "awsbackup"}, {"DBSnapshots": []}),
+        ("describe_db_instance_automated_backups", {}, {"DBInstanceAutomatedBackups": backups}),
+        ("describe_db_instances", {}, {"DBInstances": instances}),
+    ) == [
+        {"kind": "db_snapshots", "id": "untagged", "key_arn": key},
+        {"kind": "db_snapshots", "id": "clear", "key_arn": None},
+        {"kind": "db_automated_backups", "id": "db-GONE", "key_arn": key},
+        {"kind": "db_instances", "id": "restored", "key_arn": key},
+    ]
+
+
+def test_what_could_not_be_read_without_the_key() -> None:
+    key, other = ARN("kms", "key/1"), ARN("kms", "key/2")
+    account = Account(
+        describe_key={"KeyMetadata": {"KeyId": "1", "Arn": key, "KeyState": "Enabled"}},
+        list_resource_tags={"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]},
+        get_key_rotation_status={"KeyRotationEnabled": True},
+        describe_db_instances={"DBInstances": [database("restored", "available", THEIRS) | {"KmsKeyId": key}]},
+        describe_snapshots={
+            "Snapshots": [
+                {"SnapshotId": "snap-2", "KmsKeyId": key},
+                {"SnapshotId": "snap-3", "KmsKeyId": other},
+                {"SnapshotId": "snap-1", "KmsKeyId": key},
+            ]
+        },
+        describe_volumes={
+            "Volumes": [
+                {"VolumeId": "vol-1", "KmsKeyId": key, "Tags": OURS},
+                {"VolumeId": "vol-2", "KmsKeyId": key},
+            ]
+        },
+    )
+    (found,) = account.survey({"kms_keys": ["alias/orthweb"]}).resources["kms_keys"]
+    assert found["needed_by"] == [
+        {"kind": "db_instances", "id": "restored"},
+        {"kind": "snapshots", "id": "snap-1"},
+        {"kind": "snapshots", "id": "snap-2"},
+        {"kind": "volumes", "id": "vol-2"},
     ]
 
 

@@ -73,7 +73,8 @@ def things(*names: str) -> list[dict[str, str]]:
 
 def test_nothing_left() -> None:
     assert left_over({}) == []
-    assert left_over({"vpcs": [], "db_snapshots": things("final"), "kms_keys": things("alias/orthweb")}) == []
+    key = {"id": "key-1", "name": "alias/orthweb", "needed_by": [{"kind": "db_snapshots", "id": "final"}]}
+    assert left_over({"vpcs": [], "db_snapshots": things("final"), "kms_keys": [key]}) == []
 
 
 def test_what_is_left() -> None:
@@ -90,7 +91,7 @@ def test_a_log_group_that_is_kept_is_not_left() -> None:
     assert len(left_over({"secrets": things("/orthweb/a/audit")}, ["/orthweb/a/audit"])) == 1
 
 
-def test_key_without_a_snapshot_is_left() -> None:
+def test_key_that_nothing_needs_is_left() -> None:
     assert left_over({"kms_keys": things("alias/orthweb"), "db_snapshots": []}) == [
         "kms keys: alias/orthweb (id-of-alias/orthweb)"
     ]

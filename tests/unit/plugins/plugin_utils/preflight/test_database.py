@@ -21,6 +21,10 @@ def given(tmp_path: Path) -> dict:
         {},
         {"port": "5432", "name": "images", "user": "archive"},
         {"password": "", "admin_user": "postgres", "admin_password": "(given)"},
+        {"identity_user": "orthanc"},
+        {"identity_user": "login", "identity_password": "(given)"},
+        {"identity_user": "login", "admin_user": "postgres", "admin_password": "(given)"},
+        {"user": "u" * 63, "identity_user": "login", "admin_user": "postgres", "admin_password": "(given)"},
         {"host": "", "password": "", "ca_certificate": ""},  # on AWS, where they come later
         {"host": None, "password": None},
     ],
@@ -44,6 +48,20 @@ def test_what_is_right_is_fine(given: dict, also: dict) -> None:
         ({"admin_user": "postgres"}, "orthweb_database has only one of admin_user and admin_password"),
         ({"admin_password": "(given)"}, "orthweb_database has only one of admin_user and admin_password"),
         ({"admin_user": "orthanc", "admin_password": "(given)"}, "orthweb_database.user is the admin"),
+        (
+            {"identity_user": "dba", "admin_user": "dba", "admin_password": "(given)"},
+            "orthweb_database.identity_user is the admin",
+        ),
+        (
+            {"identity_user": "login;", "identity_password": "(given)"},
+            'orthweb_database.identity_user is "login;": use',
+        ),
+        ({"identity_user": "login"}, "orthweb_database has identity_user, but no identity_password"),
+        ({"identity_password": "(given)"}, "orthweb_database has identity_password, but neither identity_user"),
+        (
+            {"user": "u" * 55, "admin_user": "dba", "admin_password": "(given)"},
+            "orthweb_database.user has 55 characters",
+        ),
         ({"ca_certificate": "/nonexistent"}, "orthweb_database.ca_certificate is /nonexistent, but there is no"),
         ({"ca_certificate": "/dev/null"}, "orthweb_database.ca_certificate is /dev/null, but there is no"),
     ],
