@@ -47,9 +47,10 @@ function who(event) {
 }
 
 function studies({ study }) {
-    return element('div', {}, ...study.split(' ').filter((uid) => uid).map((uid) => element(
+    const links = study.split(' ').map((uid) => element(
         'a', { class: 'd-block text-break', href: `/viewer?StudyInstanceUIDs=${uid}` }, uid,
-    )))
+    ))
+    return study && element('div', {}, ...links)
 }
 
 function outcome(event) {
