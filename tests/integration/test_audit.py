@@ -314,7 +314,8 @@ def test_a_flood_of_refusals_is_counted(stack: Stack) -> None:
 @pytest.mark.parametrize("kind", ["table", "csv", "json", "dicom"])
 def test_make_audit(stack: Stack, study: str, kind: str) -> None:
     awaited(stack, lambda event: event["action"] == "retrieved", study=study)
-    asked = ["--study", study, "--format", kind, "--since", now()[:10], "--extra-vars", f"orthweb_stack={stack.name}"]
+    about = ["--account", "WORKSTATION"] if kind == "json" else ["--study", study]
+    asked = [*about, "--format", kind, "--since", now()[:10], "--extra-vars", f"orthweb_stack={stack.name}"]
     command = [sys.executable, str(ROOT / "tools" / "audit.py"), *asked]
     run = subprocess.run(command, env={**os.environ, **stack.environment}, capture_output=True, text=True, check=True)
     assert study in run.stdout and "WORKSTATION" in run.stdout

@@ -109,7 +109,7 @@ def test_when_certificates_end(desk: Desk) -> None:
 
 def test_hand_over_to_an_old_system(desk: Desk) -> None:
     asked = {"Enter Export Password:": "handed-over", "Verifying - Enter Export Password:": "handed-over"}
-    desk.run("docs/connect-a-modality.md", "3. Hand over", answers=asked).ok()
+    desk.run("docs/connect-a-modality.md", "By files", answers=asked).ok()
     assert (desk.home / "client-ct-1-old.p12").stat().st_size > 1000
 
 
