@@ -60,10 +60,10 @@ patch: venv ## Build security updates into the images; roll back if the checks f
 	$(PLAYBOOK) playbooks/patch.yml $(ARGS)
 
 audit: venv ## Ask who saw and did what (ARGS='--study UID'; --help)
-	@$(VENV)/bin/python tools/audit.py --inventory '$(INVENTORY)' $(ARGS)
+	@$(VENV)/bin/python -m tools.audit --inventory '$(INVENTORY)' $(ARGS)
 
 bundle: venv ## Hand over a modality's certificate by a link (ARGS='--modality ct-1')
-	@$(VENV)/bin/python tools/bundle.py --inventory '$(INVENTORY)' $(ARGS)
+	@$(VENV)/bin/python -m tools.bundle --inventory '$(INVENTORY)' $(ARGS)
 
 reset-account: venv ## Remove second factor, lock and own password of an account
 	$(PLAYBOOK) playbooks/reset_account.yml $(ARGS)

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from tools.playbook import CHECKOUT, play
+
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2})?)?)?")
 
 
@@ -51,22 +50,12 @@ def ask(arguments: argparse.Namespace, more: Sequence[str]) -> list[dict[str, An
     with tempfile.TemporaryDirectory(prefix="orthweb-audit-") as folder:  # for nobody else
         keys = ("study", "account", "since", "until")
         query = {"answers": folder, **{key: getattr(arguments, key) for key in keys}}
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", arguments.inventory]
-        command += ["playbooks/audit.yml", "--extra-vars", json.dumps({"audit_query": query}), *more]
-        environment = {**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
-        run = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        went_through = play("audit", arguments.inventory, {"audit_query": query}, more)
         answers = {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
-    if run.returncode or not answers:
-        print(run.stdout, file=sys.stderr)
+    if not went_through:
         sys.exit("The audit trail could not be asked: see above.")
+    if not answers:
+        sys.exit("No host was asked: the inventory has none, or --limit or --check is among the arguments.")
     events = [{**event, "host": host} for host, found in answers.items() for event in found]
     return sorted(events, key=lambda event: str(event["time"]))
 

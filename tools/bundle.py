@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import secrets
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from tools.playbook import play
+
 # Without what looks alike when it is read out: 30 characters, so that 25 of them have 122 bits.
 CHARACTERS = "abcdefghjkmnpqrstuvwxyz2345679"
 
@@ -39,22 +38,9 @@ def offer(modality: str, inventory: str, more: Sequence[str]) -> str:
         (folder / "passphrase").write_text(secret)
         digest = hashlib.sha256(token.encode()).hexdigest()
         given = {"modality": modality, "folder": name, "token": digest}
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", inventory]
-        command += ["playbooks/bundle.yml", "--extra-vars", json.dumps({"bundle_offer": given}), *more]
-        environment = {**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
-        run = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        answer = folder / "answer.json"
-        if run.returncode:
-            print(run.stdout, file=sys.stderr)
+        if not play("bundle", inventory, {"bundle_offer": given}, more):
             sys.exit("There is no link: see above.")
+        answer = folder / "answer.json"
         if not answer.exists():
             return "In check mode, nothing was made.\n"
         told = json.loads(answer.read_text())

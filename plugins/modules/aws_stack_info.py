@@ -65,8 +65,8 @@ resources:
       C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
       a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key.
-    - C(needed_by) has C(kind) and C(id) of what could not be read without the key, namely backups, whatever their tags are, and what
-      is not the stack's.
+    - C(needed_by) has C(kind) and C(id) of what could not be read without the key, namely backups, whatever their tags
+      are, and what is not the stack's.
   returned: success
   type: dict
   sample:

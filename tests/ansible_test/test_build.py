@@ -64,6 +64,7 @@ PUBLISHED = {
     "tools/audit.py",
     "tools/bundle.py",
     "tools/iam_policy.py",
+    "tools/playbook.py",
     "inventory/aws",
     "inventory/local",
     "inventory/onprem.example",

@@ -316,8 +316,9 @@ def test_make_audit(stack: Stack, study: str, kind: str) -> None:
     awaited(stack, lambda event: event["action"] == "retrieved", study=study)
     about = ["--account", "WORKSTATION"] if kind == "json" else ["--study", study]
     asked = [*about, "--format", kind, "--since", now()[:10], "--extra-vars", f"orthweb_stack={stack.name}"]
-    command = [sys.executable, str(ROOT / "tools" / "audit.py"), *asked]
-    run = subprocess.run(command, env={**os.environ, **stack.environment}, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "tools.audit", *asked]
+    surroundings = {**os.environ, **stack.environment}
+    run = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True)
     assert study in run.stdout and "WORKSTATION" in run.stdout
     assert len(run.stdout.splitlines()) >= 4
 

@@ -4,21 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from support.checkout import ROOT
-
-SPECIFICATION = importlib.util.spec_from_file_location("bundle", ROOT / "tools" / "bundle.py")
-assert SPECIFICATION and SPECIFICATION.loader
-bundle: ModuleType = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(bundle)
+from tools import bundle
 
 PLAYBOOK = """#!/bin/sh
 echo "$*" > {seen}/arguments
