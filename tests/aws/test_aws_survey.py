@@ -136,8 +136,9 @@ class TestGivenNetwork:
             instances=1,
             volumes=1,
             addresses=1,
+            log_groups=1,  # of the audit trail
         )
-        assert not {write for write in run.writes if re.search("Vpc|Subnet|Route|Gateway|Flow|LogGroup", write)}
+        assert not {write for write in run.writes if re.search("Vpc|Subnet|Route|Gateway|Flow", write)}
         for group in account.every("ec2", "describe_security_groups", "SecurityGroups"):
             if group["GroupName"] == "orthweb-imaging":
                 assert group["VpcId"] == network["orthweb_vpc_id"]
@@ -145,5 +146,5 @@ class TestGivenNetwork:
                 assert {each["CidrIp"] for each in database["IpRanges"]} == {"10.77.1.0/24", "10.77.2.0/24"}
         (host,) = account.every("ec2", "describe_instances", "Reservations")
         assert host["Instances"][0]["SubnetId"] == network["orthweb_public_subnet_ids"][0]
-        account.teardown(**RANGES).ok()
+        account.teardown(orthweb_audit_cloudwatch_kept=False, **RANGES).ok()
         assert contents(account) == before

@@ -157,6 +157,7 @@ class TestDoors:
 
     def test_a_share_link(self, stack: Stack, study: str) -> None:
         """Who shared the study, and what became of the link."""
+        since = now()
         rosa, guest = log_in(stack, stack.login_of("rosa")), anonymous(stack)
         links = f"{stack.portal}/archive/shares"
         made = rosa.post(links, json={"study": study, "pin": "4711"}, timeout=30).json()
@@ -184,6 +185,9 @@ class TestDoors:
             ("share revoked", "rosa", "success", ""),
         ]
         assert {event[:3] for event in refused} <= {("share opened", share, "failure")}
+        assert read(trail_of(stack), Query(account="deployment", since=since)) == [], (
+            "nginx's own questions are no events"
+        )
         access = awaited(stack, lambda event: event["door"] == "DICOMweb", study=study, account=share)
         assert (access["action"], access["role"]) == ("accessed", "share")
 
