@@ -25,11 +25,12 @@ SECONDS = 20
 MEMORY_BYTES = 160 << 20
 MOST = {"rows": 50, "csv": 10000}
 MOST_BYTES = 8 << 10  # of a question
+TIME = re.compile(r"(\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2})?)?)?)?")
 SHAPES = {
     "study": re.compile(r"[0-9.]{0,64}"),
     "account": re.compile(r"[^\x00-\x1f]{0,128}"),
-    "since": re.compile(r"(\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2})?)?)?)?"),
-    "until": re.compile(r"(\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2})?)?)?)?"),
+    "since": TIME,
+    "until": TIME,
     "format": re.compile("rows|csv"),
 }
 

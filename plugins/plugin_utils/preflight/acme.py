@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import is_address
 
+from .files import has_certificate
 from .words import listed, nearest, unknown_keys
 
 KEYS = (
@@ -73,12 +74,8 @@ def _own_problems(given: Mapping[str, Any]) -> Iterator[str]:
             "with the roots that https://letsencrypt.org/docs/staging-environment/ names."
         )
     file = given.get("ca_certificate")
-    if file and not _has_certificate(Path(str(file))):
+    if file and not has_certificate(file):
         yield f"ca_certificate is {file}: set the path of a certificate in PEM format on the controller."
-
-
-def _has_certificate(file: Path) -> bool:
-    return file.is_file() and "BEGIN CERTIFICATE" in file.read_text(encoding="utf-8", errors="replace")
 
 
 def _challenge_problems(given: Mapping[str, Any]) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
 
+from .files import has_certificate
 from .words import port_problem, unknown_keys
 
 KEYS = (
@@ -89,7 +89,7 @@ def _account_problems(database: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ca_problems(path: str) -> Iterator[str]:
-    if not (Path(path).is_file() and "BEGIN CERTIFICATE" in Path(path).read_text(encoding="utf-8", errors="replace")):
+    if not has_certificate(path):
         yield (
             f"orthweb_database.ca_certificate is {path or 'missing'}, but there is no certificate in PEM format at "
             "that path on the controller."

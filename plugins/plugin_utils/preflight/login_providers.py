@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from .files import has_certificate, has_words
 from .users import ROLES
 from .words import listed, nearest, unknown_keys
 
@@ -134,22 +134,15 @@ def _servers(one: Mapping[str, Any]) -> Iterator[str]:
             yield f"servers has {server!r}: write a name, maybe with a port, such as dc1.clinic.example:636."
 
 
-def _has(file: object, *words: str) -> bool:
-    """Whether there is such a file on the controller, with all these words."""
-    path = Path(str(file))
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return all(word in text for word in words)
-
-
 def _certificate(one: Mapping[str, Any]) -> Iterator[str]:
     file = one.get("ca_certificate")
-    if file and not _has(file, "BEGIN CERTIFICATE"):
+    if file and not has_certificate(file):
         yield f"ca_certificate is {file}: set the path of a certificate in PEM format on the controller."
 
 
 def _metadata(one: Mapping[str, Any]) -> Iterator[str]:
     file = one.get("metadata")
-    if file and not _has(file, "IDPSSODescriptor", "entityID"):
+    if file and not has_words(file, "IDPSSODescriptor", "entityID"):
         yield f"metadata is {file}: set the path of the provider's SAML metadata (XML) on the controller."
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.names import host_name_problem
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import is_address
 
+from .files import has_certificate
 from .words import listed, port_problem, unknown_keys
 
 KEYS = ("host", "port", "tls", "sender", "user", "password", "ca_certificate")
@@ -49,9 +49,5 @@ def _problems(given: Mapping[str, Any]) -> Iterator[str]:
         yield f".sender is {sender or 'missing'}: set the address that the messages come from."
     if bool(given.get("user")) != bool(given.get("password")):
         yield " has one of user and password: set both, or neither."
-    if file and not _has_certificate(Path(str(file))):
+    if file and not has_certificate(file):
         yield f".ca_certificate is {file}: set the path of a certificate in PEM format on the controller."
-
-
-def _has_certificate(file: Path) -> bool:
-    return file.is_file() and "BEGIN CERTIFICATE" in file.read_text(encoding="utf-8", errors="replace")
