@@ -15,23 +15,13 @@ _ENCRYPTED = [{"Name": "encrypted", "Values": ["true"]}]
 
 
 def databases(question: Question) -> list[dict[str, Any]]:
-    """Of RDS: snapshots, automated backups whose instance is gone, and instances that are not the stack's."""
-
-    def listed(call: str, answer: str, **arguments: str) -> list[dict[str, Any]]:
-        return pages(question.client, call, answer, **arguments)
-
-    snapshots = [
-        *listed("describe_db_snapshots", "DBSnapshots", SnapshotType="manual"),
-        *listed("describe_db_snapshots", "DBSnapshots", SnapshotType="awsbackup"),
-    ]
-    backups = listed("describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
+    """Of RDS, beside snapshots by hand and instances (rds.py): AWS Backup's, and backups whose instance is gone."""
+    snapshots = pages(question.client, "describe_db_snapshots", "DBSnapshots", SnapshotType="awsbackup")
+    backups = pages(question.client, "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
     retained = [item for item in backups if item.get("Status") == "retained"]
-    instances = listed("describe_db_instances", "DBInstances")
-    theirs = [item for item in instances if not question.is_ours(tags_of(item.get("TagList")))]
     return [
         *(_one("db_snapshots", item["DBSnapshotIdentifier"], item) for item in snapshots),
         *(_one("db_automated_backups", item["DbiResourceId"], item) for item in retained),
-        *(_one("db_instances", item["DBInstanceIdentifier"], item) for item in theirs),
     ]
 
 

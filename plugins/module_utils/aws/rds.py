@@ -24,6 +24,7 @@ def snapshots(question: Question) -> list[dict[str, Any]]:
             arn=item.get("DBSnapshotArn"),
             db_instance=item.get("DBInstanceIdentifier"),
             allocated_storage=item.get("AllocatedStorage"),
+            kms_key_arn=item.get("KmsKeyId"),
         )
         for item in found
     ]

@@ -89,6 +89,12 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
         }
     _raise_failures(stack, index, asked)
     outlives = [each for kind in ENCRYPTED for each in asked[kind].result()]
+    outlives += [
+        {"kind": kind, "id": each["id"], "key_arn": each["kms_key_arn"]}
+        for kind in ("db_snapshots", "db_instances")
+        for each in asked[kind].result()
+        if kind == "db_snapshots" or each["tags"].get(STACK_TAG) != stack
+    ]
     for key in asked["kms_keys"].result():
         needs = ({"kind": each["kind"], "id": each["id"]} for each in outlives if each["key_arn"] == key["arn"])
         key["needed_by"] = sorted(needs, key=lambda each: (each["kind"], each["id"]))

@@ -118,6 +118,7 @@ def test_snapshots_that_somebody_made_are_described() -> None:
         "DBInstanceIdentifier": "orthweb",
         "Status": "creating",
         "AllocatedStorage": 50,
+        "KmsKeyId": ARN("kms", "key/1"),
         "TagList": OURS,
     }
     asked = ("describe_db_snapshots", {"SnapshotType": "manual"}, {"DBSnapshots": [item]})
@@ -130,6 +131,7 @@ def test_snapshots_that_somebody_made_are_described() -> None:
             "arn": ARN("rds", "snapshot:orthweb-final"),
             "db_instance": "orthweb",
             "allocated_storage": 50,
+            "kms_key_arn": ARN("kms", "key/1"),
         }
     ]
 
@@ -697,27 +699,20 @@ def test_what_is_going_and_what_holds_our_names_still() -> None:
 
 def test_what_of_rds_outlives_the_stack_and_needs_a_key() -> None:
     key = ARN("kms", "key/1")
-    by_hand = [{"DBSnapshotIdentifier": "untagged", "KmsKeyId": key}, {"DBSnapshotIdentifier": "clear"}]
+    copies = [{"DBSnapshotIdentifier": "copy", "KmsKeyId": key}, {"DBSnapshotIdentifier": "clear"}]
     backups = [
         {"DbiResourceId": "db-GONE", "KmsKeyId": key, "Status": "retained"},
         {"DbiResourceId": "db-THERE", "KmsKeyId": key, "Status": "active"},
     ]
-    instances = [
-        database("orthweb", "available", OURS) | {"KmsKeyId": key},
-        database("restored", "available", THEIRS) | {"KmsKeyId": key},
-    ]
     assert ask(
         encrypted.databases,
         "rds",
-        ("describe_db_snapshots", {"SnapshotType": "manual"}, {"DBSnapshots": by_hand}),
-        ("describe_db_snapshots", {"SnapshotType": "awsbackup"}, {"DBSnapshots": []}),
+        ("describe_db_snapshots", {"SnapshotType": "awsbackup"}, {"DBSnapshots": copies}),
         ("describe_db_instance_automated_backups", {}, {"DBInstanceAutomatedBackups": backups}),
-        ("describe_db_instances", {}, {"DBInstances": instances}),
     ) == [
-        {"kind": "db_snapshots", "id": "untagged", "key_arn": key},
+        {"kind": "db_snapshots", "id": "copy", "key_arn": key},
         {"kind": "db_snapshots", "id": "clear", "key_arn": None},
         {"kind": "db_automated_backups", "id": "db-GONE", "key_arn": key},
-        {"kind": "db_instances", "id": "restored", "key_arn": key},
     ]
 
 
@@ -727,7 +722,12 @@ def test_what_could_not_be_read_without_the_key() -> None:
         describe_key={"KeyMetadata": {"KeyId": "1", "Arn": key, "KeyState": "Enabled"}},
         list_resource_tags={"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]},
         get_key_rotation_status={"KeyRotationEnabled": True},
-        describe_db_instances={"DBInstances": [database("restored", "available", THEIRS) | {"KmsKeyId": key}]},
+        describe_db_instances={
+            "DBInstances": [
+                database("orthweb", "available", OURS) | {"KmsKeyId": key},
+                database("restored", "available", THEIRS) | {"KmsKeyId": key},
+            ]
+        },
         describe_snapshots={
             "Snapshots": [
                 {"SnapshotId": "snap-2", "KmsKeyId": key},
