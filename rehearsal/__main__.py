@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes the whole way on a simulated AWS: plan, deploy, again, break, fix, verify, teardown, nothing left.
+"""Goes the whole way on a simulated AWS: plan, deploy, again, break, fix, teardown, nothing left, restore, teardown.
 
 make rehearse ARGS='-e @my-variables.yml'      # whatever is given goes to every ansible-playbook
 """

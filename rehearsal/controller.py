@@ -86,11 +86,11 @@ class Rehearsal:
             self.server.send_signal(signal.SIGTERM)
             self.server.wait(timeout=120)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id="notreal",
             aws_secret_access_key="notreal0123456789",
         )

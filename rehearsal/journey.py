@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way on a simulated AWS: plan, deploy, again, break, fix, verify, teardown, nothing left."""
+"""The whole way on a simulated AWS: plan, deploy, again, break, fix, teardown, nothing left, restore, teardown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from .controller import Rehearsal, Run
 from .leftovers import leftovers
+
+HERE = Path(__file__).parent
 
 
 class SurpriseError(Exception):
@@ -26,7 +29,7 @@ class Journey:
         # For those who look at it afterwards: where it stopped, and what was there before teardown took it away.
         self.stopped, self.outputs, self.secrets = "", "{}", set[str]()
 
-    def play(self, name: str, playbook: str, *arguments: str, code: int = 0) -> Run:
+    def play(self, name: str, playbook: str | Path, *arguments: str, code: int = 0) -> Run:
         print(f"\n===== {name}\n", flush=True)
         run = self.rehearsal.play(playbook, *arguments, *self.arguments)
         self.runs[name] = run
@@ -111,6 +114,11 @@ class Journey:
             raise SurpriseError(f"Teardown left more in the account than snapshot, key and audit trail: {left}")
         return f"but {', '.join(f'{kind} {names}' for kind, names in kept.items())}" if kept else "at all"
 
+    def only_snapshot(self) -> str:
+        """The name of the final snapshot."""
+        (snapshot,) = self.rehearsal.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+        return str(snapshot["DBSnapshotIdentifier"])
+
     def remember(self) -> None:
         """Keep the outputs and all secrets of the stack, in memory only."""
         folder = self.rehearsal.state / self.rehearsal.stack
@@ -129,6 +137,8 @@ class Journey:
         self.play("plan on an empty account", "plan", "--check", "--diff", code=2)
         self.play("deploy", "deploy")
         self.remember()
+        images = f"rehearsal_images={self.rehearsal.folder / 'images'}"
+        self.play("store images", HERE / "images.yml", "--extra-vars", images)
         again = self.play("deploy again", "deploy", "--skip-tags", "acceptance")
         if again.changed:
             raise SurpriseError(f"The second deployment changed something:\n{again.output[-3000:]}")
@@ -138,10 +148,18 @@ class Journey:
         if missed:
             raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
         self.play("deploy fixes it", "deploy", "--skip-tags", "acceptance")
-        self.play("verify", "verify")  # what a deployment ends with, by itself for once
         if self.rehearsal.client("logs").describe_log_groups(logGroupNamePrefix=self.log_group)["logGroups"]:
             self.step("the audit trail is in CloudWatch Logs", self.copied)
             self.step("CloudWatch Logs away for a while", self.cloudwatch_away)
-        self.play("plan: nothing to do", "plan", "--check", "--diff")
         self.play("teardown", "teardown", "--extra-vars", confirmed)
         self.step("nothing is left", self.nothing_left)
+
+        snapshot = f"aws_database_snapshot={self.only_snapshot()}"
+        self.play("deploy from the final snapshot", "deploy", "--extra-vars", snapshot)
+        self.remember()
+        self.play("every image is there", HERE / "images.yml", "--extra-vars", images)
+        self.play("plan: nothing to do", "plan", "--check", "--diff", "--extra-vars", snapshot)
+        self.play(
+            "teardown without a snapshot", "teardown", "--extra-vars", f"{confirmed} orthweb_rds_final_snapshot=false"
+        )
+        self.step("nothing is left again", self.nothing_left)

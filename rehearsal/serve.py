@@ -18,9 +18,11 @@ from typing import NoReturn
 
 from .api import server
 from .api.rds_life import answers
+from .api.rds_snapshots import keepers
 from .settings import settings
 from .stand_ins import databases, hosts
 from .stand_ins.authority import Authority
+from .stand_ins.backups import Backups
 from .stand_ins.docker import DockerError, Site, docker, image, newest
 from .stand_ins.reconciler import Reconciler
 from .stand_ins.registry import Registry
@@ -101,6 +103,9 @@ def run(arguments: argparse.Namespace, site: Site) -> None:
             host = image("host", base)
             database = arguments.database_image or newest("orthweb/postgresql")
             authority = Authority.at(arguments.folder / "rds-ca.pem", "Rehearsal RDS CA")
+            backups = Backups(site)
+            backups.open(database)
+            keepers.append(backups)
             sources.append(lambda current: hosts.wanted(site, host, current))
             sources.append(lambda current: databases.wanted(site, database, authority, current))
             answers.append(reconciler.answers)

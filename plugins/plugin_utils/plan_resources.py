@@ -63,6 +63,15 @@ KINDS = {
     "cellcs.orthweb.ec2_vpc_flow_log": Kind(
         "flow log", "tags.Name", "diff.before.log_group_name", ("vpc_id", "log_group_name", "traffic_type")
     ),
+    "cellcs.orthweb.rds_backup_replication": Kind(
+        "copies of backups of", "source_db_instance_arn", "arn", ("region", "backup_retention_period")
+    ),
+    "cellcs.orthweb.rds_instance_restore": Kind(
+        "RDS instance",
+        "db_instance_identifier",
+        "arn",
+        ("db_snapshot_identifier", "source_db_instance_identifier", "restore_time", "db_instance_class", "multi_az"),
+    ),
     "community.aws.secretsmanager_secret": Kind("secret", "name", "secret.arn"),
 }
 # The same arguments by other names, where core does not tell a module's own view of them.

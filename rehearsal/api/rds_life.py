@@ -13,7 +13,7 @@ from moto.rds.exceptions import RDSClientError
 from ..settings import settings
 from .replace import replaces
 
-CHANGING = {"creating", "deleting", "rebooting", "modifying", "backing-up"}
+CHANGING = {"creating", "deleting", "rebooting", "modifying", "backing-up", "resetting-master-credentials"}
 FAILED = {"failed", "incompatible-restore", "incompatible-network"}
 
 # Whether the database behind the record answers. The stand-ins put their own answer here.
@@ -54,7 +54,11 @@ models.DBInstance.endpoint = endpoint  # type: ignore[method-assign,assignment]
 @replaces(models.RDSBackend, "modify_db_instance")
 def modify_db_instance(original: Any, rds: Any, db_instance_identifier: str, db_kwargs: dict[str, Any]) -> Any:
     refuse(rds.describe_db_instances(db_instance_identifier)[0], CHANGING)
-    return original(rds, db_instance_identifier, db_kwargs)
+    database = original(rds, db_instance_identifier, db_kwargs)
+    # The master user's password is another one when the instance is available again, not before.
+    if db_kwargs.get("master_user_password"):
+        becomes(database, "resetting-master-credentials", 0)
+    return database
 
 
 @replaces(models.RDSBackend, "reboot_db_instance")

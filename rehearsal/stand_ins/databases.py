@@ -12,7 +12,10 @@ from moto.rds.models import rds_backends
 
 from plugins.filter.scram import scram_sha_256_verifier
 
+from ..api.rds_snapshots import Origin
 from .authority import Authority
+from .backups import FOLDER as BACKUPS
+from .backups import Backups, container_of
 from .docker import DockerError, File, Site, docker, put
 
 FOLDER = "/etc/postgresql/orthweb"  # where the image looks for its configuration
@@ -38,7 +41,7 @@ log_parameter_max_length_on_error = 0
 """
 # No line for a connection without TLS: RDS answers "no pg_hba.conf entry ... no encryption" too.
 ACCESS = """
-local   all all peer map=rds
+local   all,replication all peer map=rds
 hostssl all rdsadmin all reject
 hostssl all all all scram-sha-256
 """
@@ -74,6 +77,7 @@ class Database:
     database: str
     running: bool
     model: Any = field(compare=False, repr=False)
+    origin: Origin | None = None
 
     kind = "rds"
 
@@ -83,7 +87,15 @@ class Database:
 
     @property
     def container(self) -> str:
-        return f"{self.site.name}-{self.endpoint.split('.')[2]}-{self.id}"
+        return container_of(self.site, self.endpoint)
+
+    @property
+    def is_current(self) -> bool:
+        return self.password == password_of(self.model)
+
+    @property
+    def backups(self) -> Backups:
+        return Backups(self.site)
 
     def bring(self, before: Database | None) -> None:
         """Makes it so. `before` is what was asked for the last time."""
@@ -109,19 +121,31 @@ class Database:
                 self.endpoint,
             ),
             *("--label", self.site.label, "--label", f"orthweb.rehearsal.database={self.id}", "--shm-size=128m"),
+            *("--volume", f"{self.backups.volume}:{BACKUPS}"),
             self.image,
         )
         put(
             self.container,
             {
-                f"{FOLDER}/postgresql.conf": File(CONFIGURATION.format(port=self.port)),
+                f"{FOLDER}/postgresql.conf": File(
+                    CONFIGURATION.format(port=self.port) + self.backups.configuration(self.container)
+                ),
                 f"{FOLDER}/pg_hba.conf": File(ACCESS),
                 f"{FOLDER}/pg_ident.conf": File("rds postgres all\n"),
                 f"{FOLDER}/server.crt": File(certificate),
                 f"{FOLDER}/server.key": File(key, 0o600, 5432, 5432),
             },
         )
+        if self.origin:
+            self.backups.fill(self.container, self.origin, self.port)
         docker("start", self.container)
+        if self.origin:
+            self.wait("rdsadmin", "SELECT 1 / (NOT pg_is_in_recovery())::int")
+        else:
+            self.make_users()
+        self.backups.begin(self.container, self.port)
+
+    def make_users(self) -> None:
         self.wait("postgres")
         for user, statement in RENAME:
             self.sql(user, statement)
@@ -136,11 +160,11 @@ class Database:
             stdin=statement,
         )
 
-    def wait(self, user: str, seconds: float = 90) -> None:
+    def wait(self, user: str, statement: str = "SELECT 1", seconds: float = 90) -> None:
         until = time.monotonic() + seconds
         while True:
             try:
-                return self.sql(user, "SELECT 1 \\g /dev/null")
+                return self.sql(user, f"{statement} \\g /dev/null")
             except DockerError as error:
                 if "No such container" in str(error):  # taken away meanwhile
                     raise
@@ -180,5 +204,6 @@ def wanted(site: Site, image: str, authority: Authority, current: dict[str, Any]
                     database=model.db_name or "",
                     running=model.status not in ("stopped", "stopping"),
                     model=model,
+                    origin=model.rehearsal_origin,
                 )
     return databases

@@ -32,8 +32,8 @@ class Reconciler:
         self.thread = threading.Thread(target=self.run, name="reconciler", daemon=True)
 
     def answers(self, model: Any) -> bool:
-        """Whether what stands behind a record of the API is there."""
-        return any(stand_in.model is model for stand_in in list(self.current.values()))
+        """Whether what stands behind a record of the API is there, as the record says."""
+        return any(stand_in.model is model and stand_in.is_current for stand_in in list(self.current.values()))
 
     def describe(self) -> list[dict[str, Any]]:
         """What there is, for /rehearsal/stand-ins."""

@@ -15,13 +15,17 @@ _ENCRYPTED = [{"Name": "encrypted", "Values": ["true"]}]
 
 
 def databases(question: Question) -> list[dict[str, Any]]:
-    """Of RDS, beside snapshots by hand and instances (rds.py): AWS Backup's, and backups whose instance is gone."""
+    """Of RDS, beside snapshots by hand and instances (rds.py).
+
+    AWS Backup's, and automated backups of what is not in this region: of an instance that is gone, and copies from
+    another region.
+    """
     snapshots = pages(question.client, "describe_db_snapshots", "DBSnapshots", SnapshotType="awsbackup")
     backups = pages(question.client, "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
-    retained = [item for item in backups if item.get("Status") == "retained"]
+    alone = [item for item in backups if item.get("Status") != "active"]
     return [
         *(_one("db_snapshots", item["DBSnapshotIdentifier"], item) for item in snapshots),
-        *(_one("db_automated_backups", item["DbiResourceId"], item) for item in retained),
+        *(_one("db_automated_backups", item["DbiResourceId"], item) for item in alone),
     ]
 
 

@@ -58,7 +58,7 @@ class Account(controller.Rehearsal):
         super().__init__(folder)
         self.options = options
         self.seen_at = ""
-        self.clients: dict[str, Any] = {}
+        self.clients: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> Account:
         # Somebody else's tests may take a port between the look and the start.
@@ -81,11 +81,11 @@ class Account(controller.Rehearsal):
 
     # --- the API
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         """Made once: that takes longer than most calls."""
-        if service not in self.clients:
-            self.clients[service] = super().client(service)
-        return self.clients[service]
+        if (service, region) not in self.clients:
+            self.clients[service, region] = super().client(service, region)
+        return self.clients[service, region]
 
     def every(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
         """All pages of a list."""

@@ -29,9 +29,11 @@ def network(account: Account) -> dict[str, Any]:
     }
 
 
-def database(account: Account, tags: Sequence[Mapping[str, str]] | None = None, **more: Any) -> None:
+def database(
+    account: Account, tags: Sequence[Mapping[str, str]] | None = None, name: str = "orthweb", **more: Any
+) -> None:
     account.client("rds").create_db_instance(
-        DBInstanceIdentifier="orthweb",
+        DBInstanceIdentifier=name,
         Engine="postgres",
         EngineVersion="17",
         DBInstanceClass="db.t4g.medium",

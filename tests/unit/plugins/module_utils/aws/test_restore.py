@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a database in RDS can be restored from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.restore import (
+    Wanted,
+    moment_of,
+    moment_problems,
+    snapshot_problems,
+)
+
+WANTED = Wanted("17", "orthweb_admin")
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SNAPSHOT = {
+    "Status": "available",
+    "Engine": "postgres",
+    "EngineVersion": "17.6",
+    "MasterUsername": "orthweb_admin",
+    "Encrypted": True,
+}
+DATABASE = {**SNAPSHOT, "StorageEncrypted": True, "BackupRetentionPeriod": 7}
+BACKUPS = {"RestoreWindow": {"EarliestTime": NOON - timedelta(days=7), "LatestTime": NOON}}
+
+
+@pytest.mark.parametrize("text", ["2026-11-28T12:00:00Z", "2026-11-28 13:00+01:00"])
+def test_a_moment_is_in_utc(text: str) -> None:
+    assert moment_of(text) == NOON
+
+
+def test_latest_is_no_moment() -> None:
+    assert moment_of("latest") is None
+
+
+@pytest.mark.parametrize("text", ["2026-11-28T12:00:00", "2026-11-28", "yesterday", ""])
+def test_a_time_without_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a moment\. Give a time with its zone"):
+        moment_of(text)
+
+
+def of_snapshot(found: dict[str, Any] | None) -> list[str]:
+    return list(snapshot_problems("clinic-final", "eu-central-1", found, WANTED))
+
+
+def of_moment(
+    found: dict[str, Any] | None, moment: datetime | None = None, backups: dict[str, Any] | None = BACKUPS
+) -> list[str]:
+    return list(moment_problems("clinic", "eu-central-1", found, backups, moment, WANTED))
+
+
+def test_a_good_snapshot_and_a_good_moment() -> None:
+    assert of_snapshot(SNAPSHOT) == []
+    assert of_moment(DATABASE) == []
+    assert of_moment(DATABASE, NOON - timedelta(hours=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, 'There is no snapshot "clinic-final" of an RDS database in eu-central-1.'),
+        ({**SNAPSHOT, "Status": "creating"}, 'is "creating". Wait until it is "available"'),
+        ({**SNAPSHOT, "Engine": "mysql"}, 'is of the engine "mysql", not PostgreSQL'),
+        ({**SNAPSHOT, "EngineVersion": "16.10"}, "set orthweb_rds_engine_version: 16"),
+        ({**SNAPSHOT, "MasterUsername": "root"}, "set aws_database_master_user: root"),
+        ({**SNAPSHOT, "Encrypted": False}, "--target-db-snapshot-identifier clinic-final-encrypted --kms-key-id KEY"),
+    ],
+)
+def test_what_can_be_wrong_with_a_snapshot(found: dict[str, Any] | None, said: str) -> None:
+    (problem,) = of_snapshot(found)
+    assert said in problem
+
+
+def test_all_of_it_is_said() -> None:
+    assert len(of_snapshot({"Status": "deleting", "Engine": "postgres"})) == 4
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, 'There is no RDS database "clinic" in eu-central-1. Of one that was deleted, there may be snapshots.'),
+        ({**DATABASE, "StorageEncrypted": False}, "is not encrypted"),
+        ({**DATABASE, "BackupRetentionPeriod": 0}, "keeps no automated backups"),
+        ({**DATABASE, "EngineVersion": "18.1"}, "set orthweb_rds_engine_version: 18"),
+    ],
+)
+def test_what_can_be_wrong_with_a_database(found: dict[str, Any] | None, said: str) -> None:
+    (problem,) = of_moment(found)
+    assert said in problem
+
+
+@pytest.mark.parametrize("moment", [NOON + timedelta(seconds=1), NOON - timedelta(days=8)])
+def test_a_moment_that_rds_does_not_have(moment: datetime) -> None:
+    (problem,) = of_moment(DATABASE, moment)
+    assert "a moment from 2026-11-21T12:00:00Z to 2026-11-28T12:00:00Z, not to 202" in problem
+
+
+def test_no_backups_at_all() -> None:
+    (problem,) = of_moment(DATABASE, backups=None)
+    assert "from a snapshot only" in problem
