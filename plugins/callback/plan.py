@@ -44,7 +44,11 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources impo
     made_before,
     read,
 )
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import diff_lines, short
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import (
+    diff_lines,
+    short,
+    task_title,
+)
 
 COLOURS = {MAKE: C.COLOR_OK, CHANGE: C.COLOR_CHANGED, REMOVE: C.COLOR_ERROR}
 NOTHING_TO_DO = 0
@@ -115,7 +119,7 @@ class CallbackModule(CallbackBase):
         answer = result.result
         sign = REMOVE if arguments.get("state") in REMOVING_STATES else CHANGE if made_before(answer) else MAKE
         label = "" if answer.get("censored") else answer.get("_ansible_item_label", "")
-        title = f"{name} ({short(label)})" if label not in ("", None) else name
+        title = f"{task_title(name)} ({short(label)})" if label not in ("", None) else task_title(name)
         self._add(result.host.get_name(), sign, title, diff_lines(answer.get("diff")) if sign == CHANGE else [])
 
     def _add(self, section: str, sign: str, title: str, details: list[str]) -> None:

@@ -21,6 +21,12 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def task_title(name: str) -> str:
+    """A task's name as Ansible has it; of our own roles, without the collection: ``nginx: Write the configuration``."""
+    role, of_a_role, task = name.removeprefix("cellcs.orthweb.").partition(" : ")
+    return f"{role}: {task}" if of_a_role else name
+
+
 def diff_lines(diffs: Any) -> list[str]:
     """What differs, before and after, in a few lines; ``diffs`` as modules return them."""
     lines = [line for diff in (diffs if isinstance(diffs, list) else [diffs]) for line in _of_one(diff)]

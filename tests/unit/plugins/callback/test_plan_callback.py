@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources import read
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import task_title
 
-from support.checkout import COLLECTIONS
+from support.playbook import Ran
 
 FILES = """
 - hosts: all
@@ -97,41 +95,6 @@ AWS = """
         rules: [{proto: tcp, ports: [11112], cidr_ip: "{{ ranges | default('198.51.100.0/24') }}"}]
     - amazon.aws.ec2_key: {name: somebody, state: absent}
 """
-
-
-class Ran:
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.text = done.returncode, done.stdout + done.stderr
-        self.plan = self.text.partition("\nPLAN ")[2].partition("\n")[2]
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Callable[..., Ran]:
-    """``plan(text, *arguments, name="plan.yml")`` runs a playbook with the callback enabled, after profile_tasks."""
-
-    def run(text: str, *arguments: str, name: str = "plan.yml", check: bool = True) -> Ran:
-        folder = tmp_path / "files"
-        folder.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-        environment = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks,cellcs.orthweb.plan",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        (tmp_path / "none.cfg").write_text("")
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "host1,", name, "-e", f"folder={folder}"]
-        command += ["--check", "--diff"] if check else []
-        return Ran(
-            subprocess.run(
-                [*command, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-            )
-        )
-
-    return run
 
 
 @pytest.mark.slow
@@ -275,3 +238,15 @@ def test_a_module_that_is_not_in_the_table() -> None:
     assert read("amazon.aws.sns_topic", {"name": "orthweb"}, diff, "task").sign == "+"
     found = read("amazon.aws.sns_topic", {}, {}, "Topic")
     assert (found.sign, found.label, found.name) == ("~", "sns topic", "(Topic)")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("cellcs.orthweb.nginx : Write the configuration", "nginx: Write the configuration"),
+        ("somebody.theirs.role : Write", "somebody.theirs.role: Write"),
+        ("Outputs | Write outputs.json", "Outputs | Write outputs.json"),
+    ],
+)
+def test_our_roles_are_named_without_the_collection(name: str, title: str) -> None:
+    assert task_title(name) == title
