@@ -46,6 +46,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources impo
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import (
     diff_lines,
+    property_lines,
     short,
     task_title,
 )
@@ -100,7 +101,7 @@ class CallbackModule(CallbackBase):
         message = answer.get("msg")
         announced = action in C._ACTION_DEBUG
         if is_aws(action):
-            self._add_resource(read(action, arguments, answer, name), answer)
+            self._add_resource(read(action, arguments, answer, task_title(name)), answer)
         elif announced and isinstance(message, Mapping) and {"kind", "name"} <= set(message):
             shows = {key: value for key, value in message.items() if key not in ("kind", "name")}
             self._add_resource(Resource(MAKE, str(message["kind"]), str(message["name"]), shows), answer)
@@ -112,7 +113,7 @@ class CallbackModule(CallbackBase):
     def _add_resource(self, resource: Resource, answer: Mapping[str, Any]) -> None:
         details = diff_lines(answer.get("diff")) if resource.sign == CHANGE else []
         if resource.sign != REMOVE and not details:
-            details = [f"{key}: {short(value)}" for key, value in resource.shows.items()]
+            details = [line for key, value in resource.shows.items() for line in property_lines(key, value)]
         self._add("AWS", resource.sign, f"{resource.label} {resource.name}", details)
 
     def _add_task(self, result: Any, name: str, arguments: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources import read
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import task_title
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import property_lines, task_title
 
 from support.playbook import Ran
 
@@ -186,6 +186,7 @@ def test_aws_resources(plan: Callable[..., Ran], account: Callable[[str], Any]) 
         "Plan: 4 to make, 0 to change, 1 to remove.",
     ], empty.text
     assert '      cidr_block: ["10.42.0.0/16"]' in empty.plan.splitlines()
+    assert "      rules: tcp 11112 198.51.100.0/24" in empty.plan.splitlines()
     assert plan(AWS, name="deploy.yml", check=False).code == 0
     drifted = plan(AWS, "-e", "ranges=10.0.0.0/8")
     assert drifted.code == 2
@@ -250,3 +251,17 @@ def test_a_module_that_is_not_in_the_table() -> None:
 )
 def test_our_roles_are_named_without_the_collection(name: str, title: str) -> None:
     assert task_title(name) == title
+
+
+def test_each_rule_of_a_security_group_has_a_line() -> None:
+    rules = [
+        {"proto": "tcp", "from_port": 443, "to_port": 443, "cidr_ip": ["10.0.0.0/8", "192.0.2.0/24"], "group_id": None},
+        {"proto": "tcp", "from_port": 8000, "to_port": 8042, "group_id": ["sg-1"], "rule_desc": "imaging hosts"},
+        {"proto": "udp", "ports": [53, 123], "cidr_ip": "0.0.0.0/0"},
+    ]
+    assert property_lines("rules", rules) == [
+        "rules: tcp 443 10.0.0.0/8, 192.0.2.0/24",
+        "rules: tcp 8000-8042 sg-1 (imaging hosts)",
+        "rules: udp 53-123 0.0.0.0/0",
+    ]
+    assert property_lines("routes", [{"dest": "0.0.0.0/0"}]) == ['routes: [{"dest": "0.0.0.0/0"}]']
