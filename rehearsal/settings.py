@@ -17,6 +17,8 @@ class Settings:
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
     logs_away: bool = False  # CloudWatch Logs answers 503
+    not_offered: str = ""  # what zones lack, in pairs: us-east-1a t3.medium, us-east-1b db.t4g.medium
+    vcpus: float = 32.0  # the quota of running on-demand instances of the standard families
 
     def update(self, changes: dict[str, Any]) -> None:
         """Takes over changes, all or none. Raises ValueError for a name or a type that does not fit."""

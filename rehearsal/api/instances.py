@@ -10,6 +10,7 @@ from typing import Any
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import amis, elastic_block_store, elastic_ip_addresses
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 from moto.moto_api._internal import mock_random
 
@@ -85,6 +86,16 @@ def prep_nics(original: Any, instance: Any, nic_spec: list[dict[str, Any]], *arg
     if not any("NetworkInterfaceId" in nic or nic.get("DeleteOnTermination") is False for nic in nic_spec):
         for nic in instance.nics.values():
             nic.delete_on_termination = True
+
+
+# AWS tells the number of processors of each instance, which is what counts for the quota.
+@property  # type: ignore[misc]
+def cpu_options(instance: Any) -> dict[str, int] | None:
+    known = INSTANCE_TYPES.get(instance.instance_type, {}).get("VCpuInfo")
+    return known and {"CoreCount": known["DefaultCores"], "ThreadsPerCore": known["DefaultThreadsPerCore"]}
+
+
+Instance.cpu_options = cpu_options  # type: ignore[attr-defined]
 
 
 def let_go_of_addresses(instance: Any) -> None:

@@ -67,9 +67,9 @@ def test_what_is_missing(nobody: Path, monkeypatch: pytest.MonkeyPatch, environm
 
 def test_expired(expired: None) -> None:
     assert aws_session.session_problem() == (
-        "Asking AWS who we are: AWS does not accept these credentials (An error occurred (ExpiredToken) when calling "
-        "the GetCallerIdentity operation: The security token included in the request is expired). If they expired, sign "
-        "in and try again."
+        "Asking AWS who we are: AWS does not accept these credentials (An error occurred (ExpiredToken) when "
+        "calling the GetCallerIdentity operation: The security token included in the request is expired). If they "
+        "expired, sign in and try again."
     )
 
 
