@@ -13,7 +13,9 @@ class Settings:
 
     database_seconds: float = 0.0  # how long a DB instance is `creating`
     instance_seconds: float = 0.0  # how long an instance is `pending`
+    address_seconds: float = 0.0  # how long DescribeInstances does not tell an Elastic IP that was just associated
     deletion_seconds: float = 0.0  # how long an instance is `shutting-down` and a DB instance `deleting`
+    interface_seconds: float = 0.0  # how long one that is gone is in the way of its subnet
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
     logs_away: bool = False  # CloudWatch Logs answers 503

@@ -81,11 +81,12 @@ def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator
         region=answers["region"],
     )
     if not list(instance_count_problems(given["instance_count"])):
-        wanted = {key: given[key] for key in ("stack", "instance_count", "instance_type", "database")}
         yield from limit_problems(
             answers["limits"],
             answers["resources"],
-            **wanted,
+            stack=given["stack"],
+            instance_count=given["instance_count"],
+            **given["needs"],
             zones=zones_of(network, answers),
             given_vpc=bool(network["vpc_id"]),
             region=answers["region"],

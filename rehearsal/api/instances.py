@@ -139,7 +139,19 @@ def associate_address(original: Any, ec2: Any, instance: Any = None, eni: Any = 
     vpc_id = target.vpc_id if target else eni.subnet.vpc_id
     if not any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in ec2.internet_gateways.values()):
         raise EC2ClientError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
+    if target:
+        target.rehearsal_addressed = time.monotonic()
     return original(ec2, instance, eni, *args, **kwargs)
+
+
+# On AWS, DescribeInstances may not know of it for a moment.
+@property  # type: ignore[misc]
+def public_ip_address(instance: Any) -> str | None:
+    since = time.monotonic() - getattr(instance, "rehearsal_addressed", 0)
+    return None if since < settings.address_seconds else instance.public_ip
+
+
+Instance.public_ip_address = public_ip_address  # type: ignore[method-assign,assignment]
 
 
 # AWS refuses to release an address that something has.

@@ -32,7 +32,11 @@ def advance() -> None:
     """Lets the time pass: what is due by now changes its state."""
     with advancing:
         now = time.monotonic()
-        for backends, step in ((ec2_backends, instances.advance), (rds_backends, rds_life.advance)):
+        for backends, step in (
+            (ec2_backends, instances.advance),
+            (ec2_backends, vpc.advance),
+            (rds_backends, rds_life.advance),
+        ):
             for regions in list(backends.values()):
                 for backend in list(regions.values()):
                     step(backend, now)

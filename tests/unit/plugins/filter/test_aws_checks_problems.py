@@ -37,6 +37,7 @@ def given() -> dict[str, Any]:
                 "dicom_port": 11112,
                 "portal_ports": [443, 8042],
                 "connect_by": "public",
+                "controller_address": "",
                 "whole_internet_allowed": False,
             },
             "dicom_listeners": [{"port": "11112"}],
@@ -51,8 +52,10 @@ def given() -> dict[str, Any]:
                 "private_subnet_ids": ["subnet-1", "subnet-2"],
             },
             "instance_count": 1,
-            "instance_type": "t3.medium",
-            "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
+            "needs": {
+                "instance_type": "t3.medium",
+                "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
+            },
             "log_days": {"aws_network_flow_log_days": 90},
             "answers": {
                 "region": "us-east-1",
