@@ -47,8 +47,13 @@ $(COLLECTION):
 deploy: venv ## Deploy the archive, or bring it up to date
 	$(PLAYBOOK) playbooks/deploy.yml $(ARGS)
 
+# Without the log of the tasks; with ARGS=-v, it comes before the plan.
+QUIETLY = $(if $(filter -v -vv -vvv -vvvv --verbose,$(ARGS)),,\
+  ANSIBLE_STDOUT_CALLBACK=cellcs.orthweb.plan_only ANSIBLE_CALLBACKS_ENABLED=cellcs.orthweb.plan \
+  ANSIBLE_HOST_PATTERN_MISMATCH=ignore ANSIBLE_DEPRECATION_WARNINGS=False)
+
 plan: venv ## Show what deploy would change and the AWS costs; exit code 2: changes
-	@$(PLAYBOOK) playbooks/plan.yml --check --diff $(ARGS)
+	@$(QUIETLY) $(PLAYBOOK) playbooks/plan.yml --check --diff $(ARGS)
 
 compose: venv ## Write a compose file with all it needs, to run without Ansible
 	$(PLAYBOOK) playbooks/compose.yml $(ARGS)

@@ -13,10 +13,14 @@ class Settings:
 
     database_seconds: float = 0.0  # how long a DB instance is `creating`
     instance_seconds: float = 0.0  # how long an instance is `pending`
+    address_seconds: float = 0.0  # how long DescribeInstances does not tell an Elastic IP that was just associated
     deletion_seconds: float = 0.0  # how long an instance is `shutting-down` and a DB instance `deleting`
+    interface_seconds: float = 0.0  # how long one that is gone is in the way of its subnet
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
     logs_away: bool = False  # CloudWatch Logs answers 503
+    not_offered: str = ""  # what zones lack, in pairs: us-east-1a t3.medium, us-east-1b db.t4g.medium
+    vcpus: float = 32.0  # the quota of running on-demand instances of the standard families
 
     def update(self, changes: dict[str, Any]) -> None:
         """Takes over changes, all or none. Raises ValueError for a name or a type that does not fit."""

@@ -44,7 +44,12 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources impo
     made_before,
     read,
 )
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import diff_lines, short
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import (
+    diff_lines,
+    property_lines,
+    short,
+    task_title,
+)
 
 COLOURS = {MAKE: C.COLOR_OK, CHANGE: C.COLOR_CHANGED, REMOVE: C.COLOR_ERROR}
 NOTHING_TO_DO = 0
@@ -96,7 +101,7 @@ class CallbackModule(CallbackBase):
         message = answer.get("msg")
         announced = action in C._ACTION_DEBUG
         if is_aws(action):
-            self._add_resource(read(action, arguments, answer, name), answer)
+            self._add_resource(read(action, arguments, answer, task_title(name)), answer)
         elif announced and isinstance(message, Mapping) and {"kind", "name"} <= set(message):
             shows = {key: value for key, value in message.items() if key not in ("kind", "name")}
             self._add_resource(Resource(MAKE, str(message["kind"]), str(message["name"]), shows), answer)
@@ -108,14 +113,14 @@ class CallbackModule(CallbackBase):
     def _add_resource(self, resource: Resource, answer: Mapping[str, Any]) -> None:
         details = diff_lines(answer.get("diff")) if resource.sign == CHANGE else []
         if resource.sign != REMOVE and not details:
-            details = [f"{key}: {short(value)}" for key, value in resource.shows.items()]
+            details = [line for key, value in resource.shows.items() for line in property_lines(key, value)]
         self._add("AWS", resource.sign, f"{resource.label} {resource.name}", details)
 
     def _add_task(self, result: Any, name: str, arguments: Mapping[str, Any]) -> None:
         answer = result.result
         sign = REMOVE if arguments.get("state") in REMOVING_STATES else CHANGE if made_before(answer) else MAKE
         label = "" if answer.get("censored") else answer.get("_ansible_item_label", "")
-        title = f"{name} ({short(label)})" if label not in ("", None) else name
+        title = f"{task_title(name)} ({short(label)})" if label not in ("", None) else task_title(name)
         self._add(result.host.get_name(), sign, title, diff_lines(answer.get("diff")) if sign == CHANGE else [])
 
     def _add(self, section: str, sign: str, title: str, details: list[str]) -> None:

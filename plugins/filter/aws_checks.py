@@ -14,7 +14,9 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.answers 
     zone_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import failure_advice, inventory
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.given_vpc import given_vpc_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.leftovers import left_over
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.limits import limit_problems, used_zones
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.network import vpc_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges import (
     open_listener_problems,
@@ -22,6 +24,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
     instance_count_problems,
+    log_days_problems,
     stack_name_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems
@@ -46,6 +49,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from range_problems(**given["access"])
     yield from vpc_problems(**given["network"])
     yield from instance_count_problems(given["instance_count"])
+    yield from log_days_problems(given["log_days"])
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])
@@ -67,6 +71,37 @@ def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator
     yield from going_database_problems(answers["going_databases"])
     network = {key: given["network"][key] for key in ("vpc_id", "public_subnet_ids", "private_subnet_ids")}
     yield from given_subnet_problems(answers["given_subnets"], **network, region=answers["region"])
+    yield from given_vpc_problems(
+        answers["given_vpcs"],
+        answers["given_tables"],
+        vpc_id=network["vpc_id"],
+        public_subnet_ids=network["public_subnet_ids"],
+        docker_networks=given["network"]["docker_networks"],
+        connect_by=given["access"]["connect_by"],
+        region=answers["region"],
+    )
+    if not list(instance_count_problems(given["instance_count"])):
+        yield from limit_problems(
+            answers["limits"],
+            answers["resources"],
+            stack=given["stack"],
+            instance_count=given["instance_count"],
+            **given["needs"],
+            zones=zones_of(network, answers),
+            given_vpc=bool(network["vpc_id"]),
+            region=answers["region"],
+        )
+
+
+def zones_of(network: dict[str, Any], answers: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The zones of the hosts' subnets, in their order, and of the database's."""
+    if not network["vpc_id"]:
+        return answers["zones"]["used"], answers["zones"]["used"]
+    zone = {subnet["subnet_id"]: subnet["availability_zone"] for subnet in answers["given_subnets"]}
+    public, private = (
+        [zone[each] for each in network[f"{which}_subnet_ids"] if each in zone] for which in ("public", "private")
+    )
+    return public, private
 
 
 class FilterModule:
@@ -76,4 +111,5 @@ class FilterModule:
             "aws_failure_advice": failure_advice,
             "aws_inventory": inventory,
             "aws_left_over": left_over,
+            "aws_zones": used_zones,
         }

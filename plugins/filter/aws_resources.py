@@ -22,4 +22,5 @@ class FilterModule:
             "aws_egress": network.egress,
             "aws_not_running": hosts.not_running,
             "aws_host_differences": hosts.differences,
+            "aws_readdressed": hosts.readdressed,
         }

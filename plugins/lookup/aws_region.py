@@ -73,4 +73,4 @@ class LookupModule(LookupBase):
         try:
             return botocore.session.Session(profile=profile).get_config_variable("region")
         except botocore.exceptions.BotoCoreError as error:
-            raise AnsibleLookupError(f"The AWS region cannot be read from the profile: {error}.") from error
+            raise AnsibleLookupError("The AWS region cannot be read from the profile.") from error

@@ -91,6 +91,7 @@ secrets:
       type: str
 """
 
+import time
 from typing import Any
 
 try:  # noqa: SIM105
@@ -107,6 +108,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.generated_secre
     update_of,
     written,
 )
+
+NAME_FREE_WITHIN_SECONDS = 120
+PAUSE_SECONDS = 3
 
 
 class Secrets:
@@ -145,12 +149,22 @@ class Secrets:
                 self.client.tag_resource(aws_retry=True, SecretId=name, Tags=tags)
         return answer
 
+    def created(self, **secret: Any) -> dict[str, Any]:
+        """A secret that was deleted at once holds its name for a while, and cannot be found or restored any more."""
+        until = time.monotonic() + NAME_FREE_WITHIN_SECONDS
+        while True:
+            try:
+                return self.client.create_secret(aws_retry=True, **secret)
+            except self.client.exceptions.InvalidRequestException as error:
+                if "scheduled for deletion" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+
     def make(self, name: str, username: str) -> dict[str, Any]:
         if self.module.check_mode:
             return {"username": username, "password": None, "arn": None, "action": "make"}
         password = generated(self.module.params["password_length"])
-        made = self.client.create_secret(
-            aws_retry=True,
+        made = self.created(
             Name=name,
             SecretString=written(username, password),
             Tags=ansible_dict_to_boto3_tag_list(self.tags),

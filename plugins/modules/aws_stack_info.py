@@ -27,6 +27,22 @@ options:
       - IAM roles and instance profiles are found by these names only, for AWS has no list of them by tag.
     type: dict
     default: {}
+  limits_for:
+    description: What is to be made, to report which zones offer it and whether the account's quotas allow it.
+    type: dict
+    suboptions:
+      instance_type:
+        description: Type of the hosts.
+        type: str
+        required: true
+      database_class:
+        description: Class of the database; empty if there is to be none.
+        type: str
+        default: ""
+      engine_version:
+        description: PostgreSQL's major version.
+        type: str
+        default: ""
 attributes:
   check_mode:
     description: Only reads, and does the same in check mode.
@@ -97,15 +113,47 @@ foreign:
   type: list
   elements: dict
   sample: [{kind: vpcs, id: vpc-0a1b2c3d4e5f60718, name: orthweb}]
+limits:
+  description:
+    - What the account can have. C(offers) has the zones with the C(instance_type) and with the C(database_class), in
+      that major version and on gp3. C(vcpus) are those of one host, if its family has the common quota. C(quotas) have
+      C(limit) and C(used). C(denied) are the IAM actions that are missing to ask for the rest, which is null or not
+      among the quotas.
+  returned: if O(limits_for) is set
+  type: dict
+  sample:
+    offers: {instance_type: [us-east-1a, us-east-1b], database_class: [us-east-1a, us-east-1c]}
+    vcpus: 2
+    quotas:
+      vpcs: {limit: 5, used: 1}
+      addresses: {limit: 5, used: 0}
+      standard_vcpus: {limit: 32, used: 4}
+      databases: {limit: 40, used: 0}
+      database_storage_gb: {limit: 100000, used: 0}
+    denied: []
 """
 
+import functools
+
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.limits import LimitsError, limits
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS, SurveyError, survey
 
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={"stack": {"type": "str", "required": True}, "names": {"type": "dict", "default": {}}},
+        argument_spec={
+            "stack": {"type": "str", "required": True},
+            "names": {"type": "dict", "default": {}},
+            "limits_for": {
+                "type": "dict",
+                "options": {
+                    "instance_type": {"type": "str", "required": True},
+                    "database_class": {"type": "str", "default": ""},
+                    "engine_version": {"type": "str", "default": ""},
+                },
+            },
+        },
         supports_check_mode=True,
     )
     names = module.params["names"]
@@ -115,9 +163,13 @@ def main() -> None:
     wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
     if wrong:
         module.fail_json(msg=f"names must have a list of names for each kind. Not a list: {', '.join(wrong)}.")
+    client = functools.cache(module.client)
+    more = {}
     try:
-        found = survey(module.client, module.params["stack"], names)
-    except SurveyError as error:
+        found = survey(client, module.params["stack"], names)
+        if module.params["limits_for"]:
+            more["limits"] = limits(client, **module.params["limits_for"])
+    except (SurveyError, LimitsError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
@@ -126,6 +178,7 @@ def main() -> None:
         count=sum(map(len, found.resources.values())),
         counts={kind: len(each) for kind, each in found.resources.items()},
         foreign=found.foreign,
+        **more,
     )
 
 

@@ -21,6 +21,32 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def property_lines(key: str, value: Any) -> list[str]:
+    """A property of a resource in one line, and a list of rules in one line each."""
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) and "proto" in each for each in value):
+        return [f"{key}: {_rule(each)}" for each in value]
+    return [f"{key}: {short(value)}"]
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    """``tcp 11112 198.51.100.0/24 (modalities)``, of a rule as in amazon.aws.ec2_security_group."""
+    ports = rule.get("ports") or dict.fromkeys(port for end in ("from", "to") if (port := rule.get(f"{end}_port")))
+    ranges = [range_ for key in ("cidr_ip", "cidr_ipv6") for range_ in _as_list(rule.get(key))]
+    others = [each for key in ("group_id", "group_name", "ip_prefix") for each in _as_list(rule.get(key))]
+    said = f"{rule['proto']} {'-'.join(map(str, _as_list(ports)))} {', '.join(map(str, ranges + others))}"
+    return short(f"{said} ({rule['rule_desc']})" if rule.get("rule_desc") else said)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def task_title(name: str) -> str:
+    """A task's name as Ansible has it; of our own roles, without the collection: ``nginx: Write the configuration``."""
+    role, of_a_role, task = name.removeprefix("cellcs.orthweb.").partition(" : ")
+    return f"{role}: {task}" if of_a_role else name
+
+
 def diff_lines(diffs: Any) -> list[str]:
     """What differs, before and after, in a few lines; ``diffs`` as modules return them."""
     lines = [line for diff in (diffs if isinstance(diffs, list) else [diffs]) for line in _of_one(diff)]

@@ -10,6 +10,7 @@ from typing import Any
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import amis, elastic_block_store, elastic_ip_addresses
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 from moto.moto_api._internal import mock_random
 
@@ -87,6 +88,16 @@ def prep_nics(original: Any, instance: Any, nic_spec: list[dict[str, Any]], *arg
             nic.delete_on_termination = True
 
 
+# AWS tells the number of processors of each instance, which is what counts for the quota.
+@property  # type: ignore[misc]
+def cpu_options(instance: Any) -> dict[str, int] | None:
+    known = INSTANCE_TYPES.get(instance.instance_type, {}).get("VCpuInfo")
+    return known and {"CoreCount": known["DefaultCores"], "ThreadsPerCore": known["DefaultThreadsPerCore"]}
+
+
+Instance.cpu_options = cpu_options  # type: ignore[attr-defined]
+
+
 def let_go_of_addresses(instance: Any) -> None:
     for eip in list(instance.ec2_backend.addresses):
         if eip.instance is instance or (eip.eni and eip.eni.instance is instance):
@@ -128,7 +139,19 @@ def associate_address(original: Any, ec2: Any, instance: Any = None, eni: Any = 
     vpc_id = target.vpc_id if target else eni.subnet.vpc_id
     if not any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in ec2.internet_gateways.values()):
         raise EC2ClientError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
+    if target:
+        target.rehearsal_addressed = time.monotonic()
     return original(ec2, instance, eni, *args, **kwargs)
+
+
+# On AWS, DescribeInstances may not know of it for a moment.
+@property  # type: ignore[misc]
+def public_ip_address(instance: Any) -> str | None:
+    since = time.monotonic() - getattr(instance, "rehearsal_addressed", 0)
+    return None if since < settings.address_seconds else instance.public_ip
+
+
+Instance.public_ip_address = public_ip_address  # type: ignore[method-assign,assignment]
 
 
 # AWS refuses to release an address that something has.

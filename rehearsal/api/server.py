@@ -22,7 +22,17 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ..settings import settings
 
 # Importing them corrects moto.
-from . import instances, kms, rds, rds_copies, rds_life, rds_parameters, rds_snapshots, vpc  # noqa: F401  # pylint: disable=unused-import
+from . import (  # noqa: F401  # pylint: disable=unused-import
+    instances,
+    kms,
+    limits,
+    rds,
+    rds_copies,
+    rds_life,
+    rds_parameters,
+    rds_snapshots,
+    vpc,
+)
 
 Environment = dict[str, Any]
 advancing = threading.Lock()
@@ -32,7 +42,11 @@ def advance() -> None:
     """Lets the time pass: what is due by now changes its state."""
     with advancing:
         now = time.monotonic()
-        for backends, step in ((ec2_backends, instances.advance), (rds_backends, rds_life.advance)):
+        for backends, step in (
+            (ec2_backends, instances.advance),
+            (ec2_backends, vpc.advance),
+            (rds_backends, rds_life.advance),
+        ):
             for regions in list(backends.values()):
                 for backend in list(regions.values()):
                     step(backend, now)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -11,12 +12,29 @@ from moto.ec2.models import internet_gateways, security_groups, subnets, vpcs
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.rds.models import rds_backends
 
+from ..settings import settings
 from .replace import replaces
 
 
 def databases(ec2: Any) -> list[Any]:
     """The DB instances in the account and region of an EC2 backend."""
     return list(rds_backends[ec2.account_id][ec2.region_name].databases.values())
+
+
+def advance(ec2: Any, now: float) -> None:
+    """Remember the subnets that a database has been in."""
+    groups = [getattr(database, "db_subnet_group", None) for database in databases(ec2)]
+    for group in groups:
+        for subnet in group._subnets if group else ():
+            subnet.rehearsal_had_database = True
+
+
+def lingers(subnet: Any) -> bool:
+    """On AWS, the interface of a database is in its subnet for minutes after it; here, from the first look on."""
+    if not getattr(subnet, "rehearsal_had_database", False):
+        return False
+    subnet.rehearsal_looked = getattr(subnet, "rehearsal_looked", time.monotonic())
+    return time.monotonic() - subnet.rehearsal_looked < settings.interface_seconds
 
 
 # AWS refuses to delete a VPC with an attached gateway, an endpoint or a group besides `default` in it.
@@ -35,7 +53,11 @@ def delete_vpc(original: Any, ec2: Any, vpc_id: str) -> Any:
 def delete_subnet(original: Any, ec2: Any, subnet_id: str) -> Any:
     interfaces = [eni for eni in list(ec2.enis.values()) if eni.subnet.id == subnet_id]
     groups = [getattr(database, "db_subnet_group", None) for database in databases(ec2)]
-    if interfaces or any(subnet.id == subnet_id for group in groups if group for subnet in group._subnets):
+    if (
+        interfaces
+        or lingers(ec2.get_subnet(subnet_id))
+        or any(subnet.id == subnet_id for group in groups if group for subnet in group._subnets)
+    ):
         raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     deleted = original(ec2, subnet_id)
     # AWS takes the association with a route table away with the subnet. With moto's, the table could never be deleted.

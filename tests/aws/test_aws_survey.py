@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -32,6 +36,8 @@ def bad(account: Account) -> Run:
         aws_survey_zones=["us-east-1a", "us-east-1z"],
         orthweb_public_subnet_ids=["subnet-1"],
         aws_survey_image_names="no-such-image-*",
+        aws_network_flow_log_days=91,
+        aws_instance_audit_log_days=1096,
     )
     assert contents(account) == before
     return run.failed()
@@ -55,6 +61,8 @@ def bad(account: Account) -> Run:
         "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
         "Subnets are set without orthweb_vpc_id",
+        "aws_network_flow_log_days is 91: CloudWatch Logs keeps logs for 1, 3, 5,",
+        "aws_instance_audit_log_days is 1096: CloudWatch Logs keeps logs for",
     ],
 )
 def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:
@@ -90,6 +98,27 @@ def test_no_answer_is_one_clear_sentence_beside_what_was_given_wrong(
     assert "orthweb_dicom_ranges has" not in run.message
 
 
+@contextmanager
+def checkip(address: str) -> Iterator[str]:
+    """Stands for checkip.amazonaws.com."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(address.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
 class TestGivenNetwork:
     @pytest.fixture(scope="class")
     @classmethod
@@ -113,10 +142,34 @@ class TestGivenNetwork:
         own = network["orthweb_private_subnet_ids"]
         missing = "subnet-0123456789abcdef0"
         wrong = {**network, "orthweb_private_subnet_ids": [own[0], other, missing]}
-        run = account.play("provision", **{**RANGES, **wrong}).failed()
+        # The subnet's own table leads out, and the VPC's main one nowhere.
+        wrong["orthweb_public_subnet_ids"] = [*network["orthweb_public_subnet_ids"], own[1]]
+        ec2.associate_vpc_cidr_block(VpcId=network["orthweb_vpc_id"], CidrBlock="172.18.0.0/20")
+        ec2.modify_vpc_attribute(VpcId=network["orthweb_vpc_id"], EnableDnsSupport={"Value": False})
+        account.post("/rehearsal/settings", {"not_offered": "us-east-1a t3.medium", "vcpus": 1})
+        for _ in range(5):
+            ec2.allocate_address()
+        with checkip("203.0.113.7\n") as url:
+            asked = {"aws_survey_address_url": url, "orthweb_controller_ranges": None}
+            run = account.play("provision", **{**RANGES, **wrong, **asked}).failed()
+        assert "this machine as 203.0.113.7: orthweb_controller_ranges: [203.0.113.7/32]." in run.message
         assert f"The subnet {other} is in {default['VpcId']}, not in {network['orthweb_vpc_id']}." in run.message
         assert re.findall(r"There is no subnet (\S+) in us-east-1\.", run.message) == [missing]
         assert "orthweb_private_subnet_ids are all in one zone; RDS needs two." in run.message
+        vpc = network["orthweb_vpc_id"]
+        assert (
+            f"The VPC {vpc} has the range 172.18.0.0/20, which overlaps 172.18.0.0/16, which Docker uses" in run.message
+        )
+        assert re.findall(rf"The VPC {vpc} has (\w+) off", run.message) == ["enable_dns_support"]
+        assert re.findall(r"The subnet (\S+) \S+ with the route table \S+ has no route to", run.message) == [own[1]]
+        assert (
+            "orthweb_instance_type is t3.medium, which is not offered in us-east-1a: us-east-1 has it in us-east-1b, "
+            "us-east-1c, us-east-1d, us-east-1f." in run.message
+        )
+        assert re.findall(r"The quota of (.+?) in us-east-1 is (\d), of which (\d) are in use", run.message) == [
+            ("Elastic IPs", "5", "5"),
+            ("vCPUs of running on-demand instances (standard families)", "1", "0"),
+        ]
         assert "RDS is still deleting the database orthweb of this stack" in run.message
         assert "aws rds wait db-instance-deleted --db-instance-identifier orthweb" in run.message
         assert run.writes == []

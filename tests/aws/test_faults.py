@@ -7,12 +7,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from support.aws import given
 from support.aws.account import Account, Run, free_port
 from support.aws.life import RANGES
-from support.aws.listing import things
+from support.aws.listing import TAG, things
 from support.aws.proxy import Fault, Proxy
+
+# What RDS says to an account that never had a database, and Secrets Manager of one that was deleted at once.
+NO_ROLE_YET = (
+    "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise wait and "
+    "try again later"
+)
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPMzXTXmMTn1wY2hXoYtYcTsZ1qvqQn9qJ1V5cDOZq0o"
+NAME_HELD = "You can't create this secret because a secret with this name is already scheduled for deletion."
 
 
 @contextmanager
@@ -29,6 +38,10 @@ def ours(account: Account) -> Counter[str]:
     return Counter(thing.kind for thing in things(account) if thing.stack == "orthweb")
 
 
+def subnets(account: Account) -> list[dict[str, Any]]:
+    return account.every("ec2", "describe_subnets", "Subnets", Filters=[{"Name": "tag-key", "Values": [TAG]}])
+
+
 def explanations(run: Run) -> list[str]:
     """What was said about each failure, for the person at 3 a.m."""
     said = re.findall(r'"[^"]+" failed: .*?it continues from here\.', run.message)
@@ -41,10 +54,10 @@ class TestProvision:
 
     @staticmethod
     def provision(account: Account) -> Run:
-        return account.play("provision", **RANGES)
+        return account.play("provision", **RANGES, __aws_database_role_seconds=1)
 
     def test_no_vpc_left_in_the_account(self, account: Account) -> None:
-        account.post("/rehearsal/settings", {"database_seconds": 3600})
+        account.post("/rehearsal/settings", {"database_seconds": 3600, "not_offered": "us-east-1a t3.medium"})
         limit = Fault("ec2:CreateVpc", "VpcLimitExceeded", "The maximum number of VPCs has been reached.")
         with faulty(account, limit):
             run = self.provision(account).failed()
@@ -71,12 +84,19 @@ class TestProvision:
             Fault("ec2:CreateRoute", "InvalidRouteTableID.NotFound", times=1),
             Fault("iam:PutRolePolicy", "NoSuchEntity", times=1),
             Fault("ec2:CreateFlowLogs", "InvalidParameter", "Access Denied for LogDestination", times=1),
+            Fault("rds:CreateDBInstance", "InvalidParameterValue", NO_ROLE_YET, times=1),
+            Fault("secretsmanager:CreateSecret", "InvalidRequestException", NAME_HELD, times=1),
+            # What one may not ask for is not judged.
+            Fault("servicequotas:GetServiceQuota", "AccessDeniedException", "You are not authorized", times=2),
         ]
         expired = Fault("", "ExpiredToken", "The security token included in the request is expired", 403)
         expired.after, expired.armed = "ec2:ImportKeyPair", False
         with faulty(account, *faults, expired):
             run = self.provision(account).failed()
         assert {fault.action: fault.used for fault in faults} == {fault.action: fault.times for fault in faults}
+        assert "in part, as these credentials lack servicequotas:GetServiceQuota" in run.output
+        # The first zones that offer the type.
+        assert {each["AvailabilityZone"] for each in subnets(account)} == {"us-east-1b", "us-east-1c"}
         (said,) = explanations(run)
         assert "The credentials have expired; get new ones (for SSO, aws sso login)." in said
         assert "What exists now: unknown, as AWS did not answer that either." in said
@@ -109,7 +129,8 @@ class TestProvision:
         assert "1 instance," not in said
 
     def test_no_address_left_in_the_account(self, account: Account) -> None:
-        account.post("/rehearsal/settings", {"instance_fails": False})
+        # That all zones offer the type from now on does not move the stack.
+        account.post("/rehearsal/settings", {"instance_fails": False, "not_offered": ""})
         limit = Fault(
             "ec2:AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached."
         )
@@ -121,6 +142,7 @@ class TestProvision:
         assert "The account has no Elastic IP left (5 a region by default)" in said
         assert "1 instance," in said
         assert ours(account)["instances"] == 1
+        assert {each["AvailabilityZone"] for each in subnets(account)} == {"us-east-1b", "us-east-1c"}
 
     def test_next_run_reaches_the_goal(self, account: Account) -> None:
         """It takes the address that a run before could no longer give to the host.
@@ -130,6 +152,10 @@ class TestProvision:
         tags = [{"Key": "orthweb:stack", "Value": "orthweb"}, {"Key": "Name", "Value": "orthweb-imaging-1"}]
         kind = [{"ResourceType": "elastic-ip", "Tags": tags}]
         left = account.client("ec2").allocate_address(TagSpecifications=kind)["PublicIp"]
+        account.post("/rehearsal/settings", {"address_seconds": 3})
+        # The address had another host, whose key SSH has kept, and so has another address.
+        known = account.state / "orthweb" / "ssh" / "known_hosts"
+        known.write_text(f"{left} {HOST_KEY}\n192.0.2.1 {HOST_KEY}\n")
         run = self.provision(account).ok()
         there = ours(account)
         assert [there[kind] for kind in ("instances", "volumes", "addresses", "vpcs", "db_instances")] == [1] * 5
@@ -138,6 +164,7 @@ class TestProvision:
         assert address["InstanceId"]
         assert "RDS is still creating orthweb" in run.output
         assert run.writes == ["ec2:AssociateAddress"]
+        assert known.read_text() == f"192.0.2.1 {HOST_KEY}\n"
 
 
 class TestHostsAreNotFound:

@@ -6,7 +6,22 @@ from __future__ import annotations
 import contextlib
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
-    from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+    from botocore.exceptions import (
+        ClientError,
+        CredentialRetrievalError,
+        EndpointConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        SSOError,
+        TokenRetrievalError,
+    )
+
+    # No answer at all, for whatever reason.
+    UNREACHABLE = (EndpointConnectionError, HTTPClientError)
+    # What is there cannot be used as credentials.
+    UNUSABLE = (CredentialRetrievalError, PartialCredentialsError, ProfileNotFound, SSOError, TokenRetrievalError)
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 REFUSED = frozenset(
@@ -54,6 +69,11 @@ def sentence(service: str, error: Exception, doing: str) -> str:
             f"{doing}: no AWS credentials were found. Set them in the environment (AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY), select a profile (AWS_PROFILE), run 'aws sso login', or run this on an instance "
             "with a role."
+        )
+    if isinstance(error, UNUSABLE):
+        return (
+            f"{doing}: the AWS credentials cannot be used ({str(error).rstrip('.')}). With SSO, run 'aws sso login'; "
+            "otherwise check AWS_PROFILE and the profile's entries."
         )
     if code_of(error) in REFUSED:
         return f"{doing}: AWS does not accept these credentials ({error}). If they expired, sign in and try again."

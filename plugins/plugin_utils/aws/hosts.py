@@ -49,3 +49,26 @@ def differences(found: Sequence[Mapping[str, Any]], wanted: Sequence[str], image
         if host["name"] not in wanted
     ]
     return said
+
+
+def readdressed(
+    launched: Sequence[Mapping[str, Any]],
+    addressed: Sequence[Mapping[str, Any]],
+    hosts: Sequence[Mapping[str, Any]],
+    addresses: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    """Addresses behind which there is another host than before: its key is another one, too.
+
+    :param launched: results of amazon.aws.ec2_instance
+    :param addressed: results of amazon.aws.ec2_eip, each with the host's ``instance_id`` in its ``item``
+    :param hosts: instances of the stack before, as the module aws_stack_info returns them; ``addresses`` likewise
+    """
+    known = {host["id"] for host in hosts}
+    before = {address["public_address"]: address["instance_id"] for address in addresses}
+    made = [host for result in launched for host in result.get("instances") or []]
+    found = [host["private_ip_address"] for host in made if host["instance_id"] not in known]
+    for result in addressed:
+        address = result.get("public_ip")
+        if address and before.get(address) != result["item"]["instance_id"]:
+            found.append(address)
+    return found

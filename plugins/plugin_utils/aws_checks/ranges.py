@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from typing import Any
 
 from .network import network_problem
@@ -19,12 +19,14 @@ def range_problems(
     dicom_port: object,
     portal_ports: Sequence[object],
     connect_by: object,
+    controller_address: str,
     whole_internet_allowed: bool,
 ) -> Iterator[str]:
     """Of who may connect.
 
     :param ranges: by the variable that has them; none if it is not set
     :param portal_ports: those that are open to ``orthweb_portal_ranges``
+    :param controller_address: how a service on the Internet sees this machine; empty or nonsense if none has answered
     """
     purposes = {
         "orthweb_dicom_ranges": f"send DICOM to port {dicom_port}",
@@ -36,6 +38,7 @@ def range_problems(
             yield (
                 f"{variable} is not set. It says who may {purposes[variable]}, as a list of networks, for example "
                 f"{variable}: [198.51.100.0/24]. There is no default."
+                f"{_suggestion(controller_address) if variable == CONTROLLER else ''}"
             )
         elif not isinstance(networks, (list, tuple)):
             yield f"{variable} must be a list of networks, for example [198.51.100.0/24]."
@@ -46,6 +49,14 @@ def range_problems(
                     f"{CONTROLLER} is empty, and orthweb_connect_by is public: nobody could log in to configure the "
                     "hosts. Add the address of this controller, or connect by systems_manager."
                 )
+
+
+def _suggestion(address: str) -> str:
+    try:
+        found = IPv4Address(address.strip())
+    except ValueError:
+        return ""
+    return f" The Internet sees this machine as {found}: {CONTROLLER}: [{found}/32]."
 
 
 def _entry_problems(variable: str, networks: Sequence[object], whole_internet_allowed: bool) -> Iterator[str]:

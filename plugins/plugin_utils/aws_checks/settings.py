@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stack's name, and how many hosts it has."""
+"""The stack's name, how many hosts it has, and for how long its logs are kept."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 STACK = re.compile("(?=.{1,31}$)[a-z](-?[a-z0-9])*")
+# Refused by EC2 for security groups, by ELB for load balancers, and by RDS for subnet groups.
+RESERVED = re.compile("sg-|internal-|default$")
+# Days that amazon.aws.cloudwatchlogs_log_group knows, fewer than CloudWatch Logs. For any other, it deletes the group.
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 INSTANCE_COUNT = re.compile("[1-9][0-9]?")
 
 
@@ -17,6 +21,24 @@ def stack_name_problems(stack: object) -> Iterator[str]:
             f'orthweb_stack is "{stack}": use 1 to 31 lowercase letters, digits and single hyphens, '
             "beginning with a letter."
         )
+    elif RESERVED.match(str(stack)):
+        yield (
+            f'orthweb_stack is "{stack}": AWS reserves "default" and names that begin with "sg-" or "internal-". '
+            "Choose another."
+        )
+
+
+def log_days_problems(days: Mapping[str, object]) -> Iterator[str]:
+    """Of the days for which log groups are kept.
+
+    :param days: by the variable that has them; 0 for no log group
+    """
+    for variable, given in days.items():
+        if str(given) not in map(str, (0, *LOG_DAYS)):
+            yield (
+                f"{variable} is {given}: CloudWatch Logs keeps logs for {', '.join(map(str, LOG_DAYS[:-1]))} or "
+                f"{LOG_DAYS[-1]} days."
+            )
 
 
 def instance_count_problems(count: object) -> Iterator[str]:

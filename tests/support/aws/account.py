@@ -101,6 +101,10 @@ class Account(controller.Rehearsal):
             "database_ends_in": "available",
             "database_seconds": 0,
             "deletion_seconds": 0,
+            "address_seconds": 0,
+            "interface_seconds": 0,
+            "not_offered": "",
+            "vcpus": 32,
         }
         self.post("/rehearsal/settings", settings)
 

@@ -12,7 +12,7 @@ OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}]
 
 
 def network(account: Account) -> dict[str, Any]:
-    """A VPC with a gateway, a public and two private subnets; returns the variables that say so."""
+    """A VPC with a gateway, a public subnet with a way to it, two private ones; returns the variables that say so."""
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
@@ -21,6 +21,10 @@ def network(account: Account) -> dict[str, Any]:
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
         for number, zone in enumerate("aab")
     ]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0]["Subnet"]["SubnetId"])
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     public, *private = (each["Subnet"]["SubnetId"] for each in subnets)
     return {
         "orthweb_vpc_id": vpc,

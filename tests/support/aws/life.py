@@ -131,7 +131,8 @@ class Lifecycle:
     @once
     def gone(self) -> Step:
         assert self.teardown_check
-        run = self.account.teardown()
+        self.account.post("/rehearsal/settings", {"interface_seconds": 1})
+        run = self.account.teardown(__aws_network_pause_seconds=1)
         return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
 
     @once

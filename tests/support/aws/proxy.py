@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
-JSON_SERVICES = {"kms", "secretsmanager", "logs", "tagging"}
+JSON_SERVICES = {"kms", "secretsmanager", "logs", "tagging", "servicequotas"}
 ERRORS = {
     "ec2": "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
     "<RequestID>0</RequestID></Response>",

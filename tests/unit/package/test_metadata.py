@@ -42,6 +42,6 @@ def test_each_source_file_has_the_licence_header() -> None:
     assert len(files) > 300
     for file in files:
         head = [line for line in file.read_text().splitlines()[:3] if line.startswith("# ")]
-        if file.parent in [ROOT / "plugins" / name for name in ("callback", "lookup", "modules")]:
+        if file.parent in [ROOT / "plugins" / name for name in ("callback", "inventory", "lookup", "modules")]:
             head = [line for line in head if not line.startswith("# GNU General Public License v3.0+")]
         assert head == [licence], file

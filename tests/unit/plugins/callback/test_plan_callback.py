@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_resources import read
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.plan_text import property_lines, task_title
 
-from support.checkout import COLLECTIONS
+from support.playbook import Ran
 
 FILES = """
 - hosts: all
@@ -97,41 +95,6 @@ AWS = """
         rules: [{proto: tcp, ports: [11112], cidr_ip: "{{ ranges | default('198.51.100.0/24') }}"}]
     - amazon.aws.ec2_key: {name: somebody, state: absent}
 """
-
-
-class Ran:
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.text = done.returncode, done.stdout + done.stderr
-        self.plan = self.text.partition("\nPLAN ")[2].partition("\n")[2]
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Callable[..., Ran]:
-    """``plan(text, *arguments, name="plan.yml")`` runs a playbook with the callback enabled, after profile_tasks."""
-
-    def run(text: str, *arguments: str, name: str = "plan.yml", check: bool = True) -> Ran:
-        folder = tmp_path / "files"
-        folder.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-        environment = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks,cellcs.orthweb.plan",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        (tmp_path / "none.cfg").write_text("")
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "host1,", name, "-e", f"folder={folder}"]
-        command += ["--check", "--diff"] if check else []
-        return Ran(
-            subprocess.run(
-                [*command, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-            )
-        )
-
-    return run
 
 
 @pytest.mark.slow
@@ -223,6 +186,7 @@ def test_aws_resources(plan: Callable[..., Ran], account: Callable[[str], Any]) 
         "Plan: 4 to make, 0 to change, 1 to remove.",
     ], empty.text
     assert '      cidr_block: ["10.42.0.0/16"]' in empty.plan.splitlines()
+    assert "      rules: tcp 11112 198.51.100.0/24" in empty.plan.splitlines()
     assert plan(AWS, name="deploy.yml", check=False).code == 0
     drifted = plan(AWS, "-e", "ranges=10.0.0.0/8")
     assert drifted.code == 2
@@ -275,3 +239,29 @@ def test_a_module_that_is_not_in_the_table() -> None:
     assert read("amazon.aws.sns_topic", {"name": "orthweb"}, diff, "task").sign == "+"
     found = read("amazon.aws.sns_topic", {}, {}, "Topic")
     assert (found.sign, found.label, found.name) == ("~", "sns topic", "(Topic)")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("cellcs.orthweb.nginx : Write the configuration", "nginx: Write the configuration"),
+        ("somebody.theirs.role : Write", "somebody.theirs.role: Write"),
+        ("Outputs | Write outputs.json", "Outputs | Write outputs.json"),
+    ],
+)
+def test_our_roles_are_named_without_the_collection(name: str, title: str) -> None:
+    assert task_title(name) == title
+
+
+def test_each_rule_of_a_security_group_has_a_line() -> None:
+    rules = [
+        {"proto": "tcp", "from_port": 443, "to_port": 443, "cidr_ip": ["10.0.0.0/8", "192.0.2.0/24"], "group_id": None},
+        {"proto": "tcp", "from_port": 8000, "to_port": 8042, "group_id": ["sg-1"], "rule_desc": "imaging hosts"},
+        {"proto": "udp", "ports": [53, 123], "cidr_ip": "0.0.0.0/0"},
+    ]
+    assert property_lines("rules", rules) == [
+        "rules: tcp 443 10.0.0.0/8, 192.0.2.0/24",
+        "rules: tcp 8000-8042 sg-1 (imaging hosts)",
+        "rules: udp 53-123 0.0.0.0/0",
+    ]
+    assert property_lines("routes", [{"dest": "0.0.0.0/0"}]) == ['routes: [{"dest": "0.0.0.0/0"}]']

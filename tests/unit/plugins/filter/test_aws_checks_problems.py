@@ -13,6 +13,16 @@ SUBNETS = [
     {"subnet_id": "subnet-1", "vpc_id": "vpc-1", "availability_zone": "us-east-1a"},
     {"subnet_id": "subnet-2", "vpc_id": "vpc-1", "availability_zone": "us-east-1b"},
 ]
+VPC = {
+    "cidr_block_association_set": [{"cidr_block": "10.77.0.0/16", "cidr_block_state": {"state": "associated"}}],
+    "enable_dns_support": True,
+    "enable_dns_hostnames": True,
+}
+TABLE = {
+    "route_table_id": "rtb-1",
+    "associations": [{"main": True}],
+    "routes": [{"destination_cidr_block": "0.0.0.0/0", "gateway_id": "igw-1", "state": "active"}],
+}
 
 
 @pytest.fixture
@@ -27,6 +37,7 @@ def given() -> dict[str, Any]:
                 "dicom_port": 11112,
                 "portal_ports": [443, 8042],
                 "connect_by": "public",
+                "controller_address": "",
                 "whole_internet_allowed": False,
             },
             "dicom_listeners": [{"port": "11112"}],
@@ -41,6 +52,11 @@ def given() -> dict[str, Any]:
                 "private_subnet_ids": ["subnet-1", "subnet-2"],
             },
             "instance_count": 1,
+            "needs": {
+                "instance_type": "t3.medium",
+                "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
+            },
+            "log_days": {"aws_network_flow_log_days": 90},
             "answers": {
                 "region": "us-east-1",
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
@@ -48,6 +64,15 @@ def given() -> dict[str, Any]:
                 "foreign": [],
                 "going_databases": [],
                 "given_subnets": SUBNETS,
+                "given_vpcs": [VPC],
+                "given_tables": [TABLE],
+                "limits": {
+                    "offers": {"instance_type": ["us-east-1a"], "database_class": ["us-east-1b"]},
+                    "vcpus": 2,
+                    "quotas": {"vpcs": {"limit": 5, "used": 5}, "addresses": {"limit": 5, "used": 4}},
+                    "denied": [],
+                },
+                "resources": {"instances": [], "addresses": [], "vpcs": [], "db_instances": []},
             },
         }
     )
@@ -60,11 +85,13 @@ def break_everything(given: dict[str, Any]) -> None:
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
+    given["log_days"]["aws_network_flow_log_days"] = 91
     given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
         "going_databases": [{"id": "db-1", "name": "orthweb"}],
         "given_subnets": SUBNETS[1:],
+        "given_vpcs": [],
     }
     given["answers"]["zones"] |= {"wanted": ["us-east-1z"], "used": ["us-east-1z"]}
     given["answers"]["images"] |= {"images": []}
@@ -76,6 +103,7 @@ OF_SETTINGS = [
     "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
     "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
+    "aws_network_flow_log_days is 91",
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
 ]
@@ -88,6 +116,7 @@ OF_ANSWERS = [
     "There is no subnet subnet-1 in us-east-1.",
     "There is no subnet subnet-1 in us-east-1.",
     "orthweb_private_subnet_ids are all in one zone",
+    "There is no VPC vpc-1 in us-east-1",
 ]
 
 
@@ -122,3 +151,35 @@ def test_listeners_may_be_open_if_that_is_meant(given: dict[str, Any]) -> None:
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["access"]["whole_internet_allowed"] = True
     assert aws_problems(given) == []
+
+
+def test_the_account_is_asked_for_what_it_lacks(given: dict[str, Any]) -> None:
+    """In a given VPC, hosts are where the public subnets are, and the database where the private ones are."""
+    given["answers"]["limits"] |= {
+        "offers": {"instance_type": ["us-east-1b"], "database_class": ["us-east-1c"]},
+        "quotas": {"addresses": {"limit": 5, "used": 5}},
+    }
+    problems = aws_problems(given)
+    assert begin_with(
+        problems,
+        [
+            "orthweb_instance_type is t3.medium, which is not offered in us-east-1a: us-east-1 has it in us-east-1b.",
+            "aws_database_class is db.t4g.medium, which RDS has to offer with this version of PostgreSQL on gp3 in at "
+            "least one of the zones us-east-1a, us-east-1b: us-east-1 has it in us-east-1c.",
+            "The quota of Elastic IPs in us-east-1 is 5, of which 5 are in use, and this stack needs 1 more.",
+        ],
+    ), problems
+
+
+def test_without_a_given_vpc_the_zones_are_those_that_were_chosen(given: dict[str, Any]) -> None:
+    given["network"] |= {"vpc_id": "", "public_subnet_ids": [], "private_subnet_ids": []}
+    given["answers"] |= {"given_subnets": [], "given_vpcs": [], "given_tables": []}
+    given["answers"]["zones"]["used"] = ["us-east-1b", "us-east-1a"]
+    problems = aws_problems(given)
+    assert begin_with(
+        problems,
+        [
+            "orthweb_instance_type is t3.medium, which is not offered in us-east-1b: us-east-1 has it in us-east-1a.",
+            "The quota of VPCs in us-east-1 is 5, of which 5 are in use, and this stack needs 1 more.",
+        ],
+    ), problems

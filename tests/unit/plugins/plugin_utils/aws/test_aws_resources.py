@@ -128,3 +128,32 @@ class TestHosts:
         assert type_.startswith("c is a t3.large, but orthweb_instance_type says t3.medium.")
         assert surplus.startswith("d is beyond orthweb_instance_count.")
         assert hosts.differences(found[:1], ["a"], "ami-1", "t3.medium") == []
+
+
+class TestReaddressed:
+    """Where another host answers than before this run."""
+
+    BEFORE = [{"id": "i-1"}]
+    ADDRESSES = [
+        {"public_address": "198.51.100.1", "instance_id": "i-1"},
+        {"public_address": "198.51.100.2", "instance_id": None},
+    ]
+
+    @staticmethod
+    def addressed(address: str | None, host: str) -> dict[str, Any]:
+        return {"item": {"instance_id": host}, "public_ip": address}
+
+    def test_new_host(self) -> None:
+        made = [{"instances": [{"instance_id": "i-2", "private_ip_address": "10.42.0.9"}]}]
+        given = [self.addressed("198.51.100.2", "i-2"), self.addressed("198.51.100.3", "i-2")]
+        found = hosts.readdressed(made, given, self.BEFORE, self.ADDRESSES)
+        assert found == ["10.42.0.9", "198.51.100.2", "198.51.100.3"]
+
+    def test_host_that_stays_keeps_its_key(self) -> None:
+        made = [{"instances": [{"instance_id": "i-1", "private_ip_address": "10.42.0.8"}]}, {"skipped": True}]
+        given = [self.addressed("198.51.100.1", "i-1"), self.addressed(None, "i-1")]
+        assert hosts.readdressed(made, given, self.BEFORE, self.ADDRESSES) == []
+
+    def test_address_of_a_host_that_was_replaced(self) -> None:
+        given = [self.addressed("198.51.100.1", "i-2")]
+        assert hosts.readdressed([], given, self.BEFORE, self.ADDRESSES) == ["198.51.100.1"]

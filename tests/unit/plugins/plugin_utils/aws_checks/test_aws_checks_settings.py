@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws.names import hosts, names
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges import (
     open_listener_problems,
     range_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
+    LOG_DAYS,
     instance_count_problems,
+    log_days_problems,
     stack_name_problems,
 )
 
@@ -32,6 +36,55 @@ def test_stack_name_that_aws_would_refuse(name: object) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["default", "sg-pacs", "internal-pacs"])
+def test_stack_name_that_aws_reserves(name: str) -> None:
+    assert list(stack_name_problems(name)) == [
+        f'orthweb_stack is "{name}": AWS reserves "default" and names that begin with "sg-" or "internal-". Choose '
+        "another."
+    ]
+    assert list(stack_name_problems(f"x{name}")) == []
+    assert list(stack_name_problems("defaults")) == []
+
+
+# By kind: the longest that AWS takes, and what it takes.
+LIMITS = {
+    "db_instances": (63, "[a-z](-?[a-z0-9])*"),
+    "db_subnet_groups": (255, "[a-z][a-z0-9._ -]*"),
+    "db_parameter_groups": (255, "[a-z](-?[a-z0-9])*"),
+    "iam_roles": (64, r"[\w+=,.@-]+"),
+    "instance_profiles": (128, r"[\w+=,.@-]+"),
+    "key_pairs": (255, "[ -~]+"),
+    "kms_keys": (256, "alias/(?!aws/)[a-zA-Z0-9/_-]+"),
+    "log_groups": (512, "(?!aws/)[a-zA-Z0-9._/#-]+"),
+    "secrets": (512, r"[\w/+=.@-]+"),
+}
+
+
+def test_every_name_that_follows_from_the_longest_one_is_allowed() -> None:
+    longest = "a" * 31
+    claimed = names(longest, "17.6")["claimed"]
+    assert set(claimed) == set(LIMITS)
+    for kind, given in claimed.items():
+        most, allowed = LIMITS[kind]
+        assert all(len(name) <= most and re.fullmatch(allowed, name) for name in given), given
+    # A host name is one label of DNS, and the final snapshot has a time in its name.
+    assert len(hosts(longest, 99)[-1]) <= 63
+    assert len(f"{longest}-final-20261129220000") <= 255
+
+
+@pytest.mark.parametrize("days", [0, "0", *LOG_DAYS, "90"])
+def test_log_days_that_are_known(days: object) -> None:
+    assert list(log_days_problems({"aws_network_flow_log_days": days})) == []
+
+
+@pytest.mark.parametrize("days", [2, 91, 1096, 3288, -1, "a year", None])
+def test_log_days_that_are_not_known(days: object) -> None:
+    assert list(log_days_problems({"aws_network_flow_log_days": days, "other": 1})) == [
+        f"aws_network_flow_log_days is {days}: CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, "
+        "180, 365, 400, 545, 731, 1827 or 3653 days."
+    ]
+
+
 @pytest.mark.parametrize("count", [1, "2", 99])
 def test_number_of_hosts_that_is_right(count: object) -> None:
     assert list(instance_count_problems(count)) == []
@@ -48,6 +101,7 @@ class TestRanges:
             "dicom_port": 11112,
             "portal_ports": [443, 8042],
             "connect_by": "public",
+            "controller_address": "",
             "whole_internet_allowed": False,
         }
         return list(range_problems({**RIGHT, **ranges}, **{**given, **further}))
@@ -69,6 +123,20 @@ class TestRanges:
             f"{variable} is not set. It says who may {purpose}, as a list of networks, for example {variable}: "
             "[198.51.100.0/24]. There is no default."
         ]
+
+    def test_the_address_of_the_controller_is_suggested(self) -> None:
+        [problem] = self.problems({CONTROLLER: None}, controller_address="203.0.113.7\n")
+        assert problem.endswith(
+            "There is no default. The Internet sees this machine as 203.0.113.7: orthweb_controller_ranges: "
+            "[203.0.113.7/32]."
+        )
+        [other] = self.problems({PORTAL: None}, controller_address="203.0.113.7")
+        assert "203.0.113.7" not in other
+
+    @pytest.mark.parametrize("answer", ["", "<html>log in first</html>", "2001:db8::1", "300.1.1.1"])
+    def test_no_address_is_no_suggestion(self, answer: str) -> None:
+        [problem] = self.problems({CONTROLLER: None}, controller_address=answer)
+        assert problem.endswith("There is no default.")
 
     def test_ports_are_those_that_are_given(self) -> None:
         dicom, portal = self.problems({DICOM: None, PORTAL: None}, dicom_port=104, portal_ports=["8443"])
