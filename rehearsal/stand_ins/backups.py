@@ -55,6 +55,11 @@ archive_mode = on
 archive_command = 'install -D %p {archive}/%f.partial && mv {archive}/%f.partial {archive}/%f'
 """
 
+    def forget(self, container: str) -> None:
+        """What there is of an earlier database of that name. Nothing writes to it yet."""
+        removing = ["--entrypoint=rm", docker("inspect", "--format", "{{.Image}}", container)]
+        docker("run", "--rm", "--pull=never", "--volumes-from", container, *removing, "-rf", f"{FOLDER}/{container}")
+
     def begin(self, container: str, port: int) -> None:
         """Keep the first copy of a database, to which its WAL is added."""
         self.copy(container, port, f"{FOLDER}/{container}/base")

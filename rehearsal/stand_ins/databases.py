@@ -138,6 +138,7 @@ class Database:
         )
         if self.origin:
             self.backups.fill(self.container, self.origin, self.port)
+        self.backups.forget(self.container)
         docker("start", self.container)
         if self.origin:
             self.wait("rdsadmin", "SELECT 1 / (NOT pg_is_in_recovery())::int")
