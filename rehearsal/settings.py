@@ -16,6 +16,7 @@ class Settings:
     deletion_seconds: float = 0.0  # how long an instance is `shutting-down` and a DB instance `deleting`
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
+    permissions_boundary: str = ""  # IAM refuses a role without this boundary (an ARN)
     logs_away: bool = False  # CloudWatch Logs answers 503
 
     def update(self, changes: dict[str, Any]) -> None:
