@@ -41,6 +41,7 @@ def given() -> dict[str, Any]:
                 "private_subnet_ids": ["subnet-1", "subnet-2"],
             },
             "instance_count": 1,
+            "permissions_boundary": "",
             "answers": {
                 "region": "us-east-1",
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
@@ -60,6 +61,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
+    given["permissions_boundary"] = "boundary"
     given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
@@ -76,6 +78,7 @@ OF_SETTINGS = [
     "orthweb_dicom_ranges is not set. It says who may send DICOM to port 11112",
     "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
+    'orthweb_permissions_boundary is "boundary"',
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
 ]
