@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose verify patch audit bundle reset-account password-link sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify patch audit bundle reset-account password-link sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -57,6 +57,9 @@ plan: venv ## Show what deploy would change and the AWS costs; exit code 2: chan
 
 compose: venv ## Write a compose file with all it needs, to run without Ansible
 	$(PLAYBOOK) playbooks/compose.yml $(ARGS)
+
+policy: venv ## Write the IAM policies of a deployer on AWS (STACK=clinic; ARGS=--help)
+	@$(VENV)/bin/python tools/iam_policy.py --stack '$(or $(STACK),$(ORTHWEB_STACK))' $(ARGS)
 
 verify: venv ## Check that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)

@@ -18,6 +18,7 @@ class Settings:
     interface_seconds: float = 0.0  # how long one that is gone is in the way of its subnet
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
+    permissions_boundary: str = ""  # IAM refuses a role without this boundary (an ARN)
     logs_away: bool = False  # CloudWatch Logs answers 503
     not_offered: str = ""  # what zones lack, in pairs: us-east-1a t3.medium, us-east-1b db.t4g.medium
     vcpus: float = 32.0  # the quota of running on-demand instances of the standard families

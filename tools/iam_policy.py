@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The least that a deployer needs, from the calls that rehearsals really made.
+"""Writes what a deployer of one stack must be allowed to do, as managed policies of IAM.
 
-  python iam_policy.py LOG... > policy     from logs of rehearsal.serve (--log)
-  python iam_policy.py --stack clinic      files/iam-policy.json, for one stack only
-
-tests/aws/test_iam_policy.py fails when the calls and files/iam-policy.json differ.
+What is allowed, and on what, is in files/iam_policy.yml. A managed policy may have 6,144 characters: what does not fit
+goes into a second one, and a deployer needs them all.
 """
 
 from __future__ import annotations
@@ -12,180 +10,170 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-POLICY = Path(__file__).resolve().parents[1] / "files" / "iam-policy.json"
+import yaml
 
-# Allowed to everybody who has credentials.
-FREE = {"sts:GetCallerIdentity"}
-# The service as a signature calls it, and as IAM does.
-SERVICES = {"tagging": "tag"}
-# S3's calls have no names. The log does not tell what a GET of a bucket asked for: all that amazon.aws.s3_bucket and
-# aws_stack_info may.
-S3 = {
-    r"GET /$": ["ListAllMyBuckets"],
-    r"HEAD /[^/]+/?$": ["ListBucket"],
-    r"GET /[^/]+/?$": ["GetBucketTagging", "ListBucket", "ListBucketVersions"],
-    r"DELETE /[^/]+/?$": ["DeleteBucket"],
-    r"POST /[^/]+/?$": ["DeleteObject", "DeleteObjectVersion"],  # several at once (?delete)
-}
-
-# What AWS checks without a call of that name, or a rehearsal cannot call, and why. It is allowed if the call before the
-# reason was made.
-UNSEEN: dict[str, tuple[str, str]] = {
-    "ec2:CreateTags": ("ec2:CreateVpc", "everything gets its tag in the call that makes it"),
-    "iam:TagRole": ("iam:CreateRole", "the same"),
-    "iam:TagInstanceProfile": ("iam:CreateInstanceProfile", "the same"),
-    "kms:TagResource": ("kms:CreateKey", "the same"),
-    "logs:TagResource": ("logs:CreateLogGroup", "the same"),
-    "rds:AddTagsToResource": ("rds:CreateDBInstance", "the same; the final snapshot takes them over"),
-    "secretsmanager:TagResource": ("secretsmanager:CreateSecret", "the same"),
-    "iam:PassRole": ("ec2:RunInstances", "the hosts get their role from us, and the flow log gets its own"),
-    "iam:CreateServiceLinkedRole": ("rds:CreateDBInstance", "RDS makes its own role for an account's first database"),
-    "rds:RestoreDBInstanceFromDBSnapshot": ("rds:CreateDBInstance", "aws_database_snapshot"),
-    "rds:RestoreDBInstanceToPointInTime": ("rds:CreateDBInstance", "aws_database_restore_time"),
-    "rds:StartDBInstanceAutomatedBackupsReplication": ("rds:CreateDBInstance", "aws_database_copy_region"),
-    "rds:RemoveTagsFromResource": ("rds:CreateDBInstance", "the mark of a restoration that is not finished"),
-    "rds:CreateDBSnapshot": ("rds:DeleteDBInstance", "the final snapshot (checked since 2024)"),
-    "kms:CreateGrant": ("ec2:RunInstances", "EC2 and RDS may use the key while disk and database live"),
-    "kms:Decrypt": ("ec2:RunInstances", "EBS, RDS and Secrets Manager open their data keys in our name"),
-    "kms:GenerateDataKey": ("secretsmanager:CreateSecret", "Secrets Manager encrypts a password in our name"),
-    "kms:GenerateDataKeyWithoutPlaintext": ("ec2:RunInstances", "EBS makes a disk's data key in our name"),
-    "kms:ReEncryptFrom": ("ec2:RunInstances", "EBS, where a disk is made from the image's snapshot"),
-    "kms:ReEncryptTo": ("ec2:RunInstances", "the same"),
-    "route53:AssociateVPCWithHostedZone": ("ec2:CreateVpcEndpoint", "names of interface endpoints inside the VPC"),
-    "ssm:StartSession": ("ec2:RunInstances", "orthweb_connect_by: systems_manager, the tunnel of SSH"),
-    "ssm:TerminateSession": ("ec2:RunInstances", "the same: its end"),
-}  # fmt: skip
-# Not here: logs:CreateLogDelivery. Flow logs to a log group need a role (iam:PassRole) instead.
-# Written as one, for a managed policy may have 6144 characters: they only read, and none can be limited to a resource.
-TOGETHER = {"ec2:Describe": "ec2:Describe*"}
-
-# Allowed by a second statement too: tags of what is ours already; the one kind of session.
-ALSO = {"ec2:CreateTags": "Ours", "ssm:StartSession": "SessionKind"}
-
-TAG = "aws:ResourceTag/orthweb:stack"
-READS = r"(?!s3:)\w+:(Describe|List|Get)"
+TABLE = Path(__file__).resolve().parents[1] / "files" / "iam_policy.yml"
+# Of IAM; white space does not count.
+LIMIT = 6144
+DEBIAN = "136693071363"
+STACK = re.compile("(?=.{1,31}$)[a-z](-?[a-z0-9])*")
+BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+VPC = re.compile("vpc-[0-9a-f]{8,17}")
+POLICY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
+OWNER = re.compile("[0-9]{12}|amazon|aws-marketplace")
+Statement = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A statement: the actions that it takes (the first rule that fits has them), on what, on which condition."""
-
-    sid: str
-    actions: str
-    resources: list[str] = field(default_factory=lambda: ["*"])
-    condition: dict[str, Any] = field(default_factory=dict)
+@cache
+def table() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(TABLE.read_text())
+    return found
 
 
-def rules(stack: str, made: list[str]) -> list[Rule]:
-    """What a deployer must be allowed to do.
+def statements(values: Mapping[str, list[str]]) -> list[Statement]:
+    """The statements for these values.
 
-    :param stack: name of the stack, or ``*`` for any
-    :param made: names of the calls that make something in EC2
+    :param values: by placeholder; a statement ``with`` one that has no value is left out
     """
-    tagged = {"Null": {TAG: "false"}} if stack == "*" else {"StringEquals": {TAG: stack}}
-    roles = [f"arn:aws:iam::*:role/{stack}-imaging", f"arn:aws:iam::*:role/{stack}-flow-logs"]
-    profiles = [f"arn:aws:iam::*:instance-profile/{stack}-imaging"]
-    secrets = [f"arn:aws:secretsmanager:*:*:secret:{stack}/database-*"]
-    databases = [f"arn:aws:rds:*:*:{what}" for what in (f"db:{stack}", f"subgrp:{stack}", f"pg:{stack}-postgres*",
-                 f"snapshot:{stack}-final-*", "og:default*")]  # fmt: skip
-    logs = [f"arn:aws:logs:*:*:log-group:/orthweb/{stack}/{what}*" for what in ("audit", "flow-logs")]
-    via = [f"{service}.*.amazonaws.com" for service in ("ec2", "rds", "secretsmanager")]
-    passed = ["ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
-    systems_manager = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    return [
-        # A secret that is not there yet has no ARN to be described by.
-        Rule("Secrets", r"secretsmanager:(?!List|Describe)", secrets),
-        Rule("EmptyBuckets", r"s3:"),
-        Rule("Look", READS),
-        # Deleting, and changing hosts, only where our tag is. KMS wants minutes until a new tag counts, and the VPC's
-        # default security group has none: the rest is not limited by tag.
-        Rule("Ours", r"ec2:(Delete(?!Route$)|Terminate|Release|Detach|Start|Stop|ModifyInstance)|rds:DeleteDBInstance$"
-             r"|kms:(Schedule|Cancel)KeyDeletion$", condition=tagged),
-        Rule("TagNew", r"ec2:CreateTags$", condition={"StringEquals": {"ec2:CreateAction": made}}),
-        Rule("Ec2", r"ec2:"),
-        Rule("PassRole", r"iam:PassRole$", roles, {"StringEquals": {"iam:PassedToService": passed}}),
-        Rule("RdsRole", r"iam:CreateServiceLinkedRole$", condition={
-            "StringEquals": {"iam:AWSServiceName": "rds.amazonaws.com"}}),
-        Rule("AttachPolicy", r"iam:AttachRolePolicy$", roles, {"ArnEquals": {"iam:PolicyARN": systems_manager}}),
-        Rule("Roles", r"iam:", roles + profiles),
-        Rule("UseKey", r"kms:(Decrypt|GenerateDataKey|ReEncrypt)", condition={"StringLike": {"kms:ViaService": via}}),
-        Rule("GrantKey", r"kms:CreateGrant$", condition={"Bool": {"kms:GrantIsForAWSResource": "true"}}),
-        Rule("Keys", r"kms:"),
-        Rule("Logs", r"logs:", logs),
-        # From any snapshot and any other database; copies have names that RDS chooses.
-        Rule("Restore", r"rds:(Restore|Start)"),
-        Rule("Database", r"rds:", databases),
-        Rule("Session", r"ssm:StartSession$", ["arn:aws:ec2:*:*:instance/*"], tagged),
-        Rule("SessionKind", r"$", ["arn:aws:ssm:*:*:document/AWS-StartSSHSession"]),
-        Rule("EndSession", r"ssm:", ["arn:aws:ssm:*:*:session/${aws:userid}-*"]),
-        Rule("EndpointNames", r"route53:"),
-    ]  # fmt: skip
+    made = []
+    for entry in table()["statements"]:
+        if "with" in entry and not values.get(entry["with"]):
+            continue
+        statement = {"Sid": entry["sid"], "Effect": "Allow", "Action": entry["actions"]}
+        statement["Resource"] = [each for one in entry["resources"] for each in _filled(one, values)]
+        condition = {operator: dict(keys) for operator, keys in entry.get("condition", {}).items()}
+        if values.get("boundary"):
+            for operator, keys in entry.get("with_boundary", {}).items():
+                condition.setdefault(operator, {}).update(keys)
+        if condition:
+            statement["Condition"] = {
+                operator: {key: _values(value, values) for key, value in keys.items()}
+                for operator, keys in condition.items()
+            }
+        made.append(statement)
+    return made
 
 
-def actions_of(calls: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The actions of IAM that let these calls through, with those that AWS checks beside them."""
-    actions: set[str] = set()
-    for call in calls:
-        service, name = SERVICES.get(call["service"], call["service"]), call["action"]
-        if service == "s3":
-            named = [actions for pattern, actions in S3.items() if re.match(pattern, name)]
-            if not named:
-                raise ValueError(f"the table S3 does not have {name!r}")
-            actions |= {f"s3:{each}" for each in named[0]}
-        elif not re.fullmatch(r"\w+", name):
-            raise ValueError(f"{service} was called with {name!r}, which is no name of an action")
-        else:
-            actions.add(f"{service}:{name}")
-    actions |= {unseen for unseen, (call, reason) in UNSEEN.items() if call in actions}
-    return {next((one for start, one in TOGETHER.items() if each.startswith(start)), each) for each in actions - FREE}
+def _filled(text: str, values: Mapping[str, list[str]]) -> list[str]:
+    """The text once for each value of the placeholder in it."""
+    found = [text]
+    for name, given in values.items():
+        found = [
+            each.replace(f"<{name}>", value) for each in found for value in (given if f"<{name}>" in each else [""])
+        ]
+    return found
 
 
-def policy(actions: Iterable[str], stack: str = "*") -> dict[str, Any]:
-    wanted = sorted(actions)
-    made = [each for each in wanted if re.match(r"ec2:(Create(?!Route$|Tags$)|Run|Import|Allocate)", each)]
-    table = rules(stack, [each.removeprefix("ec2:") for each in made])
-    taken: dict[str, list[str]] = {rule.sid: [] for rule in table}
-    for action in wanted:
-        fitting = [rule.sid for rule in table if re.match(rule.actions, action)]
-        if not fitting:
-            raise ValueError(f"no rule says on what {action} is to be allowed")
-        taken[fitting[0]].append(action)
-        if action in ALSO:
-            taken[ALSO[action]].append(action)
-    statements = []
-    for rule in table:
-        if taken[rule.sid]:
-            statement = {"Sid": rule.sid, "Effect": "Allow", "Action": taken[rule.sid], "Resource": rule.resources}
-            statements.append(statement | ({"Condition": rule.condition} if rule.condition else {}))
-    return {"Version": "2012-10-17", "Statement": statements}
+def _values(value: str | list[str], values: Mapping[str, list[str]]) -> str | list[str]:
+    filled = [each for one in ([value] if isinstance(value, str) else value) for each in _filled(one, values)]
+    return filled[0] if len(filled) == 1 else filled
 
 
-def actions_in(document: Mapping[str, Any]) -> set[str]:
-    return {action for statement in document["Statement"] for action in statement["Action"]}
+def documents(values: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """As few policies as hold all statements in their order."""
+    found: list[dict[str, Any]] = []
+    for statement in statements(values):
+        if not found or size(_document([*found[-1]["Statement"], statement])) > LIMIT:
+            found.append(_document([]))
+        found[-1]["Statement"].append(statement)
+    return found
 
 
-def written(document: Mapping[str, Any]) -> str:
-    """JSON with a line for each action."""
-    return json.dumps(document, indent=2) + "\n"
+def _document(content: list[Statement]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": content}
+
+
+def size(document: Mapping[str, Any]) -> int:
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def asked(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--stack",
+        required=True,
+        type=_like(STACK, "use 1 to 31 lowercase letters, digits and single hyphens, beginning with a letter"),
+        help="the one stack that it is for",
+    )
+    parser.add_argument(
+        "--systems-manager", action="store_true", help="for orthweb_connect_by: systems_manager (default: not allowed)"
+    )
+    parser.add_argument(
+        "--interface-endpoints", action="store_true", help="for aws_network_interface_endpoints (default: not allowed)"
+    )
+    parser.add_argument(
+        "--buckets",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        type=_like(BUCKET, "that is no name of a bucket"),
+        help="that teardown may delete with all that is in them, for orthweb_empty_buckets (default: none)",
+    )
+    parser.add_argument(
+        "--vpc",
+        metavar="ID",
+        type=_like(VPC, "use an id such as vpc-0123456789abcdef0"),
+        help="the one in orthweb_vpc_id, if there is one",
+    )
+    parser.add_argument(
+        "--boundary",
+        metavar="ARN",
+        type=_like(POLICY, "use the ARN of a policy: arn:aws:iam::<account>:policy/<name>"),
+        help="roles can be made with this permissions boundary only; see orthweb_permissions_boundary",
+    )
+    parser.add_argument(
+        "--image-owner",
+        nargs="+",
+        default=[DEBIAN],
+        metavar="ID",
+        type=_like(OWNER, "use the 12 digits of an account, amazon or aws-marketplace"),
+        help=f"of the hosts' image (default: Debian's, {DEBIAN})",
+    )
+    parser.add_argument("--partition", choices=["aws", "aws-us-gov", "aws-cn"], default="aws")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where to write them (default: here)")
+    return parser.parse_args(arguments)
+
+
+def _like(pattern: re.Pattern[str], otherwise: str) -> Callable[[str], str]:
+    """A type for argparse. A star in a name would allow more than was asked for."""
+
+    def checked(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise argparse.ArgumentTypeError(f'"{value}": {otherwise}')
+        return value
+
+    return checked
+
+
+def values_of(chosen: argparse.Namespace) -> dict[str, list[str]]:
+    return {
+        "stack": [chosen.stack],
+        "partition": [chosen.partition],
+        "image_owner": chosen.image_owner,
+        "bucket": chosen.buckets,
+        "vpc": [chosen.vpc] if chosen.vpc else [],
+        "boundary": [chosen.boundary] if chosen.boundary else [],
+        "systems_manager": ["yes"] if chosen.systems_manager else [],
+        "interface_endpoints": ["yes"] if chosen.interface_endpoints else [],
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "logs", nargs="*", type=Path, metavar="LOG", help="default: the actions of files/iam-policy.json"
-    )
-    parser.add_argument("--stack", default="*", help="the one stack that it is for; default: any")
-    arguments = parser.parse_args()
-    if arguments.logs:
-        actions = actions_of(json.loads(line) for log in arguments.logs for line in log.read_text().splitlines())
-    else:
-        actions = actions_in(json.loads(POLICY.read_text()))
-    print(written(policy(actions, arguments.stack)), end="")
+    chosen = asked()
+    made = documents(values_of(chosen))
+    names = [f"{chosen.stack}-deployer-{number}" for number in range(1, len(made) + 1)]
+    for name, document in zip(names, made, strict=True):
+        path = chosen.folder / f"{name}.json"
+        path.write_text(json.dumps(document, indent=2) + "\n")
+        print(f"{path}: {size(document)} of {LIMIT} characters")
+    print("\nA deployer needs all of them. As somebody who may create policies, in that folder:")
+    for name in names:
+        print(f"aws iam create-policy --policy-name {name} --policy-document file://{name}.json")
 
 
 if __name__ == "__main__":

@@ -27,4 +27,4 @@ role = f"{STACK}-imaging"
 iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
 reading = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
 iam.put_role_policy(RoleName=role, PolicyName="by-hand", PolicyDocument=json.dumps(reading))
-iam.put_role_policy(RoleName=role, PolicyName="read-own-secret", PolicyDocument=json.dumps(reading))
+iam.put_role_policy(RoleName=role, PolicyName="write-audit-trail", PolicyDocument=json.dumps(reading))

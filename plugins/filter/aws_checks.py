@@ -23,6 +23,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
     range_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
+    boundary_problems,
     instance_count_problems,
     log_days_problems,
     stack_name_problems,
@@ -50,6 +51,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from vpc_problems(**given["network"])
     yield from instance_count_problems(given["instance_count"])
     yield from log_days_problems(given["log_days"])
+    yield from boundary_problems(given["permissions_boundary"])
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])

@@ -23,6 +23,8 @@ from ..settings import settings
 
 # Importing them corrects moto.
 from . import (  # noqa: F401  # pylint: disable=unused-import
+    calls,
+    iam,
     instances,
     kms,
     limits,
@@ -95,15 +97,18 @@ class Application:
         if settings.logs_away and service_and_action(environ, body)[0] == "logs":
             start("503 Service Unavailable", [("Content-Type", "application/json")])
             return [b'{"__type":"ServiceUnavailableException"}']
+        service, action = service_and_action(environ, body)
+        logged = self.log and not environ["PATH_INFO"].startswith("/moto-api/")
+        about = calls.described(service, environ, body) if logged else {}
         answer = self.moto(environ, start)
-        if self.log and not environ["PATH_INFO"].startswith("/moto-api/"):
-            service, action = service_and_action(environ, body)
-            entry = {
+        if self.log and logged:
+            entry: dict[str, Any] = {
                 "time": round(began, 3),
                 "ms": round((time.time() - began) * 1000),
                 "service": service,
                 "action": action,
                 "status": int(status[0]),
+                **{key: value for key, value in about.items() if value},
             }
             if entry["status"] >= 400:
                 answer = [b"".join(answer)]

@@ -59,7 +59,7 @@ PUBLISHED = {
     "docs",
     "files/advisories.yml",
     "files/aws_prices.yml",
-    "files/iam-policy.json",
+    "files/iam_policy.yml",
     "files/images",
     "tools/audit.py",
     "tools/bundle.py",

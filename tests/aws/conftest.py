@@ -30,6 +30,8 @@ def lifecycle(open_account: OpenAccount) -> Lifecycle:
 
 
 @pytest.fixture(scope="module")
-def account(open_account: OpenAccount, request: pytest.FixtureRequest) -> Account:
-    """An account for one file of tests; ``account.reset()`` empties it."""
-    return open_account(request.module.__name__.rpartition(".")[2])
+def account(open_account: OpenAccount, request: pytest.FixtureRequest) -> Iterator[Account]:
+    """An account for one file of tests; ``account.reset()`` empties it. Its deployer has no more than our policy."""
+    opened = open_account(request.module.__name__.rpartition(".")[2])
+    yield opened
+    assert opened.refused == set(), "files/iam_policy.yml does not allow what was called"

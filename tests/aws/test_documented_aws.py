@@ -25,15 +25,30 @@ ELSEWHERE = {"eu-central-1": REGION}  # the region that the simulated account kn
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), 11112, 443, 8042)
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with Account(tmp_path_factory.mktemp("account")) as account:
-        desk = Desk(stack, tmp_path_factory.mktemp("desk"))
-        (desk.home / ".aws").mkdir()
-        (desk.home / ".aws" / "config").write_text(PROFILE.format(region=REGION, url=account.url))
-        [clinic] = chosen("docs/aws.md", "Deploy", language="yaml")
-        (desk.checkout / "clinic.yml").write_text(clinic.text)
-        yield desk
+        yield account
+
+
+@pytest.fixture(scope="module")
+def desk(simulated: Account, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), 11112, 443, 8042)
+    desk = Desk(stack, tmp_path_factory.mktemp("desk"))
+    (desk.home / ".aws").mkdir()
+    (desk.home / ".aws" / "config").write_text(PROFILE.format(region=REGION, url=simulated.url))
+    [clinic] = chosen("docs/aws.md", "Deploy", language="yaml")
+    (desk.checkout / "clinic.yml").write_text(clinic.text)
+    return desk
+
+
+def test_policies(desk: Desk, simulated: Account) -> None:
+    """IAM takes them: moto looks at the form of a policy."""
+    said = desk.run("docs/aws.md", "Permissions", only="make policy").ok().output
+    written = sorted(desk.checkout.glob("*-deployer-*.json"))
+    assert [each.name for each in written] == ["clinic-deployer-1.json", "clinic-deployer-2.json"]
+    for each in written:
+        assert f"aws iam create-policy --policy-name {each.stem} --policy-document file://{each.name}" in said
+        simulated.client("iam").create_policy(PolicyName=each.stem, PolicyDocument=each.read_text())
 
 
 def test_plan(desk: Desk) -> None:

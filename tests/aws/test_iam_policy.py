@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""files/iam-policy.json has what was really called, in the life of a stack, and nothing else."""
+"""The deployer's policy allows what was really called, on what it was called upon, and nothing that nobody calls.
+
+What it refuses is in tests/unit/package/test_iam_policy.py. The accounts of other files are judged by their fixture.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 
-from support.aws.life import Lifecycle, Step
-from support.checkout import ROOT
+from support.aws.life import BOUNDARY, VARIANT, Lifecycle, Step
+from support.aws.permissions import BUCKET, asked, options_for, policies, refused
+from support.aws.requests import requests
 from tools import iam_policy
 
 
@@ -24,88 +25,43 @@ def calls(lifecycle: Lifecycle) -> list[dict[str, Any]]:
     return [call for run in runs for call in run.calls]
 
 
-@pytest.fixture(scope="module")
-def policy() -> dict[str, Any]:
-    return json.loads(iam_policy.POLICY.read_text())
+def test_whatever_is_called_is_allowed_with_what_was_chosen(lifecycle: Lifecycle, calls: list[dict[str, Any]]) -> None:
+    assert calls
+    assert lifecycle.account.refused == set()
 
 
-def test_whatever_is_called_is_allowed(calls: list[dict[str, Any]], policy: dict[str, Any]) -> None:
-    missing = iam_policy.actions_of(calls) - iam_policy.actions_in(policy)
-    assert not missing, f"files/iam-policy.json does not allow {sorted(missing)}"
+def test_a_whole_life_is_allowed_where_a_boundary_is_asked_for(lifecycle: Lifecycle) -> None:
+    options = [*options_for(VARIANT), "--buckets", BUCKET]
+    assert options[options.index("--boundary") + 1] == BOUNDARY
+    for step in (lifecycle.revived, lifecycle.changed, lifecycle.bucket_in_the_way, lifecycle.emptied):
+        assert refused(step.run.calls, "orthweb", *options) == set()
 
 
-def test_nothing_is_allowed_that_is_not_called(calls: list[dict[str, Any]], policy: dict[str, Any]) -> None:
-    needless = iam_policy.actions_in(policy) - iam_policy.actions_of(calls)
-    assert not needless, f"files/iam-policy.json allows, and nothing needs, {sorted(needless)}"
+def test_nothing_is_allowed_that_is_not_called(calls: list[dict[str, Any]]) -> None:
+    """But for what cannot be called here, each with its reason."""
+    documents = policies("orthweb", *options_for(VARIANT), "--buckets", BUCKET)
+    there = {action for one in documents for statement in one["Statement"] for action in statement["Action"]}
+    used = {request.action for request in asked(calls)}
+    idle = {each for each in there if not any(re.fullmatch(each.replace("*", ".*"), action) for action in used)}
+    assert idle == set(iam_policy.table()["unseen"])
 
 
-def test_it_is_what_the_script_writes(calls: list[dict[str, Any]], tmp_path: Path) -> None:
-    log = tmp_path / "calls.jsonl"
-    log.write_text("".join(json.dumps(call) + "\n" for call in calls))
-    assert script(log) == iam_policy.POLICY.read_text()
+def test_another_stack_is_not_allowed_any_of_its_changes(calls: list[dict[str, Any]]) -> None:
+    """What is allowed to everybody is to look, and the little that docs/aws.md names."""
+    changes = [call for call in calls if not re.match("Describe|List|Get|HEAD|GET", call["action"])]
+    allowed = {call["action"] for call in changes if not refused([call], "ward")}
+    assert allowed == {"EnableKeyRotation", "RevokeSecurityGroupEgress", "RevokeSecurityGroupIngress"}
 
 
-def test_it_can_be_written_again_without_a_log() -> None:
-    assert script() == iam_policy.POLICY.read_text()
-
-
-def test_it_fits_into_a_managed_policy() -> None:
-    assert len("".join(iam_policy.POLICY.read_text().split())) <= 6144
-
-
-def test_it_can_be_made_for_one_stack(policy: dict[str, Any]) -> None:
-    """Names and tags that were any are that stack's then; the rest stays."""
-    narrow = json.loads(script("--stack", "clinic"))
-    assert iam_policy.actions_in(narrow) == iam_policy.actions_in(policy)
-    for wide, one in zip(policy["Statement"], narrow["Statement"], strict=True):
-        assert one["Resource"] == [
-            each.replace("role/*", "role/clinic")
-            .replace("instance-profile/*", "instance-profile/clinic")
-            .replace("/orthweb/*/", "/orthweb/clinic/")
-            .replace("secret:*", "secret:clinic")
-            .replace("db:*", "db:clinic")
-            .replace("subgrp:*", "subgrp:clinic")
-            .replace("pg:*", "pg:clinic")
-            .replace("snapshot:*", "snapshot:clinic")
-            for each in wide["Resource"]
-        ]
-        if "Null" in wide.get("Condition", {}):
-            assert one["Condition"] == {"StringEquals": {"aws:ResourceTag/orthweb:stack": "clinic"}}
-
-
-@pytest.mark.parametrize(
-    ("action", "limit"),
-    [
-        ("ec2:TerminateInstances", "aws:ResourceTag/orthweb:stack"),
-        ("rds:DeleteDBInstance", "aws:ResourceTag/orthweb:stack"),
-        ("kms:ScheduleKeyDeletion", "aws:ResourceTag/orthweb:stack"),
-        ("iam:PassRole", "iam:PassedToService"),
-        ("iam:AttachRolePolicy", "iam:PolicyARN"),
-        ("kms:CreateGrant", "kms:GrantIsForAWSResource"),
-        ("kms:Decrypt", "kms:ViaService"),
-    ],
-)
-def test_what_is_dangerous_is_limited(policy: dict[str, Any], action: str, limit: str) -> None:
-    statements = [each for each in policy["Statement"] if action in each["Action"]]
-    assert statements
-    assert all(limit in json.dumps(each.get("Condition", {})) for each in statements)
-
-
-@pytest.mark.parametrize("service", ["iam", "secretsmanager", "rds", "logs"])
-def test_writing_is_limited_by_name(policy: dict[str, Any], service: str) -> None:
-    for statement in policy["Statement"]:
-        for action in statement["Action"]:
-            if action.startswith(f"{service}:") and not iam_policy.re.match(iam_policy.READS, action):
-                assert statement["Resource"] != ["*"] or "Condition" in statement, action
+def test_an_action_that_is_not_allowed_is_found() -> None:
+    call = {"service": "kms", "action": "DisableKey", "region": "us-east-1", "names": {"KeyId": ["one"]}, "tags": {}}
+    assert refused([call], "orthweb") == {"kms:DisableKey on * ()"}
 
 
 def test_a_call_that_no_table_has_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no rule says on what dynamodb:PutItem"):
-        iam_policy.policy(iam_policy.actions_of([{"service": "dynamodb", "action": "PutItem"}]))
+    with pytest.raises(ValueError, match="IAM has no action dynamodb:PutEverything"):
+        requests({"service": "dynamodb", "action": "PutEverything"})
+    with pytest.raises(ValueError, match="IAM has no action nothing:Get"):
+        requests({"service": "nothing", "action": "Get"})
     with pytest.raises(ValueError, match="the table S3 does not have 'PUT /bucket/key'"):
-        iam_policy.actions_of([{"service": "s3", "action": "PUT /bucket/key"}])
-
-
-def script(*arguments: str | Path) -> str:
-    command = [sys.executable, str(ROOT / "tools/iam_policy.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        requests({"service": "s3", "action": "PUT /bucket/key"})

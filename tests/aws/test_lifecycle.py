@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from support.aws.account import REGION
 from support.aws.disturb import DRIFT
-from support.aws.life import CONTROLLER, DICOM, PORTAL, Lifecycle, Step
+from support.aws.life import BOUNDARY, CONTROLLER, DICOM, PORTAL, Lifecycle, Step
 from support.aws.listing import TAG, Thing, tags
 
 MADE = Counter(
@@ -74,9 +75,7 @@ class TestCheckOfAnEmptyAccount:
         announced = {
             "hosts | Announce new imaging hosts": "hosts | Make the imaging hosts",
             "hosts | Announce their fixed addresses": "hosts | Give the hosts fixed addresses",
-            "role | Announce the hosts' permissions": (
-                "role | Allow the hosts to read the password of Orthanc's database user, and to write the audit trail"
-            ),
+            "role | Announce the hosts' permissions": ("role | Allow the hosts to write the audit trail"),
             "flow_log | Announce the role's permissions": "flow_log | Allow the role to write to the log group",
         }
         # These are parts of something else that is listed.
@@ -85,8 +84,8 @@ class TestCheckOfAnEmptyAccount:
             "own_vpc | Remove all rules from the VPC's default security group",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
-        # A volume is part of its instance, two secrets are one entry; three policies and the key's folder are more.
-        number = sum(MADE.values()) - MADE["volumes"] - 1 + 3 + 1
+        # A volume is part of its instance, two secrets are one entry; two policies and the key's folder are more.
+        number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1
         assert f"Plan: {number} to make, 0 to change, 0 to remove." in lifecycle.empty_check.run.output
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
             assert f"name: {name}" in lifecycle.empty_check.run.output
@@ -210,19 +209,13 @@ class TestCreate:
             else:
                 assert (rule["FromPort"], rule["ToPort"]) in {(80, 80), (443, 443)}
 
-    def test_hosts_may_read_their_own_secret_and_write_the_audit_trail(self, created: Step) -> None:
+    def test_hosts_may_write_the_audit_trail_and_nothing_else(self, created: Step) -> None:
         assert created.more["attached_policies"] == []
         policies = created.more["inline_policies"]
-        assert set(policies) == {"read-own-secret", "write-audit-trail"}
+        assert set(policies) == {"write-audit-trail"}
         write = only(policies["write-audit-trail"]["Statement"])
         assert (write["Effect"], write["Action"]) == ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"])
         assert write["Resource"].endswith(":log-group:/orthweb/orthweb/audit:*")
-        read, decrypt = policies["read-own-secret"]["Statement"]
-        secret = only(each for each in created.raw["secrets"] if each["Name"] == "orthweb/database-orthanc")["ARN"]
-        assert (read["Effect"], read["Action"]) == ("Allow", "secretsmanager:GetSecretValue")
-        assert read["Resource"] == f"{secret.rpartition('-')[0]}-??????"
-        assert decrypt["Action"] == "kms:Decrypt"
-        assert decrypt["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/orthweb"}
 
     def test_audit_trail_is_kept_for_ten_years(self, created: Step) -> None:
         group = only(each for each in created.raw["log_groups"] if each["logGroupName"] == "/orthweb/orthweb/audit")
@@ -342,6 +335,21 @@ class TestCreateAfterTeardown:
             assert len([each for each in step.raw["subnets"] if each["VpcId"] == theirs]) == 1
             groups = [each["GroupName"] for each in step.raw["security_groups"] if each["VpcId"] == theirs]
             assert sorted(groups) == ["default", "orthweb-imaging"]
+
+
+class TestPermissionsBoundary:
+    def test_roles_have_none_unless_asked(self, lifecycle: Lifecycle) -> None:
+        assert lifecycle.created.more["boundaries"] == {"orthweb-imaging": None, "orthweb-flow-logs": None}
+
+    def test_roles_are_made_with_it_where_an_organisation_insists(self, lifecycle: Lifecycle) -> None:
+        assert lifecycle.revived.more["boundaries"] == {"orthweb-imaging": BOUNDARY, "orthweb-flow-logs": BOUNDARY}
+        iam = lifecycle.account.client("iam")
+        with pytest.raises(ClientError, match="not authorized to perform: iam:CreateRole"):
+            iam.create_role(RoleName="without", AssumeRolePolicyDocument="{}")
+
+    def test_what_somebody_changed_is_put_right(self, lifecycle: Lifecycle) -> None:
+        lifecycle.changed.run.ok()
+        assert lifecycle.changed.more["boundaries"] == {"orthweb-imaging": BOUNDARY, "orthweb-flow-logs": BOUNDARY}
 
 
 class TestTeardownOfEverything:

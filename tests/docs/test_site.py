@@ -63,7 +63,7 @@ def test_every_decision_has_a_page(site: Path) -> None:
 
 def test_links_to_files_lead_to_the_forge(site: Path) -> None:
     page = (site / "aws.html").read_text()
-    assert 'href="https://github.com/cellcs/orthweb/blob/main/files/iam-policy.json"' in page
+    assert 'href="https://github.com/cellcs/orthweb/blob/main/files/iam_policy.yml"' in page
     assert 'href="existing-pieces.html#a-postgresql"' in page
 
 

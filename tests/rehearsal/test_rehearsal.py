@@ -10,6 +10,7 @@ import pytest
 
 from rehearsal.controller import Rehearsal
 from rehearsal.journey import Journey, SurpriseError
+from support.aws.permissions import refused
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,11 @@ def test_a_plan_lists_what_would_be_made_and_what_it_costs(journey: Journey) -> 
 def test_a_plan_makes_no_write_call(journey: Journey) -> None:
     for name in ("plan on an empty account", "plan: nothing to do", "plan finds it"):
         assert journey.runs[name].writes == [], name
+
+
+def test_a_deployer_with_our_policy_may_do_all_of_it(journey: Journey) -> None:
+    for name, run in journey.runs.items():
+        assert refused(run.calls, "pytest") == set(), name
 
 
 def test_a_second_deployment_makes_no_write_call(journey: Journey) -> None:

@@ -87,6 +87,7 @@ def iam_roles(question: Question) -> list[dict[str, Any]]:
                     arn=item["Arn"],
                     description=item.get("Description"),
                     trust_policy=item.get("AssumeRolePolicyDocument"),
+                    permissions_boundary=item.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
                     **policies,
                 )
             )

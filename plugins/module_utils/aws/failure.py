@@ -57,7 +57,7 @@ def denied_sentence(actions: list[str], doing: str) -> str:
     """What to say about missing permissions, all at once."""
     return (
         f"{doing} needs permissions that these credentials lack: {', '.join(sorted(set(actions)))}. Add them to the "
-        "policy of the user or role that runs this (for the whole list, see files/iam-policy.json in the collection), "
+        "policy of the user or role that runs this (for all of them: `make policy STACK=<stack>`), "
         "or use other credentials."
     )
 

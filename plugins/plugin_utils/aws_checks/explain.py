@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PERMISSIONS = "files/iam-policy.json lists the permissions that a deployer needs."
+PERMISSIONS = "`make policy STACK=<stack>` writes the policies that a deployer needs."
 # Patterns for what AWS or a module says, the more particular ones first.
 ADVICE = {
     "RequestLimitExceeded|Throttl|TooManyRequests": (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stack's name, how many hosts it has, and for how long its logs are kept."""
+"""The stack's name, its number of hosts, for how long logs are kept, and the permissions boundary of its roles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ RESERVED = re.compile("sg-|internal-|default$")
 # Days that amazon.aws.cloudwatchlogs_log_group knows, fewer than CloudWatch Logs. For any other, it deletes the group.
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 INSTANCE_COUNT = re.compile("[1-9][0-9]?")
+BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
 
 
 def stack_name_problems(stack: object) -> Iterator[str]:
@@ -44,3 +45,11 @@ def log_days_problems(days: Mapping[str, object]) -> Iterator[str]:
 def instance_count_problems(count: object) -> Iterator[str]:
     if not INSTANCE_COUNT.fullmatch(str(count)):
         yield f"orthweb_instance_count is {count}: use a number from 1 to 99."
+
+
+def boundary_problems(arn: object) -> Iterator[str]:
+    if arn and not BOUNDARY.fullmatch(str(arn)):
+        yield (
+            f'orthweb_permissions_boundary is "{arn}": use the ARN of an IAM policy '
+            "(arn:aws:iam::<account>:policy/<name>), or leave it empty."
+        )

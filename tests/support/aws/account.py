@@ -16,6 +16,8 @@ import yaml
 
 from rehearsal import controller
 
+from . import permissions
+
 REGION = controller.REGION
 PORTS = range(26200, 26220)
 
@@ -52,6 +54,7 @@ class Account(controller.Rehearsal):
 
     :ivar stack: name of the stack that the playbooks are run for; a test may change it
     :ivar seen_at: where the playbooks look for the API; a proxy's address, where a test has one
+    :ivar refused: what playbooks called and the deployer's policy does not allow
     """
 
     def __init__(self, folder: Path, options: tuple[str, ...] = ()) -> None:
@@ -59,6 +62,7 @@ class Account(controller.Rehearsal):
         self.options = options
         self.seen_at = ""
         self.clients: dict[tuple[str, str], Any] = {}
+        self.refused: set[str] = set()
 
     def __enter__(self) -> Account:
         # Somebody else's tests may take a port between the look and the start.
@@ -105,6 +109,7 @@ class Account(controller.Rehearsal):
             "interface_seconds": 0,
             "not_offered": "",
             "vcpus": 32,
+            "permissions_boundary": "",
         }
         self.post("/rehearsal/settings", settings)
 
@@ -123,6 +128,9 @@ class Account(controller.Rehearsal):
         run = Run(**vars(super().play(playbook, *options)))
         with (self.folder / "runs.log").open("a") as log:
             log.write(f"### {run.seconds:.0f} s {playbook} {arguments} {variables}\n{run.output}")
+        stack = variables.get("orthweb_stack", self.stack)
+        if permissions.is_stack(stack):  # a playbook is also tried with names that it refuses
+            self.refused |= permissions.refused(run.calls, stack, *permissions.options_for(variables))
         return run
 
     def teardown(self, *arguments: str, **variables: Any) -> Run:

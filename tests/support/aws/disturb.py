@@ -24,6 +24,7 @@ DRIFT = {
     "the hosts may read every bucket": "role | Remove all other policies",
     "the key does not rotate": "Make the key that encrypts database, disks and secrets",
     "the flow log is gone": "flow_log | Make the VPC's flow log",
+    "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
@@ -80,6 +81,14 @@ def everything(account: Account) -> None:
         HttpProtocolIpv6="disabled",
         InstanceMetadataTags="disabled",
     )
+    profile = iam.create_instance_profile(InstanceProfileName="by-hand")["InstanceProfile"]["Arn"]
+    filters = [{"Name": "instance-id", "Values": [first]}]
+    operation = "describe_iam_instance_profile_associations"
+    (has,) = account.every("ec2", operation, "IamInstanceProfileAssociations", Filters=filters)
+    ec2.replace_iam_instance_profile_association(
+        AssociationId=has["AssociationId"], IamInstanceProfile={"Arn": profile}
+    )
+    iam.delete_instance_profile(InstanceProfileName="by-hand")
     ec2.terminate_instances(InstanceIds=[second])
     address = ours("describe_addresses", "Addresses", "orthweb-imaging-2")["AllocationId"]
     ec2.release_address(AllocationId=address)
@@ -113,18 +122,27 @@ def more(account: Account) -> None:
     ec2.authorize_security_group_egress(GroupId=ids["orthweb-database"], IpPermissions=stray)
     tables = account.every("ec2", "describe_route_tables", "RouteTables", Filters=ours)
     associations = [each for table in tables for each in table["Associations"] if each.get("SubnetId")]
+    (public,) = [each for each in tables if {"Key": "Name", "Value": "orthweb-public"} in each["Tags"]]
+    gateways = account.every("ec2", "describe_internet_gateways", "InternetGateways")
+    theirs = [each for each in gateways if {"Key": "orthweb:stack", "Value": "orthweb"} not in each["Tags"]]
+    route = {"RouteTableId": public["RouteTableId"], "DestinationCidrBlock": "0.0.0.0/0"}
+    ec2.replace_route(**route, GatewayId=theirs[0]["InternetGatewayId"])
     ec2.disassociate_route_table(AssociationId=associations[0]["RouteTableAssociationId"])
     subnets = [each["SubnetId"] for each in account.every("ec2", "describe_subnets", "Subnets", Filters=ours)]
     ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
     running = [*ours, {"Name": "instance-state-name", "Values": ["running"]}]
     hosts = account.every("ec2", "describe_instances", "Reservations", Filters=running)
     ec2.stop_instances(InstanceIds=[hosts[0]["Instances"][0]["InstanceId"]])
+    profiles = account.every("ec2", "describe_iam_instance_profile_associations", "IamInstanceProfileAssociations")
+    ec2.disassociate_iam_instance_profile(AssociationId=profiles[0]["AssociationId"])
     addresses = account.every("ec2", "describe_addresses", "Addresses", Filters=ours)
     ec2.disassociate_address(AssociationId=addresses[0]["AssociationId"])
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam.update_assume_role_policy(RoleName="orthweb-imaging", PolicyDocument=document)
     iam.update_role(RoleName="orthweb-imaging", Description="by hand")
+    iam.delete_role_permissions_boundary(RoleName="orthweb-imaging")
+    iam.put_role_permissions_boundary(RoleName="orthweb-flow-logs", PermissionsBoundary=ADMINISTRATOR)
     key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"]
     kms.update_key_description(KeyId=key, Description="by hand")
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)

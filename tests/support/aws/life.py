@@ -23,11 +23,13 @@ RANGES = {
 }
 MORE_TAGS = {"team": "imaging"}
 NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False}
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
 # What calls that nothing else does, and a change of what can be changed.
 VARIANT = {
     "orthweb_instance_count": 1,
     "orthweb_connect_by": "systems_manager",
     "aws_network_interface_endpoints": ["secretsmanager"],
+    "orthweb_permissions_boundary": BOUNDARY,
 }
 CHANGED = {
     **VARIANT,
@@ -142,8 +144,9 @@ class Lifecycle:
 
     @once
     def revived(self) -> Step:
-        """In a variant, beside somebody else's VPC with our name and range."""
+        """In a variant, beside somebody else's VPC with our name and range, where roles must have a boundary."""
         assert self.gone_again
+        self.account.post("/rehearsal/settings", {"permissions_boundary": BOUNDARY})
         theirs = disturb.somebody_elses_vpc(self.account)
         return self.step(self.provision(**VARIANT), **details(self.account), theirs=theirs)
 
@@ -152,7 +155,7 @@ class Lifecycle:
         """By hand and in the settings."""
         assert self.revived.run.ok()
         disturb.more(self.account)
-        return self.step(self.provision(**CHANGED))
+        return self.step(self.provision(**CHANGED), **details(self.account))
 
     @once
     def bucket_in_the_way(self) -> Step:

@@ -153,6 +153,10 @@ def details(account: Account) -> dict[str, Any]:
     key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]
     return {
         "inline_policies": inline,
+        "boundaries": {
+            name: iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+            for name in (role, "orthweb-flow-logs")
+        },
         "attached_policies": [each["PolicyArn"] for each in attached],
         "parameters": {each["ParameterName"]: each.get("ParameterValue") for each in parameters},
         "passwords": {

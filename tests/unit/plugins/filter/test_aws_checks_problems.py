@@ -57,6 +57,7 @@ def given() -> dict[str, Any]:
                 "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
             },
             "log_days": {"aws_network_flow_log_days": 90},
+            "permissions_boundary": "",
             "answers": {
                 "region": "us-east-1",
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
@@ -86,6 +87,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
     given["log_days"]["aws_network_flow_log_days"] = 91
+    given["permissions_boundary"] = "boundary"
     given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
@@ -104,6 +106,7 @@ OF_SETTINGS = [
     "orthweb_vpc_cidr: ",
     "orthweb_instance_count is 0",
     "aws_network_flow_log_days is 91",
+    'orthweb_permissions_boundary is "boundary"',
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
 ]

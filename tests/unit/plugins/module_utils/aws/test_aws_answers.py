@@ -488,11 +488,16 @@ def test_what_iam_has_of_our_names_is_described() -> None:
     one = {"RoleName": "orthweb-1"}
     policy = one | {"PolicyName": "read"}
     described = {"id": role["RoleId"], "arn": role["Arn"], "description": None, "trust_policy": None}
+    described["permissions_boundary"] = None
+    boundary = {
+        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryArn": "arn:aws:iam::1:policy/b",
+    }
     assert ask(
         by_name.iam_roles,
         "iam",
         ("get_role", {"RoleName": "gone"}, "NoSuchEntity"),
-        ("get_role", one, {"Role": role | {"Description": "d"}}),
+        ("get_role", one, {"Role": role | {"Description": "d", "PermissionsBoundary": boundary}}),
         ("list_attached_role_policies", one, attached),
         ("list_role_policies", one, {"PolicyNames": ["read"]}),
         ("get_role_policy", policy, policy | {"PolicyDocument": "as AWS has it"}),
@@ -503,6 +508,7 @@ def test_what_iam_has_of_our_names_is_described() -> None:
         | described
         | {
             "description": "d",
+            "permissions_boundary": "arn:aws:iam::1:policy/b",
             "managed_policies": ["arn:aws:iam::aws:policy/a"],
             "policies": {"read": "as AWS has it"},
         },

@@ -19,7 +19,10 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.leftover
         ("An error occurred (Throttling)", "wait a few minutes"),
         ("An error occurred (ExpiredToken)", "The credentials have expired"),
         ("An error occurred (SignatureDoesNotMatch)", "The credentials are not valid"),
-        ("An error occurred (UnauthorizedOperation)", "These credentials lack a permission; files/iam-policy.json"),
+        (
+            "An error occurred (UnauthorizedOperation)",
+            "These credentials lack a permission; `make policy STACK=<stack>`",
+        ),
         ("An error occurred (AddressLimitExceeded)", "no Elastic IP left"),
         ("An error occurred (VpcLimitExceeded)", "no VPC left"),
         ("An error occurred (VcpuLimitExceeded)", "quota of running instances"),

@@ -14,6 +14,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
     LOG_DAYS,
+    boundary_problems,
     instance_count_problems,
     log_days_problems,
     stack_name_problems,
@@ -93,6 +94,30 @@ def test_number_of_hosts_that_is_right(count: object) -> None:
 @pytest.mark.parametrize("count", [0, 100, -1, "two", "01", 1.5, None])
 def test_number_of_hosts_that_is_none(count: object) -> None:
     assert list(instance_count_problems(count)) == [f"orthweb_instance_count is {count}: use a number from 1 to 99."]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "arn:aws:iam::123456789012:policy/boundary",
+        "arn:aws-us-gov:iam::123456789012:policy/path/to/B_1",
+        "arn:aws:iam::aws:policy/PowerUserAccess",
+    ],
+)
+def test_boundary_that_is_right(arn: str) -> None:
+    assert list(boundary_problems(arn)) == []
+
+
+@pytest.mark.parametrize(
+    "arn",
+    ["boundary", "arn:aws:iam::123456789012:role/boundary", "arn:aws:iam::12:policy/b", "arn:aws:iam::aws:policy/", 5],
+)
+def test_boundary_that_is_no_policy(arn: object) -> None:
+    assert list(boundary_problems(arn)) == [
+        f'orthweb_permissions_boundary is "{arn}": use the ARN of an IAM policy '
+        "(arn:aws:iam::<account>:policy/<name>), or leave it empty."
+    ]
 
 
 class TestRanges:

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call is about, for the log: who decides on permissions has to know it. Only names and tags are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+
+# Names of what is called upon, and what a condition of IAM asks for. Everything else, such as a password or the content
+# of a secret, has no place in a log.
+NAMES = re.compile(r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arn|ARN|ResourceType)|PermissionsBoundary|PublicIp)$")
+INDEX = re.compile(r"[.](member[.])?\d+(?=[.]|$)")
+# What the call is compared with, or a rule refers to: it is not called upon.
+BESIDE = re.compile(r"^(Filters?|Owner|Parameters|IpPermissions|BlockDeviceMapping)[.]")
+FORM_TAG = re.compile(r"(?:^|[.])Tags?[.](?:Tag[.]|member[.])?(\d+)[.](Key|Value)$")
+
+
+def parameters(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """The parameters of the protocols `query` (also of EC2) and `json`, flat; empty for S3."""
+    text = body.decode("utf-8", "replace")
+    if environ.get("HTTP_X_AMZ_TARGET"):
+        try:
+            given = json.loads(text or "{}")
+        except ValueError:
+            return {}
+        return dict(given) if isinstance(given, dict) else {}
+    return dict(parse_qsl(environ.get("QUERY_STRING", "") + "&" + text, keep_blank_values=True))
+
+
+def names(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Identifiers by the parameter's name."""
+    found: dict[str, list[str]] = {}
+    for key, value in given.items():
+        name = INDEX.sub("", key)
+        if NAMES.search(name) and not BESIDE.match(key):
+            values = value if isinstance(value, list) else [value]
+            found.setdefault(name, []).extend(each for each in values if isinstance(each, str))
+    return found
+
+
+def tags(given: Mapping[str, Any]) -> dict[str, str]:
+    """Tags that the call gives."""
+    asked = given.get("Tags", given.get("tags"))
+    if isinstance(asked, dict):
+        return {str(key): str(value) for key, value in asked.items()}
+    if isinstance(asked, list):
+        each_key = (("TagKey", "TagValue"), ("Key", "Value"))
+        return {str(one[k]): str(one.get(v, "")) for one in asked for k, v in each_key if k in one}
+    halves: dict[str, dict[str, str]] = {}
+    for key, value in given.items():
+        if (match := FORM_TAG.search(key)) and not BESIDE.match(key):
+            halves.setdefault(key[: match.start(2)], {})[match[2]] = value
+    return {half["Key"]: half.get("Value", "") for half in halves.values() if "Key" in half}
+
+
+def targets(service: str, region: str, asked: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """What there is already of what the call names, with its tags and aliases before the call."""
+    if service == "ec2":
+        return list(_of_ec2(ec2_backends[DEFAULT_ACCOUNT_ID][region], asked))
+    if service == "kms":
+        return list(_of_kms(kms_backends[DEFAULT_ACCOUNT_ID][region], asked))
+    if service == "iam":
+        roles = list(iam_backends[DEFAULT_ACCOUNT_ID]["aws"].roles.values())
+        named = [role for role in roles if role.name in asked.get("RoleName", [])]
+        return [{"id": role.name, "boundary": role.permissions_boundary_arn} for role in named]
+    return []
+
+
+def _of_ec2(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+    ids = [each for values in asked.values() for each in values]
+    also: dict[str, list[str]] = {}
+    for table in list(backend.route_tables.values()):
+        for association, subnet in table._associations.items():
+            also[association] = [table.id, subnet]
+    for each in list(backend.iam_instance_profile_associations.values()):
+        also[each.association_id] = [each.instance_id]
+    for address in list(backend.addresses):
+        also |= {key: [address.allocation_id] for key in (address.association_id, address.public_ip) if key}
+    also |= {name: [pair.id] for name, pair in list(backend.key_pairs.items())}
+    ids += [more for each in ids for more in also.get(each, [])]
+    for each in dict.fromkeys(ids):
+        if re.match(r"[a-z]+-[0-9a-f]{6,}$", each):
+            found: dict[str, Any] = {"id": each, "tags": dict(backend.tags[each]) if each in backend.tags else {}}
+            if each in backend.amis:
+                found["owner"] = backend.amis[each].owner_id
+            for zone in list(backend.subnets.values()):
+                if each in zone:
+                    found["vpc"] = zone[each].vpc_id
+            yield found
+
+
+def _of_kms(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+    for name in asked.get("KeyId", []) + asked.get("TargetKeyId", []):
+        for key in list(backend.keys.values()):
+            if name.rpartition(":key/")[2] == key.id or name in key.aliases:
+                found = backend.list_resource_tags(key.id)["Tags"]
+                tagged = {each["TagKey"]: each["TagValue"] for each in found}
+                yield {"id": key.id, "tags": tagged, "aliases": sorted(key.aliases)}
+
+
+def described(service: str, environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """What the log says of a call beside its name. To be asked for before the call is answered."""
+    scope = re.search(r"Credential=[^/]*/\d+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    given = parameters(environ, body)
+    asked = names(given)
+    return {
+        "region": scope[1] if scope else "",
+        "names": asked,
+        "tags": tags(given),
+        "targets": targets(service, scope[1], asked) if scope else [],
+    }
