@@ -22,7 +22,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ..settings import settings
 
 # Importing them corrects moto.
-from . import instances, kms, rds, rds_life, rds_parameters, vpc  # noqa: F401  # pylint: disable=unused-import
+from . import instances, kms, rds, rds_life, rds_parameters, rds_storage, rds_versions, vpc  # noqa: F401  # pylint: disable=unused-import
 
 Environment = dict[str, Any]
 advancing = threading.Lock()

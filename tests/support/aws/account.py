@@ -101,6 +101,7 @@ class Account(controller.Rehearsal):
             "database_ends_in": "available",
             "database_seconds": 0,
             "deletion_seconds": 0,
+            "storage_seconds": 0,
         }
         self.post("/rehearsal/settings", settings)
 
