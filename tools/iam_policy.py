@@ -46,6 +46,7 @@ UNSEEN: dict[str, tuple[str, str]] = {
     "iam:PassRole": ("ec2:RunInstances", "the hosts get their role from us, and the flow log gets its own"),
     "iam:CreateServiceLinkedRole": ("rds:CreateDBInstance", "RDS makes its own role for an account's first database"),
     "rds:CreateDBSnapshot": ("rds:DeleteDBInstance", "the final snapshot (checked since 2024)"),
+    "rds:RebootDBInstance": ("rds:ModifyDBInstance", "aws_database_reboot: parameters that wait for a restart"),
     "kms:CreateGrant": ("ec2:RunInstances", "EC2 and RDS may use the key while disk and database live"),
     "kms:Decrypt": ("ec2:RunInstances", "EBS, RDS and Secrets Manager open their data keys in our name"),
     "kms:GenerateDataKey": ("secretsmanager:CreateSecret", "Secrets Manager encrypts a password in our name"),
@@ -88,7 +89,7 @@ def rules(stack: str, made: list[str]) -> list[Rule]:
     profiles = [f"arn:aws:iam::*:instance-profile/{stack}-imaging"]
     secrets = [f"arn:aws:secretsmanager:*:*:secret:{stack}/database-*"]
     databases = [f"arn:aws:rds:*:*:{what}" for what in (f"db:{stack}", f"subgrp:{stack}", f"pg:{stack}-postgres*",
-                 f"snapshot:{stack}-final-*", "og:default*")]  # fmt: skip
+                 f"snapshot:{stack}-final-*", f"snapshot:{stack}-before-*", "og:default*")]  # fmt: skip
     logs = [f"arn:aws:logs:*:*:log-group:/orthweb/{stack}/{what}*" for what in ("audit", "flow-logs")]
     via = [f"{service}.*.amazonaws.com" for service in ("ec2", "rds", "secretsmanager")]
     passed = ["ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com"]

@@ -32,6 +32,7 @@ def bad(account: Account) -> Run:
         aws_survey_zones=["us-east-1a", "us-east-1z"],
         orthweb_public_subnet_ids=["subnet-1"],
         aws_survey_image_names="no-such-image-*",
+        aws_database_storage_gb=1000,
     )
     assert contents(account) == before
     return run.failed()
@@ -55,6 +56,7 @@ def bad(account: Account) -> Run:
         "aws_survey_zones has us-east-1z; us-east-1 has us-east-1a",
         "There is no image no-such-image-*",
         "Subnets are set without orthweb_vpc_id",
+        "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 1000",
     ],
 )
 def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:

@@ -41,11 +41,17 @@ def given() -> dict[str, Any]:
                 "private_subnet_ids": ["subnet-1", "subnet-2"],
             },
             "instance_count": 1,
+            "database": {
+                "storage": {"storage_gb": 50, "limit_gb": 500, "iops": "", "throughput": ""},
+                "engine_version": "17",
+                "major_upgrade": "",
+            },
             "answers": {
                 "region": "us-east-1",
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
                 "images": {"images": [{"image_id": "ami-1"}], "names": "debian-*", "owner": "1"},
                 "foreign": [],
+                "databases": [],
                 "going_databases": [],
                 "given_subnets": SUBNETS,
             },
@@ -60,6 +66,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["dicom_listeners"].append({"port": 2762, "allowed": ["0.0.0.0/0"]})
     given["network"] |= {"cidr": "10.0.0.1/8"}
     given["instance_count"] = 0
+    given["database"]["storage"]["storage_gb"] = 500
     given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
@@ -78,6 +85,7 @@ OF_SETTINGS = [
     "orthweb_instance_count is 0",
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
+    "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 500",
 ]
 OF_ANSWERS = [
     "aws_survey_zones has us-east-1z",
