@@ -48,7 +48,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--base-image", help="what the stand-ins are built on; default: the newest orthweb/base")
     parser.add_argument("--database-image", help="default: the newest orthweb/postgresql")
-    for name in ("database", "instance", "deletion"):
+    for name in ("database", "instance", "deletion", "storage"):
         parser.add_argument(f"--{name}-seconds", type=float, default=0.0, metavar="N")
     parser.add_argument(
         "--database-ends-in", default="available", metavar="STATUS", help="e.g. incompatible-parameters"

@@ -34,6 +34,8 @@ with looking() as expect:
     expect("subnets", sorted(each["SubnetIdentifier"] for each in database["DBSubnetGroup"]["Subnets"]), private)
     groups = [each["DBParameterGroupName"] for each in database["DBParameterGroups"]]
     expect("parameter group", groups, [f"{STACK}-postgres17"])
+    in_force = [each["ParameterApplyStatus"] for each in database["DBParameterGroups"]]
+    expect("what is in the group is in force", in_force, ["in-sync"])
     expect("TLS is insisted on", parameters["rds.force_ssl"], "1")
     expect("statements in the log", parameters["log_statement"], "none")
     expect("parameter values in the log", parameters["log_parameter_max_length"], "0")

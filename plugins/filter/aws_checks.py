@@ -13,6 +13,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.answers 
     image_problems,
     zone_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.database import database_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import failure_advice, inventory
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.given_vpc import given_vpc_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.leftovers import left_over
@@ -56,6 +57,8 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])
     yield from acme_problems(given["acme"], [])
+    databases = given["answers"]["databases"] if given["answers"] else []
+    yield from database_problems(databases, stack=given["stack"], **given["database"])
     if given["answers"]:
         yield from _answer_problems(given, given["answers"])
 

@@ -6,12 +6,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import drift, hosts, names, network
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import database_storage
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import (
+    database_news,
+    database_states,
+    drift,
+    hosts,
+    names,
+    network,
+    parameters,
+)
+
+
+def new_storage(wanted: dict[str, Any]) -> dict[str, int]:
+    """What a database is made with, in the words of amazon.aws.rds_instance."""
+    return database_storage.new(database_storage.given(wanted))
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "aws_database_news": database_news.news,
+            "aws_database_new_storage": new_storage,
+            "aws_database_state": database_states.state,
             "aws_drift": drift.drift,
             "aws_ids": drift.ids,
             "aws_names": names.names,
@@ -20,6 +37,7 @@ class FilterModule:
             "aws_subnets": network.subnets,
             "aws_ingress": network.ingress,
             "aws_egress": network.egress,
+            "aws_parameter_changes": parameters.changes,
             "aws_not_running": hosts.not_running,
             "aws_host_differences": hosts.differences,
             "aws_readdressed": hosts.readdressed,

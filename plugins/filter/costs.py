@@ -8,6 +8,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError, AnsibleTypeError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.database_storage import (
+    BASELINE_IOPS,
+    BASELINE_THROUGHPUT,
+)
 
 # What a stack is described by: a type and what to take where it is not given.
 INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
@@ -17,6 +21,8 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "addresses": (int, 0),
     "database_class": (str, ""),
     "database_storage_gb": (float, 0),
+    "database_iops": (int, 0),
+    "database_throughput": (int, 0),
     "multi_az": (boolean, False),
     "interface_endpoints": (int, 0),
     "secrets": (int, 0),
@@ -83,6 +89,11 @@ def _lines(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tupl
         price = prices.get("database_hour", {}).get(database)
         yield f"{database} PostgreSQL, {zones}", copies * hours, price
         yield f"{storage:g} GB of gp3 for RDS, {zones}", storage, prices.get(storage_price)
+        # So much comes with the storage.
+        iops = max(stack["database_iops"] - BASELINE_IOPS, 0)
+        throughput = max(stack["database_throughput"] - BASELINE_THROUGHPUT, 0)
+        yield f"{iops} IOPS more for RDS, {zones}", copies * iops, prices.get("database_iops_month")
+        yield f"{throughput} MiB/s more for RDS, {zones}", copies * throughput, prices.get("database_throughput_month")
     endpoints = stack["interface_endpoints"]
     yield f"{endpoints} x interface endpoint in a zone", endpoints * hours, prices.get("interface_endpoint_hour")
     yield f"{stack['kms_keys']} x KMS key", stack["kms_keys"], prices.get("kms_key_month")

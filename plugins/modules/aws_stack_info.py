@@ -81,6 +81,9 @@ resources:
       C(db_parameter_groups), C(db_snapshots) (without the automated ones) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
       a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key.
+    - Of a database of the stack, C(upgrades) are the versions that RDS could upgrade it to (C(version), C(major),
+      C(automatic)), and C(maintenance) is what RDS is going to do (C(action), C(description), C(date), C(forced_date)).
+      C(parameter_apply_status) says of each parameter group whether its values are in force.
     - C(needed_by) has C(kind) and C(id) of what could not be read without the key, namely backups, whatever their tags
       are, and what is not the stack's.
   returned: success

@@ -67,12 +67,8 @@ def modify_db_instance(original: Any, rds: Any, db_instance_identifier: str, db_
 @replaces(models.DBInstance, "__init__")
 def init(original: Any, database: Any, *args: Any, **kwargs: Any) -> None:
     original(database, *args, **kwargs)
-    # moto takes these and forgets them.
+    # moto takes it and forgets it.
     database.performance_insights_enabled = bool(kwargs.get("enable_performance_insights"))
-    # gp3 storage reports its baseline on AWS; without it the module stops with a KeyError.
-    if getattr(database, "storage_type", None) == "gp3":
-        database.storage_throughput = database.storage_throughput or 125
-        database.iops = database.iops or 3000
 
 
 # AWS generates a password for the master user of the instance. moto has one user and one password for all.

@@ -13,7 +13,15 @@ from moto.rds.exceptions import RDSClientError
 from ..settings import settings
 from .replace import replaces
 
-CHANGING = {"creating", "deleting", "rebooting", "modifying", "backing-up", "resetting-master-credentials"}
+CHANGING = {
+    "creating",
+    "deleting",
+    "rebooting",
+    "modifying",
+    "backing-up",
+    "resetting-master-credentials",
+    "upgrading",
+}
 FAILED = {"failed", "incompatible-restore", "incompatible-network"}
 
 # Whether the database behind the record answers. The stand-ins put their own answer here.
@@ -27,9 +35,11 @@ def refuse(database: Any, states: set[str]) -> None:
         )
 
 
-def becomes(database: Any, status: str, seconds: float) -> None:
+def becomes(database: Any, status: str, seconds: float, *then: tuple[str, float]) -> None:
+    """For so many seconds; then what follows, each with its seconds, and in the end available."""
     database.status = status
     database.rehearsal_due = time.monotonic() + seconds
+    database.rehearsal_then = list(then)
 
 
 @replaces(models.RDSBackend, "create_db_instance")
@@ -115,6 +125,9 @@ def advance(rds: Any, now: float) -> None:
         if snapshot.status == "creating" and now >= getattr(snapshot, "rehearsal_due", now):
             snapshot.status = "available"
     for database in list(rds.databases.values()):
+        while getattr(database, "rehearsal_then", None) and now >= (database.rehearsal_due or now):
+            (status, seconds), *then = database.rehearsal_then
+            becomes(database, status, seconds, *then)
         if getattr(database, "rehearsal_due", None) is None or now < database.rehearsal_due:
             continue
         if database.status == "deleting":

@@ -64,6 +64,50 @@ def update_parameters(original: Any, group: Any, new_parameters: Iterable[dict[s
                 )
             parameter["Source"] = "user"
     original(group, wanted)
+    for database in group.backend.databases.values():
+        if database.db_parameter_group_name == group.name:
+            now = {each["ParameterName"]: each.get("ParameterValue") for each in wanted if is_immediate(each)}
+            database.rehearsal_in_force.update(now)
+
+
+# moto says "in-sync" of all. On AWS, an instance works with what its group had when it started, and with what was
+# changed "immediate" since; all else waits for a reboot.
+def is_immediate(parameter: dict[str, Any]) -> bool:
+    return parameter.get("ApplyMethod") == "immediate"
+
+
+def values(group: Any) -> dict[str, Any]:
+    return {name: parameter.get("ParameterValue") for name, parameter in group.parameters.items()}
+
+
+def starts(database: Any) -> None:
+    """The instance reads its parameters."""
+    (group,) = database.db_parameter_groups()
+    database.rehearsal_group, database.rehearsal_in_force = group.name, values(group)
+
+
+@replaces(models.DBInstance, "__init__")
+def init_instance(original: Any, database: Any, *args: Any, **kwargs: Any) -> None:
+    original(database, *args, **kwargs)
+    starts(database)
+
+
+@replaces(models.RDSBackend, "reboot_db_instance")
+def reboot_db_instance(original: Any, rds: Any, db_instance_identifier: str) -> Any:
+    database = original(rds, db_instance_identifier)
+    starts(database)
+    return database
+
+
+@property  # type: ignore[misc]
+def group_status(database: Any) -> list[dict[str, str]]:
+    (group,) = database.db_parameter_groups()
+    is_in_force = (database.rehearsal_group, database.rehearsal_in_force) == (group.name, values(group))
+    status = "in-sync" if is_in_force else "pending-reboot"
+    return [{"DBParameterGroupName": group.name, "ParameterApplyStatus": status}]
+
+
+models.DBInstance.db_parameter_group_status_list = group_status  # type: ignore[method-assign,assignment]
 
 
 # A group that does not exist is an error on AWS. moto answers with an empty list.

@@ -33,6 +33,8 @@ from . import (  # noqa: F401  # pylint: disable=unused-import
     rds_life,
     rds_parameters,
     rds_snapshots,
+    rds_storage,
+    rds_versions,
     vpc,
 )
 

@@ -39,6 +39,7 @@ def bad(account: Account) -> Run:
         aws_survey_image_names="no-such-image-*",
         aws_network_flow_log_days=91,
         aws_instance_audit_log_days=1096,
+        aws_database_storage_gb=1000,
     )
     assert contents(account) == before
     return run.failed()
@@ -65,6 +66,7 @@ def bad(account: Account) -> Run:
         "Subnets are set without orthweb_vpc_id",
         "aws_network_flow_log_days is 91: CloudWatch Logs keeps logs for 1, 3, 5,",
         "aws_instance_audit_log_days is 1096: CloudWatch Logs keeps logs for",
+        "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 1000",
     ],
 )
 def test_every_problem_is_named_in_one_run(bad: Run, problem: str) -> None:

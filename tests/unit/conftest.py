@@ -68,6 +68,18 @@ IMAGE = {
 }
 
 
+# moto has no versions and no maintenance of RDS.
+SERVER = """
+from moto.core.responses import ActionResult
+from moto.rds.responses import RDSResponse
+from moto.server import main
+
+RDSResponse.describe_db_engine_versions = lambda self: ActionResult({"DBEngineVersions": []})
+RDSResponse.describe_pending_maintenance_actions = lambda self: ActionResult({"PendingMaintenanceActions": []})
+main()
+"""
+
+
 def free_port() -> int:
     for port in range(5580, 5590):
         with socket.socket() as tried:
@@ -90,7 +102,7 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     images = tmp_path_factory.mktemp("moto") / "images.json"
     images.write_text(json.dumps([IMAGE]))
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-c", SERVER, "-H", "127.0.0.1", "-p", str(port)]
     # By itself, not in a thread: it and the modules would wait for each other.
     environment = {**os.environ, "MOTO_AMIS_PATH": str(images)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

@@ -9,7 +9,41 @@ from .resource import Question, pages, resource, tags_of
 
 
 def instances(question: Question) -> list[dict[str, Any]]:
-    return [_instance(item) for item in pages(question.client, "describe_db_instances", "DBInstances")]
+    """Instances; of ours also what takes calls of its own: newer versions, and what RDS is going to do to them."""
+    found = [_instance(item) for item in pages(question.client, "describe_db_instances", "DBInstances")]
+    return [each | _outlook(question, each) if question.is_ours(each["tags"]) else each for each in found]
+
+
+def _outlook(question: Question, instance: dict[str, Any]) -> dict[str, Any]:
+    version = {"Engine": instance["engine"], "EngineVersion": instance["engine_version"]}
+    versions = pages(question.client, "describe_db_engine_versions", "DBEngineVersions", **version)
+    call, answer = "describe_pending_maintenance_actions", "PendingMaintenanceActions"
+    pending = pages(question.client, call, answer, ResourceIdentifier=instance["arn"])
+    return {
+        "upgrades": [
+            {
+                "version": target["EngineVersion"],
+                "major": bool(target.get("IsMajorVersionUpgrade")),
+                "automatic": bool(target.get("AutoUpgrade")),
+            }
+            for each in versions
+            for target in each.get("ValidUpgradeTarget", [])
+        ],
+        "maintenance": [
+            {
+                "action": action["Action"],
+                "description": action.get("Description", ""),
+                "date": _date(action.get("CurrentApplyDate") or action.get("AutoAppliedAfterDate")),
+                "forced_date": _date(action.get("ForcedApplyDate")),
+            }
+            for each in pending
+            for action in each.get("PendingMaintenanceActionDetails", [])
+        ],
+    }
+
+
+def _date(time: Any) -> str:
+    return f"{time:%Y-%m-%d}" if time else ""
 
 
 def snapshots(question: Question) -> list[dict[str, Any]]:
@@ -60,11 +94,12 @@ def parameter_groups(question: Question) -> list[dict[str, Any]]:
 def _parameter_group(question: Question, item: dict[str, Any]) -> dict[str, Any]:
     name = item["DBParameterGroupName"]
     tags = _tags(question, item["DBParameterGroupArn"])
-    parameters = {}
+    parameters, apply_types = {}, {}
     if question.is_ours(tags):
         # All of them, not only those that somebody has set: one that was set back to its default has drifted as well.
         every = pages(question.client, "describe_db_parameters", "Parameters", DBParameterGroupName=name)
         parameters = {each["ParameterName"]: each["ParameterValue"] for each in every if "ParameterValue" in each}
+        apply_types = {each["ParameterName"]: each.get("ApplyType", "dynamic") for each in every}
     return resource(
         name,
         name,
@@ -73,6 +108,7 @@ def _parameter_group(question: Question, item: dict[str, Any]) -> dict[str, Any]
         arn=item["DBParameterGroupArn"],
         family=item.get("DBParameterGroupFamily"),
         parameters=dict(sorted(parameters.items())),
+        static=sorted(name for name, kind in apply_types.items() if kind == "static"),
     )
 
 
@@ -81,7 +117,7 @@ def _tags(question: Question, arn: str) -> dict[str, str]:
 
 
 def _instance(item: dict[str, Any]) -> dict[str, Any]:
-    endpoint = item.get("Endpoint") or {}
+    endpoint, certificate = item.get("Endpoint") or {}, item.get("CertificateDetails") or {}
     return resource(
         item["DBInstanceIdentifier"],
         item["DBInstanceIdentifier"],
@@ -95,6 +131,8 @@ def _instance(item: dict[str, Any]) -> dict[str, Any]:
         **{"class": item.get("DBInstanceClass")},
         allocated_storage=item.get("AllocatedStorage"),
         max_allocated_storage=item.get("MaxAllocatedStorage"),
+        iops=item.get("Iops"),
+        throughput=item.get("StorageThroughput"),
         multi_az=item.get("MultiAZ"),
         deletion_protection=item.get("DeletionProtection"),
         publicly_accessible=item.get("PubliclyAccessible"),
@@ -102,5 +140,11 @@ def _instance(item: dict[str, Any]) -> dict[str, Any]:
         kms_key_arn=item.get("KmsKeyId"),
         backup_retention_days=item.get("BackupRetentionPeriod"),
         parameter_groups=sorted(group["DBParameterGroupName"] for group in item.get("DBParameterGroups", [])),
+        parameter_apply_status={
+            group["DBParameterGroupName"]: group.get("ParameterApplyStatus", "")
+            for group in item.get("DBParameterGroups", [])
+        },
+        ca=item.get("CACertificateIdentifier"),
+        certificate_ends=_date(certificate.get("ValidTill")),
         security_group_ids=sorted(group["VpcSecurityGroupId"] for group in item.get("VpcSecurityGroups", [])),
     )

@@ -110,6 +110,7 @@ class Account(controller.Rehearsal):
             "not_offered": "",
             "vcpus": 32,
             "permissions_boundary": "",
+            "storage_seconds": 0,
         }
         self.post("/rehearsal/settings", settings)
 

@@ -58,11 +58,17 @@ def given() -> dict[str, Any]:
             },
             "log_days": {"aws_network_flow_log_days": 90},
             "permissions_boundary": "",
+            "database": {
+                "storage": {"storage_gb": 50, "limit_gb": 500, "iops": "", "throughput": ""},
+                "engine_version": "17",
+                "major_upgrade": "",
+            },
             "answers": {
                 "region": "us-east-1",
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
                 "images": {"images": [{"image_id": "ami-1"}], "names": "debian-*", "owner": "1"},
                 "foreign": [],
+                "databases": [],
                 "going_databases": [],
                 "given_subnets": SUBNETS,
                 "given_vpcs": [VPC],
@@ -88,6 +94,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["instance_count"] = 0
     given["log_days"]["aws_network_flow_log_days"] = 91
     given["permissions_boundary"] = "boundary"
+    given["database"]["storage"]["storage_gb"] = 500
     given["modalities"] = "ct"
     given["answers"] |= {
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
@@ -109,6 +116,7 @@ OF_SETTINGS = [
     'orthweb_permissions_boundary is "boundary"',
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
+    "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 500",
 ]
 OF_ANSWERS = [
     "aws_survey_zones has us-east-1z",

@@ -71,8 +71,23 @@ def test_what_cannot_be_meant_is_refused(stack: Any, error: type[Exception]) -> 
         monthly_cost(stack, PRICES)
 
 
+def test_only_what_is_beyond_the_baseline_costs_extra() -> None:
+    base = {**SMALL, "database_storage_gb": 500}
+    fast = {**base, "database_iops": 20000, "database_throughput": "1000"}
+    plain = monthly_cost(base, PRICES)
+    assert monthly_cost({**base, "database_iops": 12000, "database_throughput": 500}, PRICES) == plain
+    found = monthly_cost(fast, PRICES)
+    assert {line["what"]: line["monthly"] for line in found["lines"] if "more for RDS" in line["what"]} == {
+        "8000 IOPS more for RDS, one zone": 160.0,
+        "500 MiB/s more for RDS, one zone": 40.0,
+    }
+    assert monthly_cost({**fast, "multi_az": True}, PRICES)["total"] == pytest.approx(
+        monthly_cost({**base, "multi_az": True}, PRICES)["total"] + 400
+    )
+
+
 def test_every_price_in_the_table_is_used() -> None:
-    everything = {**SMALL, "log_gb": 1}
+    everything = {**SMALL, "log_gb": 1, "database_iops": 12001, "database_throughput": 501}
     assert set(everything) == set(INPUT)
     about = {"date", "region", "currency", "hours_per_month"}
     for key in set(PRICES) - about - {"database_storage_multi_az_gb_month"}:

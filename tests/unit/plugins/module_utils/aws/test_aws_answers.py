@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -75,10 +76,40 @@ def test_a_database_is_described_whole() -> None:
         "StorageEncrypted": True,
         "KmsKeyId": ARN("kms", "key/1"),
         "BackupRetentionPeriod": 7,
-        "DBParameterGroups": [{"DBParameterGroupName": "b"}, {"DBParameterGroupName": "a"}],
+        "Iops": 3000,
+        "StorageThroughput": 125,
+        "CACertificateIdentifier": "rds-ca-rsa2048-g1",
+        "CertificateDetails": {"CAIdentifier": "rds-ca-rsa2048-g1", "ValidTill": datetime(2027, 3, 4, tzinfo=UTC)},
+        "DBParameterGroups": [
+            {"DBParameterGroupName": "b", "ParameterApplyStatus": "pending-reboot"},
+            {"DBParameterGroupName": "a", "ParameterApplyStatus": "in-sync"},
+        ],
         "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-2"}, {"VpcSecurityGroupId": "sg-1"}],
     }
-    assert ask(rds.instances, "rds", ("describe_db_instances", {}, {"DBInstances": [item]})) == [
+    targets = [
+        {"EngineVersion": "17.7", "IsMajorVersionUpgrade": False, "AutoUpgrade": True},
+        {"EngineVersion": "18.1", "IsMajorVersionUpgrade": True, "AutoUpgrade": False},
+    ]
+    actions = [
+        {"Action": "db-upgrade", "Description": "17.7", "AutoAppliedAfterDate": datetime(2026, 12, 6, tzinfo=UTC)},
+        {"Action": "system-update", "ForcedApplyDate": datetime(2027, 1, 2, tzinfo=UTC)},
+    ]
+    pending = {"ResourceIdentifier": ARN("rds", "db:orthweb"), "PendingMaintenanceActionDetails": actions}
+    theirs = {"DBInstanceIdentifier": "other", "DBInstanceStatus": "available", "TagList": THEIRS}
+    talk = [
+        ("describe_db_instances", {}, {"DBInstances": [item, theirs]}),
+        (
+            "describe_db_engine_versions",
+            {"Engine": "postgres", "EngineVersion": "17.6"},
+            {"DBEngineVersions": [{"EngineVersion": "17.6", "ValidUpgradeTarget": targets}]},
+        ),
+        (
+            "describe_pending_maintenance_actions",
+            {"ResourceIdentifier": ARN("rds", "db:orthweb")},
+            {"PendingMaintenanceActions": [pending]},
+        ),
+    ]
+    assert ask(rds.instances, "rds", *talk)[:1] == [
         {
             "id": "orthweb",
             "name": "orthweb",
@@ -91,6 +122,8 @@ def test_a_database_is_described_whole() -> None:
             "class": "db.t4g.small",
             "allocated_storage": 50,
             "max_allocated_storage": 200,
+            "iops": 3000,
+            "throughput": 125,
             "multi_az": True,
             "deletion_protection": True,
             "publicly_accessible": False,
@@ -98,6 +131,17 @@ def test_a_database_is_described_whole() -> None:
             "kms_key_arn": ARN("kms", "key/1"),
             "backup_retention_days": 7,
             "parameter_groups": ["a", "b"],
+            "parameter_apply_status": {"b": "pending-reboot", "a": "in-sync"},
+            "ca": "rds-ca-rsa2048-g1",
+            "certificate_ends": "2027-03-04",
+            "upgrades": [
+                {"version": "17.7", "major": False, "automatic": True},
+                {"version": "18.1", "major": True, "automatic": False},
+            ],
+            "maintenance": [
+                {"action": "db-upgrade", "description": "17.7", "date": "2026-12-06", "forced_date": ""},
+                {"action": "system-update", "description": "", "date": "", "forced_date": "2027-01-02"},
+            ],
             "security_group_ids": ["sg-1", "sg-2"],
         }
     ]
@@ -178,9 +222,9 @@ def test_the_parameters_of_our_groups_are_told_and_of_no_others() -> None:
         for name in names
     ]
     parameters = [
-        {"ParameterName": "b", "ParameterValue": "2"},
+        {"ParameterName": "b", "ParameterValue": "2", "ApplyType": "static"},
         {"ParameterName": "unset"},
-        {"ParameterName": "a", "ParameterValue": "1"},
+        {"ParameterName": "a", "ParameterValue": "1", "ApplyType": "dynamic"},
     ]
 
     def talk(name: str, tags: list[dict[str, str]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -205,6 +249,7 @@ def test_the_parameters_of_our_groups_are_told_and_of_no_others() -> None:
         "arn": arns["orthweb-17"],
         "family": "postgres17",
         "parameters": {"a": "1", "b": "2"},
+        "static": ["b"],
     }
     assert list(found[0]["parameters"]) == ["a", "b"]
     assert {each["name"]: each["parameters"] for each in found[1:]} == {"renamed": {"a": "1", "b": "2"}, "named": {}}
