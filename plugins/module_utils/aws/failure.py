@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import contextlib
 
+# No answer at all, for whatever reason; and what is there but cannot be used as credentials. Empty without botocore.
+UNREACHABLE: tuple[type[Exception], ...] = ()
+UNUSABLE: tuple[type[Exception], ...] = ()
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import (
         ClientError,
@@ -18,9 +21,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
         TokenRetrievalError,
     )
 
-    # No answer at all, for whatever reason.
     UNREACHABLE = (EndpointConnectionError, HTTPClientError)
-    # What is there cannot be used as credentials.
     UNUSABLE = (CredentialRetrievalError, PartialCredentialsError, ProfileNotFound, SSOError, TokenRetrievalError)
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
