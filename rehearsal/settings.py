@@ -13,7 +13,7 @@ class Settings:
 
     database_seconds: float = 0.0  # how long a DB instance is `creating`
     instance_seconds: float = 0.0  # how long an instance is `pending`
-    deletion_seconds: float = 0.0  # how long an instance is `shutting-down` and a DB instance `deleting`
+    deletion_seconds: float = 0.0  # an instance is `shutting-down`, a DB instance `deleting`, a secret's name taken
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
     logs_away: bool = False  # CloudWatch Logs answers 503

@@ -22,7 +22,15 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ..settings import settings
 
 # Importing them corrects moto.
-from . import instances, kms, rds, rds_life, rds_parameters, vpc  # noqa: F401  # pylint: disable=unused-import
+from . import (  # noqa: F401  # pylint: disable=unused-import
+    instances,
+    kms,
+    rds,
+    rds_life,
+    rds_parameters,
+    secrets_manager,
+    vpc,
+)
 
 Environment = dict[str, Any]
 advancing = threading.Lock()
