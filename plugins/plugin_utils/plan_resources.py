@@ -59,6 +59,7 @@ KINDS = {
     ),
     "amazon.aws.rds_subnet_group": Kind("RDS subnet group", "name", "subnet_group", ("subnets",)),
     "amazon.aws.s3_bucket": Kind("bucket", "name", "name", ("versioning", "encryption")),
+    "cellcs.orthweb.aws_controller_state": Kind("secret", "name", "before.version"),
     "cellcs.orthweb.aws_generated_secrets": Kind("secrets", "name", ""),
     "cellcs.orthweb.ec2_vpc_flow_log": Kind(
         "flow log", "tags.Name", "diff.before.log_group_name", ("vpc_id", "log_group_name", "traffic_type")
