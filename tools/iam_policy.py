@@ -86,7 +86,7 @@ def rules(stack: str, made: list[str]) -> list[Rule]:
     tagged = {"Null": {TAG: "false"}} if stack == "*" else {"StringEquals": {TAG: stack}}
     roles = [f"arn:aws:iam::*:role/{stack}-imaging", f"arn:aws:iam::*:role/{stack}-flow-logs"]
     profiles = [f"arn:aws:iam::*:instance-profile/{stack}-imaging"]
-    secrets = [f"arn:aws:secretsmanager:*:*:secret:{stack}/database-*"]
+    secrets = [f"arn:aws:secretsmanager:*:*:secret:{stack}/{what}*" for what in ("controller", "database-")]
     databases = [f"arn:aws:rds:*:*:{what}" for what in (f"db:{stack}", f"subgrp:{stack}", f"pg:{stack}-postgres*",
                  f"snapshot:{stack}-final-*", "og:default*")]  # fmt: skip
     logs = [f"arn:aws:logs:*:*:log-group:/orthweb/{stack}/{what}*" for what in ("audit", "flow-logs")]

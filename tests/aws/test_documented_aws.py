@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.controller_copy import AccountCopy
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state import folder
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.archive import Entry, pack
 
 from support.aws.account import REGION, Account
 from support.checkout import ROOT
@@ -25,15 +28,20 @@ ELSEWHERE = {"eu-central-1": REGION}  # the region that the simulated account kn
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), 11112, 443, 8042)
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with Account(tmp_path_factory.mktemp("account")) as account:
-        desk = Desk(stack, tmp_path_factory.mktemp("desk"))
-        (desk.home / ".aws").mkdir()
-        (desk.home / ".aws" / "config").write_text(PROFILE.format(region=REGION, url=account.url))
-        [clinic] = chosen("docs/aws.md", "Deploy", language="yaml")
-        (desk.checkout / "clinic.yml").write_text(clinic.text)
-        yield desk
+        yield account
+
+
+@pytest.fixture(scope="module")
+def desk(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    stack = Stack("orthweb-documented", tmp_path_factory.mktemp("state"), 11112, 443, 8042)
+    desk = Desk(stack, tmp_path_factory.mktemp("desk"))
+    (desk.home / ".aws").mkdir()
+    (desk.home / ".aws" / "config").write_text(PROFILE.format(region=REGION, url=account.url))
+    [clinic] = chosen("docs/aws.md", "Deploy", language="yaml")
+    (desk.checkout / "clinic.yml").write_text(clinic.text)
+    yield desk
 
 
 def test_plan(desk: Desk) -> None:
@@ -54,3 +62,13 @@ def test_teardown(desk: Desk) -> None:
     asked = {"or anything else to cancel": desk.stack.name}
     gone = desk.run("docs/aws.md", "Teardown", instead=clinic, answers=asked).ok()
     assert "PLAY [Remove everything from the AWS account" in gone.output
+
+
+def test_adopt(desk: Desk, account: Account) -> None:
+    """What another controller has put there."""
+    name, tree = f"{desk.stack.name}/controller", {"secrets.json": Entry(0o600, b"{}")}
+    copy = AccountCopy(account.client("secretsmanager"), name, None, {"orthweb:stack": desk.stack.name})
+    copy.write(pack(tree), seen="")
+    clinic = {"^make": f"AWS_PROFILE=clinic AWS_REGION={REGION} make"}
+    desk.run("docs/aws.md", "Several controllers, a lost one", only="make adopt", instead=clinic).ok()
+    assert folder.read(desk.stack.folder) == tree

@@ -137,7 +137,7 @@ class TestProvision:
         assert address["PublicIp"] == left
         assert address["InstanceId"]
         assert "RDS is still creating orthweb" in run.output
-        assert run.writes == ["ec2:AssociateAddress"]
+        assert run.writes == ["ec2:AssociateAddress", "secretsmanager:CreateSecret"]
 
 
 class TestHostsAreNotFound:
