@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify patch audit bundle reset-account password-link sessions outputs timer timer-off teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify patch audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -96,6 +96,9 @@ timer: export RENEWAL_ARGUMENTS = $(ARGS)
 outputs: ## Print where everything is, as JSON (make -s outputs)
 	@cat $(ORTHWEB_STATE_ROOT)/$(ORTHWEB_STACK)/outputs.json 2>/dev/null || { \
 	  echo "Nothing is deployed under the name $(ORTHWEB_STACK) from this machine: run 'make deploy'." >&2; exit 1; }
+
+adopt: venv ## On AWS: bring certificates, keys and passwords to this controller
+	$(PLAYBOOK) playbooks/adopt.yml $(ARGS)
 
 teardown: venv ## Remove the archive and all its images; asks for the stack's name
 	$(PLAYBOOK) playbooks/teardown.yml $(ARGS)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ class Journey:
         self.runs: dict[str, Run] = {}
         self.report: list[str] = []
         # For those who look at it afterwards: where it stopped, and what was there before teardown took it away.
-        self.stopped, self.outputs, self.secrets = "", "{}", set[str]()
+        self.stopped, self.outputs, self.secrets, self.has_copy = "", "{}", set[str](), False
 
     def play(self, name: str, playbook: str | Path, *arguments: str, code: int = 0) -> Run:
         print(f"\n===== {name}\n", flush=True)
@@ -106,12 +107,51 @@ class Journey:
         self.rehearsal.post("/rehearsal/settings", {"logs_away": False})
         return self.copied()
 
+    @property
+    def controller_secret(self) -> str:
+        return f"{self.rehearsal.stack}/controller"
+
+    def lose_the_folder(self) -> str:
+        """The laptop is gone; another one has nothing."""
+        folder = self.rehearsal.state / self.rehearsal.stack
+        folder.rename(folder.with_name("lost"))
+        return f"{folder} is gone"
+
+    def folder_is_back(self) -> str:
+        """All of it, as another tool sees it, but what a deployment makes again."""
+        folder = self.rehearsal.state / self.rehearsal.stack
+        without = [
+            "outputs.json",
+            "rds-ca.pem",
+            "portal-ca.crt",
+            "renewal*",
+            "account-copy.json",
+            ".lock",
+            "known_hosts.old",
+        ]
+        command = ["diff", "--recursive", *(f"--exclude={name}" for name in without), "lost", folder.name]
+        compared = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
+        listed = [
+            subprocess.run(
+                ["find", where, "-name", "*.key", "-printf", "%m %P\n"], capture_output=True, text=True, check=True
+            ).stdout.splitlines()
+            for where in (folder, folder.with_name("lost"))
+        ]
+        if compared.returncode or sorted(listed[0]) != sorted(listed[1]) or not listed[0]:
+            raise SurpriseError(f"What was adopted is not what was lost:\n{compared.stdout}{listed}")
+        shutil.rmtree(folder.with_name("lost"))
+        return f"{len(listed[0])} keys, and the rest"
+
     def nothing_left(self) -> str:
         left = leftovers(self.rehearsal)
         kept = {kind: names for kind, names in left.items() if kind in ("db_snapshots", "kms_keys")}
+        if kept and self.has_copy:
+            kept["secrets"] = [self.controller_secret]
         kept |= {"log_groups": [self.log_group]} if "log_groups" in left else {}
         if left != kept:
-            raise SurpriseError(f"Teardown left more in the account than snapshot, key and audit trail: {left}")
+            raise SurpriseError(
+                f"Teardown left more or less than snapshot, key, controller's folder and audit trail: {left}"
+            )
         return f"but {', '.join(f'{kind} {names}' for kind, names in kept.items())}" if kept else "at all"
 
     def only_snapshot(self) -> str:
@@ -128,6 +168,9 @@ class Journey:
         self.secrets |= {*people["generated"].values(), *machines.values()}
         vault = self.rehearsal.client("secretsmanager")
         for secret in vault.list_secrets()["SecretList"]:
+            if secret["Name"].startswith(self.controller_secret):
+                self.has_copy = True
+                continue  # all of the above
             self.secrets.add(json.loads(vault.get_secret_value(SecretId=secret["Name"])["SecretString"])["password"])
 
     # --- the way
@@ -147,6 +190,10 @@ class Journey:
         missed = [what for what in (f"{self.rehearsal.stack}-imaging", "nginx") if what not in found]
         if missed:
             raise SurpriseError(f"The plan did not name {missed}:\n{found[-3000:]}")
+        if self.has_copy:
+            self.step("the controller's folder is lost", self.lose_the_folder)
+            self.play("adopt", "adopt")
+            self.step("the controller's folder is back", self.folder_is_back)
         self.play("deploy fixes it", "deploy", "--skip-tags", "acceptance")
         if self.rehearsal.client("logs").describe_log_groups(logGroupNamePrefix=self.log_group)["logGroups"]:
             self.step("the audit trail is in CloudWatch Logs", self.copied)

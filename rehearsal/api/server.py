@@ -35,6 +35,7 @@ from . import (  # noqa: F401  # pylint: disable=unused-import
     rds_snapshots,
     rds_storage,
     rds_versions,
+    secrets_manager,
     vpc,
 )
 

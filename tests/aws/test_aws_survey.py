@@ -194,6 +194,7 @@ class TestGivenNetwork:
             volumes=1,
             addresses=1,
             log_groups=1,  # of the audit trail
+            secrets=1,  # the copy of the controller's folder
         )
         assert not {write for write in run.writes if re.search("Vpc|Subnet|Route|Gateway|Flow", write)}
         for group in account.every("ec2", "describe_security_groups", "SecurityGroups"):

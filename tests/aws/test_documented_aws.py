@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.controller_copy import AccountCopy
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state import folder
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.archive import Entry, pack
 
 from support.aws.account import REGION, Account
 from support.checkout import ROOT
@@ -69,3 +72,13 @@ def test_teardown(desk: Desk) -> None:
     asked = {"or anything else to cancel": desk.stack.name}
     gone = desk.run("docs/aws.md", "Teardown", instead=clinic, answers=asked).ok()
     assert "PLAY [Remove everything from the AWS account" in gone.output
+
+
+def test_adopt(desk: Desk, simulated: Account) -> None:
+    """What another controller has put there."""
+    name, tree = f"{desk.stack.name}/controller", {"secrets.json": Entry(0o600, b"{}")}
+    copy = AccountCopy(simulated.client("secretsmanager"), name, None, {"orthweb:stack": desk.stack.name})
+    copy.write(pack(tree), seen="")
+    clinic = {"^make": f"AWS_PROFILE=clinic AWS_REGION={REGION} make"}
+    desk.run("docs/aws.md", "Several controllers, a lost one", only="make adopt", instead=clinic).ok()
+    assert folder.read(desk.stack.folder) == tree

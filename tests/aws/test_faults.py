@@ -164,7 +164,7 @@ class TestProvision:
         assert address["PublicIp"] == left
         assert address["InstanceId"]
         assert "RDS is still creating orthweb" in run.output
-        assert run.writes == ["ec2:AssociateAddress"]
+        assert run.writes == ["ec2:AssociateAddress", "secretsmanager:CreateSecret"]
         assert known.read_text() == f"192.0.2.1 {HOST_KEY}\n"
 
 

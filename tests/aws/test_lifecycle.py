@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from support.aws.account import REGION
 from support.aws.disturb import DRIFT
-from support.aws.life import BOUNDARY, CONTROLLER, DICOM, PORTAL, Lifecycle, Step
+from support.aws.life import BOUNDARY, CONTROLLER, DICOM, PORTAL, SECRET, Lifecycle, Step
 from support.aws.listing import TAG, Thing, tags
 
 MADE = Counter(
@@ -30,7 +30,7 @@ MADE = Counter(
     addresses=2,
     flow_logs=1,
     kms_keys=1,
-    secrets=2,
+    secrets=3,
     iam_roles=2,
     instance_profiles=1,
     log_groups=2,
@@ -284,6 +284,54 @@ class TestDrift:
         assert again.things == lifecycle.fixed.things
 
 
+class TestControllersFolder:
+    """The copy in the account of what only the controller has."""
+
+    def test_is_refused_where_it_is_missing(self, lifecycle: Lifecycle) -> None:
+        lost = lifecycle.lost
+        lost.run.failed()
+        assert "is not on this controller, and the account has a copy of it" in lost.run.message
+        assert "Run make adopt INVENTORY=inventory/aws" in lost.run.message
+        assert lost.run.writes == []
+        assert lost.things == lifecycle.fixed.things
+        assert not lost.more["folder_was_made"]
+
+    def test_is_adopted_as_it_was(self, lifecycle: Lifecycle) -> None:
+        adopted = lifecycle.adopted
+        assert adopted.more["checked"].ok().changed == adopted.run.ok().changed == 1
+        assert adopted.more["checked"].writes == adopted.run.writes == []
+        assert adopted.more["adopted"] == adopted.more["others"]
+        assert {"ssh/id_ed25519", "secrets.json"} <= set(adopted.more["adopted"])
+        assert adopted.more["adopted"]["ssh/id_ed25519"].mode == 0o600
+
+    def test_shows_no_secret(self, lifecycle: Lifecycle) -> None:
+        """With -vvv and --diff, which name the file."""
+        output = lifecycle.adopted.run.output
+        assert "adopt secrets.json" in output
+        key = lifecycle.adopted.more["adopted"]["ssh/id_ed25519"].content.decode().splitlines()
+        for line in [SECRET, *key[1:-1]]:
+            assert line not in output
+
+    def test_is_copied_again_when_it_has_changed(self, lifecycle: Lifecycle) -> None:
+        changed = lifecycle.changed
+        changed.run.ok()
+        assert "pki-of-many-modalities" in changed.more["folder"]
+        assert changed.more["copy"] == changed.more["folder"]
+        secrets = {thing.name for thing in changed.things if thing.kind == "secrets" and thing.stack == "orthweb"}
+        assert {"orthweb/controller", "orthweb/controller-2"} <= secrets
+
+    def test_of_a_controller_that_has_not_seen_that_is_refused(self, lifecycle: Lifecycle) -> None:
+        outdated = lifecycle.outdated
+        outdated.run.failed()
+        assert "Another controller has written the copy" in outdated.run.message
+        assert "they differ in pki-of-many-modalities" in outdated.run.message
+        assert outdated.run.writes == []
+
+    def test_stays_with_the_snapshot(self, lifecycle: Lifecycle) -> None:
+        assert lifecycle.gone.more["copy"] == lifecycle.gone.more["folder"]
+        assert "stays in Secrets Manager (orthweb/controller)" in lifecycle.gone.run.message
+
+
 class TestTeardown:
     def test_touches_nothing_without_the_typed_name(self, lifecycle: Lifecycle) -> None:
         lifecycle.refused.run.failed()
@@ -304,12 +352,13 @@ class TestTeardown:
         gone = lifecycle.gone
         gone.run.ok()
         left = gone.things - lifecycle.at_first
-        assert {thing.kind for thing in left} == {"db_snapshots", "kms_keys", "log_groups"}
+        assert {thing.kind for thing in left} == {"db_snapshots", "kms_keys", "log_groups", "secrets"}
+        assert {thing.name for thing in left if thing.kind == "secrets"} == {"orthweb/controller"}
         assert only(thing.name for thing in left if thing.kind == "log_groups") == "/orthweb/orthweb/audit"
         assert "The audit trail is in the log group /orthweb/orthweb/audit" in gone.run.message
         snapshot = only(thing.name for thing in left if thing.kind == "db_snapshots")
         assert f"The images are in the snapshot {snapshot}" in gone.run.message
-        assert gone.more["folder_is_there"]
+        assert gone.more["folder"]
 
     def test_again_changes_nothing(self, lifecycle: Lifecycle) -> None:
         lifecycle.gone_again.run.ok()

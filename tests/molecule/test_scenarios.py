@@ -17,6 +17,7 @@ LONG = {
     "acme",
     "acceptance",
     "audit",
+    "aws_controller_state",
     "aws_database",
     "aws_encryption",
     "aws_instance",

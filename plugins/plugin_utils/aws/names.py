@@ -28,11 +28,13 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "audit_log_group": f"/orthweb/{stack}/audit",
         "master_secret": f"{stack}/database-master",
         "orthanc_secret": f"{stack}/database-orthanc",
+        # The copy of the controller's folder; further parts of it have -2, -3 … at the end.
+        "controller_secret": f"{stack}/controller",
     }
     found["claimed"] = {
         "key_pairs": [stack],
         "kms_keys": [found["key_alias"]],
-        "secrets": [found["master_secret"], found["orthanc_secret"]],
+        "secrets": [found["master_secret"], found["orthanc_secret"], found["controller_secret"]],
         "iam_roles": [found["imaging"], found["flow_logs_role"]],
         "instance_profiles": [found["imaging"]],
         "log_groups": [found["log_group"], found["audit_log_group"]],

@@ -6,16 +6,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 
-def left_over(resources: Mapping[str, Sequence[Mapping[str, str]]], log_groups_kept: Collection[str] = ()) -> list[str]:
+def left_over(
+    resources: Mapping[str, Sequence[Mapping[str, str]]],
+    log_groups_kept: Collection[str] = (),
+    secrets_kept: Collection[str] = (),
+) -> list[str]:
     """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and a key that something needs.
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
     :param log_groups_kept: names of log groups that stay, too
+    :param secrets_kept: names of secrets that do
     """
+    kept = {"log_groups": log_groups_kept, "secrets": secrets_kept}
     return [
         f"{kind.replace('_', ' ')}: {thing['name']} ({thing['id']})"
         for kind, things in resources.items()
         if kind != "db_snapshots"
         for thing in things
-        if not thing.get("needed_by") and (kind != "log_groups" or thing["name"] not in log_groups_kept)
+        if not thing.get("needed_by") and thing["name"] not in kept.get(kind, ())
     ]

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.controller_copy import AccountCopy
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import Survey, survey
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state import folder
+from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.archive import Entry
 
 from . import disturb
 from .account import Account, Run
@@ -39,6 +43,8 @@ CHANGED = {
     "aws_database_backup_days": 14,
     "aws_database_user": "archive",
 }
+# What is in the controller's folder, as configure.yml would have put it there.
+SECRET = "only-the-controller-knows"
 
 
 @dataclass(frozen=True)
@@ -112,12 +118,27 @@ class Lifecycle:
     def fixed(self) -> Step:
         """With a tag more from now on, by which nothing may be taken for something new."""
         assert self.drifted
+        self.keep("secrets.json", SECRET.encode())
         run = self.provision(orthweb_tags=MORE_TAGS)
         return self.step(run, **details(self.account))
 
     @once
+    def lost(self) -> Step:
+        """On a controller without the folder, which is another one's now."""
+        assert self.fixed.run.ok()
+        self.folder.rename(self.others_folder)
+        return self.step(self.provision(orthweb_tags=MORE_TAGS), folder_was_made=self.folder.exists())
+
+    @once
+    def adopted(self) -> Step:
+        assert self.lost
+        checked = self.account.play("adopt", "--check")
+        run = self.account.play("adopt", "-vvv", "--diff")
+        return self.step(run, checked=checked, adopted=folder.read(self.folder), others=folder.read(self.others_folder))
+
+    @once
     def again(self) -> Step:
-        assert self.fixed
+        assert self.adopted.run.ok()
         return self.step(self.provision(orthweb_tags=MORE_TAGS))
 
     @once
@@ -135,7 +156,7 @@ class Lifecycle:
         assert self.teardown_check
         self.account.post("/rehearsal/settings", {"interface_seconds": 1})
         run = self.account.teardown(__aws_network_pause_seconds=1)
-        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
+        return self.step(run, folder=folder.read(self.folder), copy=self.copy())
 
     @once
     def gone_again(self) -> Step:
@@ -152,14 +173,28 @@ class Lifecycle:
 
     @once
     def changed(self) -> Step:
-        """By hand and in the settings."""
+        """By hand and in the settings; and the controller has more than one secret holds."""
         assert self.revived.run.ok()
         disturb.more(self.account)
-        return self.step(self.provision(**CHANGED), **details(self.account))
+        self.keep("pki-of-many-modalities", os.urandom(80_000))
+        run = self.provision(**CHANGED)
+        return self.step(run, **details(self.account), folder=folder.read(self.folder), copy=self.copy())
+
+    @once
+    def outdated(self) -> Step:
+        """On the other controller, which has not seen that."""
+        assert self.changed.run.ok()
+        aside = self.folder.with_name("aside")
+        self.folder.rename(aside)
+        self.others_folder.rename(self.folder)
+        run = self.provision(**CHANGED)
+        self.folder.rename(self.others_folder)
+        aside.rename(self.folder)
+        return self.step(run)
 
     @once
     def bucket_in_the_way(self) -> Step:
-        assert self.changed.run.ok()
+        assert self.outdated
         disturb.delete_snapshots(self.account)
         disturb.bucket_with_an_object(self.account)
         disturb.stray_volume(self.account)
@@ -169,7 +204,24 @@ class Lifecycle:
     def emptied(self) -> Step:
         assert self.bucket_in_the_way
         run = self.account.teardown(**NOTHING_KEPT, orthweb_empty_buckets=True)
-        return self.step(run, folder_is_there=(self.account.state / "orthweb").exists())
+        return self.step(run, folder_is_there=self.folder.exists())
+
+    @property
+    def folder(self) -> Path:
+        return self.account.state / "orthweb"
+
+    @property
+    def others_folder(self) -> Path:
+        return self.account.state / "of-another-controller"
+
+    def keep(self, name: str, content: bytes) -> None:
+        (self.folder / name).write_bytes(content)
+        (self.folder / name).chmod(0o600)
+
+    def copy(self) -> dict[str, Entry]:
+        """What the account has of the folder."""
+        copy = AccountCopy(self.account.client("secretsmanager"), "orthweb/controller", None, {})
+        return copy.files(copy.current())
 
     @property
     def log(self) -> Path:

@@ -99,3 +99,10 @@ def test_key_that_nothing_needs_is_left() -> None:
         "kms keys: alias/orthweb (id-of-alias/orthweb)"
     ]
     assert len(left_over({"kms_keys": things("alias/orthweb")})) == 1
+
+
+def test_a_secret_that_is_kept_is_not_left() -> None:
+    secrets = {"secrets": things("a/controller", "a/database-master")}
+    assert left_over(secrets, ["a/database-master"], ["a/controller"]) == [
+        "secrets: a/database-master (id-of-a/database-master)"
+    ]
