@@ -173,6 +173,7 @@ LOOK, ABSENT = role("cellcs.orthweb.aws_survey", "look"), role(ROLE, "absent")
 def test_check_mode_waits_for_nothing(account: Account) -> None:
     """Not for a database that is being made, nor at a teardown for what RDS is busy with."""
     account.reset()
+    account.play_tasks([LOOK, role(ROLE, "wait")], "--check", **SOON).ok()  # of an empty account
     account.post("/rehearsal/settings", {"database_seconds": 3600})
     given.database(account)
     run = account.play_tasks([LOOK, role(ROLE, "wait"), ABSENT], "--check", **SOON).ok()

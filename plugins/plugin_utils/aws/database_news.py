@@ -14,11 +14,13 @@ CERTIFICATE_DAYS = 30
 def news(found: Mapping[str, Any], outlook: Mapping[str, Any], today: str) -> list[str]:
     """Sentences; none if nothing is pending.
 
-    :param found: the database as it is now, as amazon.aws.rds_instance_info returns it
+    :param found: the database as it is now, as amazon.aws.rds_instance_info returns it; empty if there is none
     :param outlook: the same of the module aws_stack_info, which knows ``upgrades`` and ``maintenance``; empty if it was
         not asked
     :param today: as 2026-11-29
     """
+    if not found:
+        return []
     return [
         *_parameters(found),
         *_versions(found, outlook),

@@ -53,6 +53,8 @@ NAMED = {
         "DBInstanceIdentifier": "db:{}",
         "SourceDBInstanceIdentifier": "db:{}",
         "TargetDBInstanceIdentifier": "db:{}",
+        "SourceDBInstanceArn": "",
+        "SourceDBInstanceAutomatedBackupsArn": "",
         "DBParameterGroupName": "pg:{}",
         "DBSnapshotIdentifier": "snapshot:{}",
         "SourceDBSnapshotIdentifier": "snapshot:{}",

@@ -25,6 +25,7 @@ def said(outlook: dict[str, Any] | None = None, **found: Any) -> list[str]:
 def test_nothing_is_said_where_nothing_is_pending() -> None:
     assert said() == []
     assert news({"db_instance_identifier": "clinic"}, {}, TODAY) == []
+    assert news({}, {}, TODAY) == []
 
 
 @pytest.mark.parametrize("status", ["applying", "in-sync"])
