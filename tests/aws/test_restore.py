@@ -76,28 +76,45 @@ class TestFromASnapshot:
         assert again.writes == []
 
 
-class TestCopiesInAnotherRegion:
-    """Of the database that was restored, and of what can be restored from them."""
+WAIT = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "wait.yml"}}]
+COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
 
-    WAIT = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "wait.yml"}}]
-    COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def copies(cls, account: Account) -> list[dict[str, Any]]:
-        account.reset()
-        key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
-        given.database(account, StorageEncrypted=True, KmsKeyId=key, BackupRetentionPeriod=3)
-        run = account.play_tasks(cls.WAIT, **cls.COPIES).ok()
-        assert "rds:StartDBInstanceAutomatedBackupsReplication" in run.writes
-        return account.client("rds", "eu-west-1").describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+@pytest.fixture(scope="module")
+def copies(account: Account) -> list[dict[str, Any]]:
+    """In another region, of a database of its own."""
+    account.reset()
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    given.database(account, StorageEncrypted=True, KmsKeyId=key, BackupRetentionPeriod=3)
+    run = account.play_tasks(WAIT, **COPIES).ok()
+    assert "rds:StartDBInstanceAutomatedBackupsReplication" in run.writes
+    return account.client("rds", "eu-west-1").describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
 
-    def test_have_a_key_of_their_own_there(self, copies: list[dict[str, Any]]) -> None:
-        (one,) = copies
-        assert one["KmsKeyId"].startswith("arn:aws:kms:eu-west-1:")
-        assert one["BackupRetentionPeriod"] == 14
-        assert {"Key": "orthweb:stack", "Value": "orthweb"} in one["TagList"]
 
-    def test_are_asked_for_once(self, account: Account, copies: list[dict[str, Any]]) -> None:
-        again = account.play_tasks(self.WAIT, **self.COPIES).ok()
-        assert again.writes == []
+def test_copies_in_another_region_have_a_key_of_their_own_there(copies: list[dict[str, Any]]) -> None:
+    (one,) = copies
+    assert one["KmsKeyId"].startswith("arn:aws:kms:eu-west-1:")
+    assert one["BackupRetentionPeriod"] == 14
+    assert {"Key": "orthweb:stack", "Value": "orthweb"} in one["TagList"]
+
+
+def test_copies_are_asked_for_once(account: Account, copies: list[dict[str, Any]]) -> None:
+    again = account.play_tasks(WAIT, **COPIES).ok()
+    assert again.writes == []
+
+
+def test_a_database_is_made_from_them(account: Account, copies: list[dict[str, Any]]) -> None:
+    (one,) = copies
+    assert ":auto-backup:" in one["DBInstanceAutomatedBackupsArn"]
+    wanted = {
+        "region": "eu-west-1",
+        "db_instance_identifier": "orthweb",
+        "source_db_instance_identifier": one["DBInstanceAutomatedBackupsArn"],
+        "restore_time": "latest",
+        "engine_version": "17",
+        "master_username": "somebody",
+    }
+    account.play_tasks([{"cellcs.orthweb.rds_instance_restore": wanted}]).ok()
+    (made,) = account.client("rds", "eu-west-1").describe_db_instances()["DBInstances"]
+    assert made["KmsKeyId"] == one["KmsKeyId"]
+    assert made["DeletionProtection"]
