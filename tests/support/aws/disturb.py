@@ -18,7 +18,7 @@ DRIFT = {
     "the endpoint of S3 is gone": "endpoints | Make the gateway endpoint to S3 (free of charge)",
     "the metadata service answers without a token": "hosts | Make the imaging hosts",
     "a released address": "hosts | Give the hosts fixed addresses",
-    "the database is public, without protection and backups": "request | Request RDS PostgreSQL",
+    "the database is public, without protection and backups": "instance | Request RDS PostgreSQL",
     "TLS is not insisted on": "request | Make the parameter group (TLS for everybody, no patients' names in logs)",
     "the hosts may do everything": "role | Make the role of the hosts",
     "the hosts may read every bucket": "role | Remove all other policies",
