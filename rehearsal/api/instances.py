@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import amis, elastic_block_store, elastic_ip_addresses
+from moto.ec2.models import amis, elastic_block_store, elastic_ip_addresses, iam_instance_profile
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 from moto.moto_api._internal import mock_random
@@ -178,3 +178,14 @@ def advance(ec2: Any, now: float) -> None:
             instance.state_reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
         elif instance.state == "pending":
             instance._state.name, instance._state.code = "running", 16
+
+
+# moto goes on describing an instance with the profile that was replaced.
+@replaces(iam_instance_profile.IamInstanceProfileAssociationBackend, "replace_iam_instance_profile_association")
+def replace_iam_instance_profile_association(
+    original: Any, ec2: Any, association_id: str, *args: Any, **kw: Any
+) -> Any:
+    association = original(ec2, association_id, *args, **kw)
+    described = {"Arn": association.iam_instance_profile.arn, "Id": association_id}
+    ec2.modify_instance_attribute(association.instance.id, "iam_instance_profile", described)
+    return association

@@ -68,7 +68,10 @@ def service_and_action(environ: Environment, body: bytes) -> tuple[str, str]:
         return service, form[1]
     if operation := re.search(r"/operation/(\w+)$", path):
         return service, operation[1]
-    return service, f"{environ['REQUEST_METHOD']} {path}"
+    # What S3 is asked for of a bucket is a parameter without a value: ?tagging, ?versions.
+    parts = (each.removesuffix("=") for each in query.split("&"))
+    part = next((f"?{each}" for each in parts if each and "=" not in each), "") if service == "s3" else ""
+    return service, f"{environ['REQUEST_METHOD']} {path}{part}"
 
 
 def error_code(body: bytes) -> str:

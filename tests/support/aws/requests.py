@@ -23,13 +23,15 @@ Call = Mapping[str, Any]
 FREE = {"sts:GetCallerIdentity"}
 # The service as a signature calls it, and as IAM does.
 SERVICES = {"tagging": "tag", "monitoring": "cloudwatch"}
-# S3's calls have no names: the log does not tell what a GET of a bucket asked for.
+# S3's calls have no names.
 S3 = {
     r"GET /$": ["ListAllMyBuckets"],
     r"HEAD /[^/]+/?$": ["ListBucket"],
-    r"GET /[^/]+/?$": ["GetBucketTagging", "ListBucket", "ListBucketVersions"],
+    r"GET /[^/]+/?[?]tagging$": ["GetBucketTagging"],
+    r"GET /[^/]+/?[?]versions$": ["ListBucketVersions"],
+    r"GET /[^/?]+/?$": ["ListBucket"],
     r"DELETE /[^/]+/?$": ["DeleteBucket"],
-    r"POST /[^/]+/?$": ["DeleteObject", "DeleteObjectVersion"],  # several at once (?delete)
+    r"POST /[^/]+/?[?]delete$": ["DeleteObject", "DeleteObjectVersion"],
 }
 # How the ids of EC2 begin, by kind of resource, where that is not the kind itself.
 PREFIXES = {
@@ -228,7 +230,7 @@ def _of_s3(called: str) -> Iterator[Request]:
     named = [actions for pattern, actions in S3.items() if re.match(pattern, called)]
     if not named:
         raise ValueError(f"the table S3 does not have {called!r}")
-    bucket = called.split("/")[1]
+    bucket = re.split("[/?]", called)[1]
     for action in named[0]:
         rest = f"{bucket}/any" if "DeleteObject" in action else bucket
         yield Request(f"s3:{action}", f"arn:aws:s3:::{rest}" if bucket else "*")
