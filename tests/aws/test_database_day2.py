@@ -23,7 +23,8 @@ def role(name: str, part: str = "main") -> dict[str, Any]:
 
 SURVEY = role("cellcs.orthweb.aws_survey")
 # As provision.yml and configure.yml have them, without hosts in between.
-DEPLOY = [SURVEY, role(ROLE, "request"), role(ROLE, "wait")]
+NEEDS = role(ROLE, "needs")
+DEPLOY = [NEEDS, SURVEY, role(ROLE, "request"), role(ROLE, "wait")]
 
 
 class Day2:
@@ -141,7 +142,7 @@ UPGRADE = {
 def test_a_major_upgrade_takes_an_agreement(static: Run, account: Account, day2: Day2) -> None:
     account.post("/rehearsal/settings", {"storage_seconds": 0})
     day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
-    refused = day2.run(SURVEY, **UPGRADE).failed()
+    refused = day2.run(NEEDS, SURVEY, **UPGRADE).failed()
     assert "the database orthweb runs PostgreSQL 16.10" in refused.message
     assert "add -e orthweb_rds_major_upgrade=17" in refused.message
 

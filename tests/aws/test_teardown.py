@@ -178,6 +178,10 @@ class TestHalfAStack:
         run = account.teardown(orthweb_rds_final_snapshot=False).ok()
         assert things(account) == before
         assert run.changed > 0
+        # docs/aws.md: with our policy alone, a key without its alias stays.
+        (nameless,) = account.refused
+        assert nameless.startswith("kms:ScheduleKeyDeletion on ")
+        account.refused.clear()
 
 
 class TestAKeyThatSomethingNeeds:
@@ -190,6 +194,7 @@ class TestAKeyThatSomethingNeeds:
         account.post("/rehearsal/settings", {"deletion_seconds": 2})
         tags = [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]
         key = account.client("kms").create_key(Tags=tags)["KeyMetadata"]["Arn"]
+        account.client("kms").create_alias(AliasName="alias/orthweb", TargetKeyId=key)
         given.database(account, StorageEncrypted=True, KmsKeyId=key, CopyTagsToSnapshot=False)
         ec2 = account.client("ec2")
         image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"][0]["ImageId"]
