@@ -96,8 +96,8 @@ def restore_db_instance_to_point_in_time(
     wanted = restored(overrides, Origin(address=source.address, moment=moment))
     if not copies:
         return original(rds, source_db_identifier, target_db_identifier, wanted)
-    kept = ("engine", "engine_version", "master_username", "master_user_password", "allocated_storage", "storage_type")
-    there = {name: getattr(source, name) for name in kept}
+    kept = ("engine", "engine_version", "db_instance_class", "master_username", "allocated_storage", "storage_type")
+    there = {name: getattr(source, name) for name in kept} | {"master_user_password": source._master_user_password}
     of_copies = {"kms_key_id": copies.kms_key_id, "storage_encrypted": True}
     given = {name: value for name, value in wanted.items() if value}
     return rds.create_db_instance({**there, **of_copies, **given, "db_instance_identifier": target_db_identifier})
