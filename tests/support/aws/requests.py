@@ -203,7 +203,8 @@ def _made(service: str, call: Call) -> Iterator[tuple[str, str]]:
         for kind in call["names"]["TagSpecification.ResourceType"]:
             yield kind, _arn(service, call["region"], f"{kind}/new")
     else:
-        first = next(kind for kind, what in kinds(service, call["action"]).items() if kind and what["required"])
+        known = kinds(service, call["action"]).items()
+        first, *unused_rest = [kind for kind, what in known if kind and what["required"]]
         yield from [(kind, arn) for kind, arn in _resources(service, call) if kind == first]
 
 

@@ -46,9 +46,8 @@ def of_snapshot(found: dict[str, Any] | None) -> list[str]:
     return list(snapshot_problems("clinic-final", "eu-central-1", found, WANTED))
 
 
-def of_moment(
-    found: dict[str, Any] | None, moment: datetime | None = None, backups: dict[str, Any] | None = BACKUPS
-) -> list[str]:
+def of_moment(found: dict[str, Any] | None, moment: datetime | None = None, backed_up: bool = True) -> list[str]:
+    backups = BACKUPS if backed_up else None
     return list(moment_problems("clinic", "eu-central-1", found, backups, moment, WANTED))
 
 
@@ -99,5 +98,5 @@ def test_a_moment_that_rds_does_not_have(moment: datetime) -> None:
 
 
 def test_no_backups_at_all() -> None:
-    (problem,) = of_moment(DATABASE, backups=None)
+    (problem,) = of_moment(DATABASE, backed_up=False)
     assert "from a snapshot only" in problem

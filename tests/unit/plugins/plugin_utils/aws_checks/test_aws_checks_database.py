@@ -17,9 +17,14 @@ THERE = {
 }
 
 
-def said(version: object = "16", agreed: object = "", storage: Any = STORAGE, **there: Any) -> list[str]:
+def said(version: object = "16", agreed: object = "", storage: Any = None, **there: Any) -> list[str]:
     databases = [{"id": "another", "engine_version": "12.1"}, {**THERE, **there}]
-    more = {"stack": "clinic", "storage": storage, "engine_version": version, "major_upgrade": agreed}
+    more = {
+        "stack": "clinic",
+        "storage": STORAGE if storage is None else storage,
+        "engine_version": version,
+        "major_upgrade": agreed,
+    }
     return list(database_problems(databases, **more))
 
 
