@@ -54,7 +54,7 @@ def copies_of(rds: Any) -> list[Copies]:
 def start(response: Any) -> ActionResult:
     """StartDBInstanceAutomatedBackupsReplication."""
     rds, source = response.backend, response.params["SourceDBInstanceArn"]
-    region, account, unused_kind, name = source.split(":")[3:]
+    region, account, _kind, name = source.split(":")[3:]
     database = models.rds_backends[account][region].databases.get(name)
     if not database:
         raise RDSClientError("DBInstanceNotFound", f"DBInstance {source} not found.")

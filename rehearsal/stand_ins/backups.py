@@ -27,7 +27,7 @@ recovery_target_action = promote
 
 def container_of(site: Site, address: str) -> str:
     """The container behind an endpoint."""
-    name, unused_account, region = address.split(".")[:3]
+    name, _account, region = address.split(".")[:3]
     return f"{site.name}-{region}-{name}"
 
 

@@ -151,7 +151,7 @@ class TestGivenNetwork:
         ec2.associate_vpc_cidr_block(VpcId=network["orthweb_vpc_id"], CidrBlock="172.18.0.0/20")
         ec2.modify_vpc_attribute(VpcId=network["orthweb_vpc_id"], EnableDnsSupport={"Value": False})
         account.post("/rehearsal/settings", {"not_offered": "us-east-1a t3.medium", "vcpus": 1})
-        for unused in range(5):
+        for _each in range(5):
             ec2.allocate_address()
         with checkip("203.0.113.7\n") as url:
             asked = {"aws_survey_address_url": url, "orthweb_controller_ranges": None}

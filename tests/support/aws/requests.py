@@ -204,7 +204,7 @@ def _made(service: str, call: Call) -> Iterator[tuple[str, str]]:
             yield kind, _arn(service, call["region"], f"{kind}/new")
     else:
         known = kinds(service, call["action"]).items()
-        first, *unused_rest = [kind for kind, what in known if kind and what["required"]]
+        first, *_rest = [kind for kind, what in known if kind and what["required"]]
         yield from [(kind, arn) for kind, arn in _resources(service, call) if kind == first]
 
 

@@ -102,7 +102,7 @@ UNREACHABLE = """
 def test_only_what_is_said_comes_before_the_plan(plan: Callable[..., Ran]) -> None:
     ran = plan(SAYS, "-i", "host2,", quiet=True)
     assert ran.code == 2, ran.text
-    before, unused_title, listed = ran.out.partition("\nPLAN ")
+    before, _title, listed = ran.out.partition("\nPLAN ")
     assert before.splitlines() == ["WARNING: port 8042 is open.", "", "30.37 USD", "91.42 USD in all", ""]
     assert listed.splitlines()[1:] == [
         line

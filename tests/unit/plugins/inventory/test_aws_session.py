@@ -110,6 +110,6 @@ def test_it_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws_session, "session_problem", lambda: next(answers))
     monkeypatch.setattr(aws_session, "checked", [])
     monkeypatch.setattr(aws_session.InventoryModule, "_read_config_data", lambda self, path: {})
-    for unused in range(2):
+    for _each in range(2):
         aws_session.InventoryModule().parse(None, None, "inventory/aws/aws_session.yml")
     assert next(answers, None) is None
