@@ -106,7 +106,7 @@ teardown: venv ## Remove the archive and all its images; asks for the stack's na
 save-images: venv ## Save the container images to a tarball for hosts without a network
 	$(PLAYBOOK) playbooks/save_images.yml $(ARGS)
 
-rehearse: venv-test ## Rehearse plan, deploy and teardown on a simulated AWS
+rehearse: venv-test ## Rehearse plan, deploy, teardown and restore on a simulated AWS
 	$(VENV)/bin/ansible-playbook rehearsal/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m rehearsal $(ARGS)
 

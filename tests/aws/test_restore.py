@@ -66,17 +66,17 @@ class TestFromASnapshot:
         assert [each["DBParameterGroupName"] for each in database["DBParameterGroups"]] == ["orthweb-postgres17"]
         assert database["DBSubnetGroup"]["DBSubnetGroupName"] == "orthweb"
         assert tags(database)["orthweb:stack"] == "orthweb"
-        assert tags(database)["orthweb:restoring"] == "before"
+        assert tags(database)["orthweb:restoring"] == "snapshot before"
 
     def test_nothing_is_restored_over_it(self, account: Account, run: Run) -> None:
         moment = {"aws_database_restore_from": "other", "aws_database_restore_time": "latest"}
         again = account.play("provision", **RANGES, **moment).failed()
-        assert "The stack orthweb has a database already, restored from before." in again.message
+        assert "The stack orthweb has a database already, restored from snapshot before." in again.message
         assert "To restore other@latest beside it, choose another stack" in again.message
         assert again.writes == []
 
 
-WAIT = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "wait.yml"}}]
+COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copied.yml"}}]
 COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
 
 
@@ -86,7 +86,7 @@ def copies(account: Account) -> list[dict[str, Any]]:
     account.reset()
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     given.database(account, StorageEncrypted=True, KmsKeyId=key, BackupRetentionPeriod=3)
-    run = account.play_tasks(WAIT, **COPIES).ok()
+    run = account.play_tasks(COPY, **COPIES).ok()
     assert "rds:StartDBInstanceAutomatedBackupsReplication" in run.writes
     return account.client("rds", "eu-west-1").describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
 
@@ -99,7 +99,7 @@ def test_copies_in_another_region_have_a_key_of_their_own_there(copies: list[dic
 
 
 def test_copies_are_asked_for_once(account: Account, copies: list[dict[str, Any]]) -> None:
-    again = account.play_tasks(WAIT, **COPIES).ok()
+    again = account.play_tasks(COPY, **COPIES).ok()
     assert again.writes == []
 
 

@@ -184,6 +184,23 @@ class TestHalfAStack:
         account.refused.clear()
 
 
+class TestAnotherRegion:
+    """IAM belongs to the account: hosts in another region use the roles that are found here."""
+
+    def test_keeps_the_roles_and_the_folder(self, account: Account) -> None:
+        account.reset()
+        iam, kms = account.client("iam"), account.client("kms")
+        iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=ASSUME, Tags=OURS)
+        key = kms.create_key(Tags=[{"TagKey": "orthweb:stack", "TagValue": "orthweb"}])["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName="alias/orthweb", TargetKeyId=key)
+        folder = account.state / "orthweb"
+        folder.mkdir(parents=True, exist_ok=True)
+        run = account.teardown().ok()
+        assert "WARNING: The stack orthweb has roles in the account" in run.output
+        assert run.writes == ["kms:ScheduleKeyDeletion"]
+        assert folder.exists()
+
+
 class TestAKeyThatSomethingNeeds:
     """Whatever has no tag: RDS copies none if somebody has switched that off, nor do people to their own snapshots."""
 

@@ -86,7 +86,14 @@ class Sync:
         if current.header.sha256 != packed.sha256:
             if seen.version != current.version:
                 raise RefusedError(self.conflict(current, local))
-            names = decisions.differences(local, self.files_if_whole(current))
+            whole = self.files_if_whole(current)
+            if lost := decisions.lost(local, whole):
+                raise RefusedError(
+                    f"{self.path} lacks {', '.join(lost)}, and its copy in the account has it. The copy was not "
+                    f"changed. Run {ADOPT} ARGS='-e orthweb_adopt_replace=true', which puts the copy in the folder's "
+                    "place and keeps the folder beside it, then this command again."
+                )
+            names = decisions.differences(local, whole)
             version = "" if self.check else self.copy.write(packed, current.version)
             return self.written("update", packed, version, names, current)
         if self.copy.lacks_a_part(current):

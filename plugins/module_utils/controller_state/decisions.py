@@ -9,6 +9,8 @@ from .archive import Entry, Tree
 
 # Grows with each connection to a new host, on every controller, and can be made again.
 NOBODYS = frozenset({"ssh/known_hosts"})
+# Without one of these, nobody can deploy the stack again. No deployment removes them.
+ESSENTIAL = ("credentials.json", "secrets.json", "ssh/id_ed25519")  # a root's key may be offline
 NAMED = 5
 
 
@@ -24,6 +26,11 @@ def only_here(local: Tree, copy: Tree) -> list[str]:
         for name, entry in local.items()
         if entry.content is not None and name not in NOBODYS and entry.content != copy.get(name, _NONE).content
     )
+
+
+def lost(local: Tree, copy: Tree) -> list[str]:
+    """Names of what the copy has and no controller may lack."""
+    return [name for name in ESSENTIAL if name in copy and name not in local]
 
 
 def named(names: Sequence[str]) -> str:

@@ -15,13 +15,13 @@ def left_over(
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
     :param log_groups_kept: names of log groups that stay, too
-    :param secrets_kept: names of secrets that do
+    :param secrets_kept: names of secrets that do, with the key that encrypts them
     """
     kept = {"log_groups": log_groups_kept, "secrets": secrets_kept}
     return [
         f"{kind.replace('_', ' ')}: {thing['name']} ({thing['id']})"
         for kind, things in resources.items()
-        if kind != "db_snapshots"
+        if kind != "db_snapshots" and not (kind == "kms_keys" and secrets_kept)
         for thing in things
         if not thing.get("needed_by") and thing["name"] not in kept.get(kind, ())
     ]
