@@ -12,6 +12,7 @@ description:
   - Requests the database and does not wait for it.
   - Everything that can be wrong with the snapshot, the moment or the database they are of is looked for first, in check
     mode, too, and all of it is reported.
+  - The storage is gp3, whatever it was.
   - A database that exists already is left as it is.
   - The restored database has the users and passwords of the snapshot or moment. Its backups, storage limit and windows
     are set once it is available, with M(amazon.aws.rds_instance), and so is the master user's password.
@@ -207,6 +208,7 @@ class Database:
             "MultiAZ": self.options["multi_az"],
             "DeletionProtection": self.options["deletion_protection"],
             "PubliclyAccessible": False,
+            "StorageType": "gp3",
             "CopyTagsToSnapshot": True,
         }
         name = self.options["db_instance_identifier"]

@@ -56,7 +56,8 @@ def _parameters(found: Mapping[str, Any]) -> Iterator[str]:
 def _versions(found: Mapping[str, Any], outlook: Mapping[str, Any]) -> Iterator[str]:
     name, window = found["db_instance_identifier"], found.get("preferred_maintenance_window", "")
     minor = [each for each in outlook.get("upgrades", []) if not each["major"]]
-    if not minor:
+    # The outlook is from the beginning of the run: an upgrade may have come between.
+    if not minor or outlook.get("engine_version", found.get("engine_version")) != found.get("engine_version"):
         return
     newest = max(minor, key=lambda each: [int(part) for part in each["version"].split(".") if part.isdigit()])
     how = (

@@ -65,6 +65,10 @@ def test_a_minor_version_that_comes_by_itself() -> None:
     assert "RDS installs it by itself, in a maintenance window (sun:04:00-sun:05:00, UTC)" in sentence
 
 
+def test_a_minor_version_of_what_ran_before_an_upgrade() -> None:
+    assert said({"engine_version": "16.10", "upgrades": [upgrade("16.11")]}) == []
+
+
 def test_a_major_version_is_nobodys_news() -> None:
     assert said({"upgrades": [upgrade("18.1", major=True)]}) == []
 
