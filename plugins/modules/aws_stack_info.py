@@ -121,7 +121,7 @@ limits:
     - What the account can have. C(offers) has the zones with the C(instance_type) and with the C(database_class), in
       that major version and on gp3. C(vcpus) are those of one host, if its family has the common quota. C(quotas) have
       C(limit) and C(used). C(denied) are the IAM actions that are missing to ask for the rest, which is null or not
-      among the quotas.
+      among the quotas, and C(unreachable) the services that do not answer.
   returned: if O(limits_for) is set
   type: dict
   sample:
@@ -134,6 +134,7 @@ limits:
       databases: {limit: 40, used: 0}
       database_storage_gb: {limit: 100000, used: 0}
     denied: []
+    unreachable: []
 """
 
 import functools

@@ -12,7 +12,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import BotoCoreError, ClientError
 
-from .failure import code_of, denied_action, sentence
+from .failure import UNREACHABLE, code_of, denied_action, sentence
 from .resource import pages
 
 # The families A, C, D, H, I, M, R, T and Z share one quota of vCPUs. Others (G, P, Inf, Mac, ...) have their own.
@@ -37,8 +37,9 @@ def limits(
 
     :param client: makes the boto3 client of a service
     :param database_class: empty if there is to be no database
-    :return: C(offers), C(vcpus) and C(quotas) as the module aws_stack_info documents them, and C(denied) with the IAM
-        actions that are missing. What could not be asked for lack of them is None, or is not among the quotas.
+    :return: C(offers), C(vcpus) and C(quotas) as the module aws_stack_info documents them, C(denied) with the IAM
+        actions that are missing, and C(unreachable) with services that do not answer. What could not be asked for is
+        None, or is not among the quotas.
     """
     ec2, rds, quotas = (client(service) for service in ("ec2", "rds", "service-quotas"))
     questions: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -54,6 +55,7 @@ def limits(
         "vcpus_limit": ("servicequotas", lambda: _quota(quotas, *STANDARD_VCPUS)),
     }
     denied: set[str] = set()
+    unreachable: set[str] = set()
 
     def ask(name: str) -> Any:
         service, question = questions[name]
@@ -64,6 +66,10 @@ def limits(
                 return None
             if action := denied_action(service, error):
                 denied.add(action)
+                return None
+            # Nothing else needs this service: a network that does not let the controller out to it is no obstacle.
+            if service == "servicequotas" and isinstance(error, UNREACHABLE):
+                unreachable.add(service)
                 return None
             raise LimitsError(sentence(service, error, "Looking for what the account can have")) from error
 
@@ -88,6 +94,7 @@ def limits(
             name: {"limit": limit, "used": used} for name, (limit, used) in found.items() if None not in (limit, used)
         },
         "denied": sorted(denied),
+        "unreachable": sorted(unreachable),
     }
 
 

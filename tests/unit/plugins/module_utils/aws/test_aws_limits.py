@@ -160,6 +160,7 @@ def test_all_of_it() -> None:
         "vcpus": 2,
         "quotas": QUOTAS,
         "denied": [],
+        "unreachable": [],
     }
     assert look(instance_type="g5.xlarge")["vcpus"] is None
     assert look(database_class="")["offers"]["database_class"] == []
@@ -172,6 +173,12 @@ def test_without_permissions_the_rest_is_told() -> None:
     )
     assert found["denied"] == ["rds:DescribeOrderableDBInstanceOptions", "servicequotas:GetServiceQuota"]
     assert found["offers"] == {"instance_type": [*ZONES], "database_class": None}
+    assert set(found["quotas"]) == {"addresses", "databases", "database_storage_gb"}
+
+
+def test_without_a_way_to_the_service_of_quotas_the_rest_is_told() -> None:
+    found = look(get_service_quota=EndpointConnectionError(endpoint_url="https://servicequotas.example"))
+    assert (found["denied"], found["unreachable"]) == ([], ["servicequotas"])
     assert set(found["quotas"]) == {"addresses", "databases", "database_storage_gb"}
 
 
