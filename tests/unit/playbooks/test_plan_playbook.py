@@ -103,7 +103,12 @@ def test_a_database_that_is_given_costs_nothing_here(tmp_path: Path, cost: Path)
     code, text = play(cost, tmp_path, "--check", "-e", '{"orthweb_rds": false}')
     assert code == 0, text
     assert "PostgreSQL" not in text
-    assert "secret" not in text
+    # That of the controller's folder alone.
+    assert "0.40 USD 1 x secret" in " ".join(text.split())
+    _without, without = play(
+        cost, tmp_path, "--check", "-e", '{"orthweb_rds": false, "orthweb_controller_state_in_account": false}'
+    )
+    assert "secret" not in without
 
 
 def test_without_an_account_there_is_no_estimate(tmp_path: Path, cost: Path) -> None:
