@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,14 @@ from support.checkout import ROOT
 from support.process import run
 
 # setup_*: what targets depend on
-FOLDERS = [folder.name for folder in (ROOT / "tests/integration/targets").iterdir() if folder.is_dir()]
-TARGETS = sorted(name for name in FOLDERS if not name.startswith("setup_"))
+FOLDERS = [folder for folder in (ROOT / "tests/integration/targets").iterdir() if folder.is_dir()]
+TARGETS = [folder for folder in FOLDERS if not folder.name.startswith("setup_")]
+
+
+def tested_by(target: Path) -> set[str]:
+    """Its name or, where a role has that name and would be run in its stead, what its ``aliases`` name."""
+    aliases = target / "aliases"
+    return set(aliases.read_text().split()) if aliases.exists() else {target.name}
 
 
 def ansible_test(*arguments: str) -> str:
@@ -38,7 +45,11 @@ def test_every_module_has_a_target():
     }
     # moto does not have what it asks for; tests/aws/test_restore.py asks the rehearsal's API.
     with_a_rehearsal = {"rds_backup_replication"}
-    assert modules - with_an_archive - with_a_rehearsal == set(TARGETS)
+    assert modules - with_an_archive - with_a_rehearsal == set.union(*map(tested_by, TARGETS))
+
+
+def test_no_target_has_the_name_of_a_role():
+    assert not {target.name for target in TARGETS} & {role.name for role in (ROOT / "roles").iterdir()}
 
 
 def test_units():
