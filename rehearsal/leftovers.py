@@ -54,6 +54,11 @@ def leftovers(rehearsal: Rehearsal) -> dict[str, list[str]]:
         "db_parameter_groups": [
             one["DBParameterGroupName"] for one in rds.describe_db_parameter_groups()["DBParameterGroups"]
         ],
+        "event_subscriptions": [
+            one["CustSubscriptionId"] for one in rds.describe_event_subscriptions()["EventSubscriptionsList"]
+        ],
+        "alarms": [one["AlarmName"] for one in rehearsal.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "topics": [one["TopicArn"] for one in rehearsal.client("sns").list_topics()["Topics"]],
         "iam_roles": [one["RoleName"] for one in iam.list_roles()["Roles"]],
         "instance_profiles": [one["InstanceProfileName"] for one in iam.list_instance_profiles()["InstanceProfiles"]],
         "policies": [one["PolicyName"] for one in iam.list_policies(Scope="Local")["Policies"]],

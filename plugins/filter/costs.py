@@ -27,6 +27,7 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "interface_endpoints": (int, 0),
     "secrets": (int, 0),
     "kms_keys": (int, 0),
+    "alarms": (int, 0),
     "log_gb": (float, 0),
 }
 
@@ -98,6 +99,7 @@ def _lines(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tupl
     yield f"{endpoints} x interface endpoint in a zone", endpoints * hours, prices.get("interface_endpoint_hour")
     yield f"{stack['kms_keys']} x KMS key", stack["kms_keys"], prices.get("kms_key_month")
     yield f"{stack['secrets']} x secret", stack["secrets"], prices.get("secret_month")
+    yield f"{stack['alarms']} x alarm", stack["alarms"], prices.get("alarm_month")
     yield f"{stack['log_gb']:g} GB of logs ingested", stack["log_gb"], prices.get("log_gb")
 
 

@@ -59,6 +59,7 @@ KINDS = {
     ),
     "amazon.aws.rds_subnet_group": Kind("RDS subnet group", "name", "subnet_group", ("subnets",)),
     "amazon.aws.s3_bucket": Kind("bucket", "name", "name", ("versioning", "encryption")),
+    "cellcs.orthweb.aws_alarms": Kind("alarms", "stack", "diff.before.alarms", ("addresses", "events")),
     "cellcs.orthweb.aws_controller_state": Kind("secret", "name", "before.version"),
     "cellcs.orthweb.aws_database_storage": Kind(
         "storage of the RDS instance", "name", "options", ("storage_gb", "limit_gb")

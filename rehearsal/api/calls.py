@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from botocore.parsers import RpcV2CBORParser
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
@@ -16,7 +17,9 @@ from moto.kms.models import kms_backends
 
 # Names of what is called upon, and what a condition of IAM asks for. Everything else, such as a password or the content
 # of a secret, has no place in a log.
-NAMES = re.compile(r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arn|ARN|ResourceType)|PermissionsBoundary|PublicIp)$")
+NAMES = re.compile(
+    r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arn|ARN|AlarmNames|ResourceType)|PermissionsBoundary|PublicIp)$"
+)
 INDEX = re.compile(r"[.](member[.])?\d+(?=[.]|$)")
 # What the call is compared with, or a rule refers to: it is not called upon.
 BESIDE = re.compile(r"^(Filters?|Owner|Parameters|IpPermissions|BlockDeviceMapping)[.]")
@@ -24,7 +27,10 @@ FORM_TAG = re.compile(r"(?:^|[.])Tags?[.](?:Tag[.]|member[.])?(\d+)[.](Key|Value
 
 
 def parameters(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """The parameters of the protocols `query` (also of EC2) and `json`, flat; empty for S3."""
+    """The parameters of the protocols `query` (also of EC2), `json` and `cbor`, flat; empty for S3."""
+    if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
+        parser = RpcV2CBORParser()
+        return dict(parser.parse_data_item(parser.get_peekable_stream_from_bytes(body))) if body else {}
     text = body.decode("utf-8", "replace")
     if environ.get("HTTP_X_AMZ_TARGET"):
         try:

@@ -30,12 +30,14 @@ from . import (  # noqa: F401  # pylint: disable=unused-import
     limits,
     rds,
     rds_copies,
+    rds_events,
     rds_life,
     rds_parameters,
     rds_snapshots,
     rds_storage,
     rds_versions,
     secrets_manager,
+    sns,
     vpc,
 )
 

@@ -37,6 +37,9 @@ MADE = Counter(
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
+    alarms=8,
+    topics=1,
+    event_subscriptions=1,
 )
 
 
@@ -85,7 +88,8 @@ class TestCheckOfAnEmptyAccount:
         }
         assert {announced.get(task, task) for task in planned} == made - parts
         # A volume is part of its instance, two secrets are one entry; two policies and the key's folder are more.
-        number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1
+        # Topic, alarms and events are one.
+        number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1 - MADE["alarms"] - MADE["topics"]
         assert f"Plan: {number} to make, 0 to change, 0 to remove." in lifecycle.empty_check.run.output
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
             assert f"name: {name}" in lifecycle.empty_check.run.output
@@ -372,7 +376,7 @@ class TestCreateAfterTeardown:
         revived = lifecycle.revived
         revived.run.ok()
         assert revived.more["key"]["Arn"] == lifecycle.created.more["key"]["Arn"]
-        made = MADE - Counter(instances=1, volumes=1, addresses=1)
+        made = MADE - Counter(instances=1, volumes=1, addresses=1, alarms=2)
         made += Counter(db_snapshots=1, security_groups=1, vpc_endpoints=1)
         assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == made
 

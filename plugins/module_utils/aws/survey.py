@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
-from . import by_name, ec2, encrypted, rds
+from . import by_name, ec2, encrypted, notices, rds
 from .failure import denied_action, denied_sentence, sentence
 from .resource import (
     GOING,
@@ -39,6 +39,9 @@ KINDS: dict[str, tuple[str, Answer]] = {
     "db_subnet_groups": ("rds", rds.subnet_groups),
     "db_parameter_groups": ("rds", rds.parameter_groups),
     "db_snapshots": ("rds", rds.snapshots),
+    "event_subscriptions": ("rds", notices.event_subscriptions),
+    "alarms": ("cloudwatch", notices.alarms),
+    "topics": ("sns", notices.topics),
     "buckets": ("s3", by_name.buckets),
 }
 # What may need one of the stack's keys, whatever its tags.

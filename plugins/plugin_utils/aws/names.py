@@ -30,6 +30,8 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "orthanc_secret": f"{stack}/database-orthanc",
         # The copy of the controller's folder; further parts of it have -2, -3 … at the end.
         "controller_secret": f"{stack}/controller",
+        # The topic, and the subscription to RDS's events; the names of alarms begin with the stack's and a slash.
+        "alarms": f"{stack}-alarms",
     }
     found["claimed"] = {
         "key_pairs": [stack],
@@ -40,6 +42,8 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "log_groups": [found["log_group"], found["audit_log_group"]],
         "db_instances": [stack],
         "db_subnet_groups": [stack],
+        "topics": [found["alarms"]],
+        "event_subscriptions": [found["alarms"]],
     }
     if engine_version is not None:
         family = f"postgres{str(engine_version).partition('.')[0]}"

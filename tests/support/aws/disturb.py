@@ -26,6 +26,7 @@ DRIFT = {
     "the flow log is gone": "flow_log | Make the VPC's flow log",
     "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
+    "an alarm has no description, and one is gone": "Keep topic, alarms and the subscription to RDS's events",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
@@ -107,6 +108,17 @@ def everything(account: Account) -> None:
     kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
     flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
     ec2.delete_flow_logs(FlowLogIds=flow_logs)
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.delete_alarms(AlarmNames=["orthweb/database-storage"])
+    (there,) = cloudwatch.describe_alarms(AlarmNames=["orthweb/database-memory"])["MetricAlarms"]
+    kept = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "Threshold")
+    silent = {key: there[key] for key in (*kept, "ComparisonOperator")}
+    cloudwatch.put_metric_alarm(AlarmName="orthweb/database-memory", **silent)
+    account.client("sns").set_topic_attributes(
+        TopicArn=there["OKActions"][0], AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns"
+    )
+    events = {"EventCategories": ["creation"], "Enabled": False}
+    rds.modify_event_subscription(SubscriptionName="orthweb-alarms", **events)
     logs = account.client("logs")
     logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
     logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)

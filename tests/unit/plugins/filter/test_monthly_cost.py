@@ -87,7 +87,7 @@ def test_only_what_is_beyond_the_baseline_costs_extra() -> None:
 
 
 def test_every_price_in_the_table_is_used() -> None:
-    everything = {**SMALL, "log_gb": 1, "database_iops": 12001, "database_throughput": 501}
+    everything = {**SMALL, "log_gb": 1, "alarms": 1, "database_iops": 12001, "database_throughput": 501}
     assert set(everything) == set(INPUT)
     about = {"date", "region", "currency", "hours_per_month"}
     for key in set(PRICES) - about - {"database_storage_multi_az_gb_month"}:
