@@ -38,6 +38,9 @@ def leftovers(rehearsal: Rehearsal) -> dict[str, list[str]]:
             for one in ec2.describe_security_groups()["SecurityGroups"]
             if one["GroupName"] != "default"
         ],
+        "network_acls": [
+            one["NetworkAclId"] for one in ec2.describe_network_acls()["NetworkAcls"] if not one["IsDefault"]
+        ],
         "route_tables": [one["RouteTableId"] for one in own_tables],
         "internet_gateways": [one["InternetGatewayId"] for one in gateways],
         "vpc_endpoints": [

@@ -37,6 +37,7 @@ class FilterModule:
             "aws_subnets": network.subnets,
             "aws_ingress": network.ingress,
             "aws_egress": network.egress,
+            "aws_network_acl": network.network_acl,
             "aws_parameter_changes": parameters.changes,
             "aws_not_running": hosts.not_running,
             "aws_host_differences": hosts.differences,

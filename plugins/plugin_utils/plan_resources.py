@@ -41,6 +41,7 @@ KINDS = {
         "VPC endpoint", "tags.Name", "result.vpc_endpoint_id", ("service", "vpc_endpoint_type")
     ),
     "amazon.aws.ec2_vpc_igw": Kind("internet gateway", "tags.Name", "gateway_id"),
+    "amazon.aws.ec2_vpc_nacl": Kind("network ACL", "name", "nacl_id", ("ingress", "egress")),
     "amazon.aws.ec2_vpc_net": Kind("VPC", "name", "vpc.id", ("cidr_block",)),
     "amazon.aws.ec2_vpc_route_table": Kind("route table", "tags.Name", "route_table.id", ("routes",)),
     "amazon.aws.ec2_vpc_subnet": Kind("subnet", "tags.Name", "subnet.id", ("cidr", "az", "map_public")),

@@ -86,6 +86,8 @@ def _of_ec2(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, 
     for table in list(backend.route_tables.values()):
         for association, subnet in table._associations.items():
             also[association] = [table.id, subnet]
+    for acl in list(backend.network_acls.values()):
+        also |= {key: [each.subnet_id] for key, each in acl._associations.items()}
     for each in list(backend.iam_instance_profile_associations.values()):
         also[each.association_id] = [each.instance_id]
     for address in list(backend.addresses):

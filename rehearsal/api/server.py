@@ -28,6 +28,7 @@ from . import (  # noqa: F401  # pylint: disable=unused-import
     instances,
     kms,
     limits,
+    logs,
     rds,
     rds_copies,
     rds_events,

@@ -23,6 +23,7 @@ MADE = Counter(
     internet_gateways=1,
     route_tables=2,
     vpc_endpoints=1,
+    network_acls=1,
     security_groups=2,
     key_pairs=1,
     instances=2,
@@ -33,7 +34,7 @@ MADE = Counter(
     secrets=3,
     iam_roles=2,
     instance_profiles=1,
-    log_groups=2,
+    log_groups=4,
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
@@ -84,6 +85,7 @@ class TestCheckOfAnEmptyAccount:
         # These are parts of something else that is listed.
         parts = {
             "key_pair | Make the key, once",
+            "network_acl | Put the private subnets behind it, with its rules",
             "own_vpc | Remove all rules from the VPC's default security group",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
@@ -177,6 +179,7 @@ class TestCreate:
             "log_statement": "none",
             "log_min_duration_statement": "-1",
             "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
             "log_parameter_max_length": "0",
             "log_parameter_max_length_on_error": "0",
         }

@@ -136,7 +136,15 @@ def log_groups(question: Question) -> list[dict[str, Any]]:
                 continue
             with _missing("ResourceNotFoundException"):
                 tags = question.client.list_tags_for_resource(resourceArn=arn).get("tags", {})
-                found[name] = resource(name, name, None, tags, arn=arn, retention_days=item.get("retentionInDays"))
+                found[name] = resource(
+                    name,
+                    name,
+                    None,
+                    tags,
+                    arn=arn,
+                    retention_days=item.get("retentionInDays"),
+                    kms_key_arn=item.get("kmsKeyId"),
+                )
     return list(found.values())
 
 

@@ -100,6 +100,9 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
     ]
     for key in asked["kms_keys"].result():
         needs = ({"kind": each["kind"], "id": each["id"]} for each in outlives if each["key_arn"] == key["arn"])
+        key["log_groups"] = sorted(
+            each["name"] for each in asked["log_groups"].result() if each["kms_key_arn"] == key["arn"]
+        )
         key["needed_by"] = sorted(needs, key=lambda each: (each["kind"], each["id"]))
     resources: dict[str, list[dict[str, Any]]] = {}
     going: dict[str, list[dict[str, Any]]] = {}

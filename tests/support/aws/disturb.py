@@ -14,6 +14,8 @@ DRIFT = {
     "a rule for the whole Internet on port 22": "security_groups | Make the security group of the imaging hosts",
     "a default route on the private table": ROUTES,
     "a private subnet on the public table": ROUTES,
+    "the database's subnets are open to everybody": "network_acl | Put the private subnets behind it, with its rules",
+    "a private subnet is not behind the ACL": "network_acl | Put the private subnets behind it, with its rules",
     "the default group lets something in": "own_vpc | Remove all rules from the VPC's default security group",
     "the endpoint of S3 is gone": "endpoints | Make the gateway endpoint to S3 (free of charge)",
     "the metadata service answers without a token": "hosts | Make the imaging hosts",
@@ -27,6 +29,7 @@ DRIFT = {
     "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
     "an alarm has no description, and one is gone": "Keep topic, alarms and the subscription to RDS's events",
+    "the database's log is kept for ever": "log_groups | Announce changes to the log groups of the database",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
@@ -66,6 +69,14 @@ def everything(account: Account) -> None:
     public = ours("describe_route_tables", "RouteTables", "orthweb-public")["RouteTableId"]
     association = next(each for each in table["Associations"] if each.get("SubnetId"))
     ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=public)
+    acl = ours("describe_network_acls", "NetworkAcls", "orthweb-private")
+    everybody = {"Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "0.0.0.0/0"}
+    ec2.create_network_acl_entry(NetworkAclId=acl["NetworkAclId"], RuleNumber=50, **everybody)
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "default", "Values": ["true"]}]
+    (own,) = account.every("ec2", "describe_network_acls", "NetworkAcls", Filters=filters)
+    ec2.replace_network_acl_association(
+        AssociationId=acl["Associations"][0]["NetworkAclAssociationId"], NetworkAclId=own["NetworkAclId"]
+    )
     endpoint = ours("describe_vpc_endpoints", "VpcEndpoints", "orthweb-s3")["VpcEndpointId"]
     ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
 
@@ -98,6 +109,7 @@ def everything(account: Account) -> None:
         BackupRetentionPeriod=1,
         PubliclyAccessible=True,
         DeletionProtection=False,
+        CloudwatchLogsExportConfiguration={"DisableLogTypes": ["postgresql"]},
         ApplyImmediately=True,
     )
     off = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}
@@ -121,6 +133,7 @@ def everything(account: Account) -> None:
     rds.modify_event_subscription(SubscriptionName="orthweb-alarms", **events)
     logs = account.client("logs")
     logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
+    logs.delete_retention_policy(logGroupName="/aws/rds/instance/orthweb/postgresql")
     logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)
 
 
@@ -132,6 +145,11 @@ def more(account: Account) -> None:
     ids = {each["GroupName"]: each["GroupId"] for each in groups}
     stray = [{"IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "IpRanges": WORLD}]
     ec2.authorize_security_group_egress(GroupId=ids["orthweb-database"], IpPermissions=stray)
+    to_s3 = [*ours, {"Name": "service-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
+    (endpoint,) = account.every("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=to_s3)
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2008-10-17", "Statement": [everything]})
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["VpcEndpointId"], PolicyDocument=policy)
     tables = account.every("ec2", "describe_route_tables", "RouteTables", Filters=ours)
     associations = [each for table in tables for each in table["Associations"] if each.get("SubnetId")]
     (public,) = [each for each in tables if {"Key": "Name", "Value": "orthweb-public"} in each["Tags"]]

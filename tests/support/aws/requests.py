@@ -41,6 +41,7 @@ PREFIXES = {
     "fl": "vpc-flow-log",
     "i": "instance",
     "igw": "internet-gateway",
+    "acl": "network-acl",
     "key": "key-pair",
     "rtb": "route-table",
     "sg": "security-group",

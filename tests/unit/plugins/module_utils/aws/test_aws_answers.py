@@ -627,6 +627,7 @@ def test_log_groups_are_ours_by_name_by_folder_or_by_the_index() -> None:
         "tags": {"orthweb:stack": "orthweb"},
         "arn": ARN("logs", "log-group:/aws/rds/orthweb"),
         "retention_days": 30,
+        "kms_key_arn": None,
     }
     assert [each["name"] for each in found] == ["/aws/rds/orthweb", "/moved", "/orthweb/orthweb/b"]
 
@@ -826,6 +827,13 @@ def test_what_could_not_be_read_without_the_key() -> None:
         list_resource_tags={"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]},
         get_key_rotation_status={"KeyRotationEnabled": True},
         get_key_policy={"Policy": json.dumps({"Statement": [LOGS]})},
+        describe_log_groups={
+            "logGroups": [
+                {"logGroupName": "/orthweb/orthweb/b", "arn": ARN("logs", "log-group:b"), "kmsKeyId": key},
+                {"logGroupName": "/orthweb/orthweb/c", "arn": ARN("logs", "log-group:c"), "kmsKeyId": other},
+                {"logGroupName": "/orthweb/orthweb/a", "arn": ARN("logs", "log-group:a"), "kmsKeyId": key},
+            ]
+        },
         describe_db_instances={
             "DBInstances": [
                 database("orthweb", "available", OURS) | {"KmsKeyId": key},
@@ -853,6 +861,7 @@ def test_what_could_not_be_read_without_the_key() -> None:
         {"kind": "snapshots", "id": "snap-2"},
         {"kind": "volumes", "id": "vol-2"},
     ]
+    assert found["log_groups"] == ["/orthweb/orthweb/a", "/orthweb/orthweb/b"]
 
 
 def test_one_client_a_service_and_all_of_them_in_one_thread() -> None:

@@ -59,6 +59,7 @@ LIMITS = {
     "kms_keys": (256, "alias/(?!aws/)[a-zA-Z0-9/_-]+"),
     "log_groups": (512, "(?!aws/)[a-zA-Z0-9._/#-]+"),
     "secrets": (512, r"[\w/+=.@-]+"),
+    "network_acls": (256, "[ -~]+"),  # the tag Name
     "topics": (256, r"[\w-]+"),
     "event_subscriptions": (254, "[a-z](-?[a-z0-9])*"),
 }
