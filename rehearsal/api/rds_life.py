@@ -37,9 +37,18 @@ def refuse(database: Any, states: set[str]) -> None:
 
 def becomes(database: Any, status: str, seconds: float, *then: tuple[str, float]) -> None:
     """For so many seconds; then what follows, each with its seconds, and in the end available."""
-    database.status = status
+    database.status, database.rehearsal_pending = status, {}
     database.rehearsal_due = time.monotonic() + seconds
     database.rehearsal_then = list(then)
+
+
+# moto has none. On AWS, some changes are among these values before the state says anything of them.
+@property  # type: ignore[misc]
+def pending_modified_values(database: Any) -> dict[str, Any]:
+    return getattr(database, "rehearsal_pending", {})
+
+
+models.DBInstance.pending_modified_values = pending_modified_values  # type: ignore[attr-defined]
 
 
 @replaces(models.RDSBackend, "create_db_instance")
@@ -138,3 +147,5 @@ def advance(rds: Any, now: float) -> None:
         elif all(answer(database) for answer in answers):
             database.rehearsal_due, database.status = None, "available"
             database.rehearsal_was_available = True
+            if finish := database.__dict__.pop("rehearsal_finish", None):
+                finish()
