@@ -132,6 +132,28 @@ def test_a_restart_that_a_person_asked_for_brings_it_into_force(static: Run, day
     assert "not in force" not in rebooted.message
 
 
+def test_a_change_that_rds_refuses_for_six_hours_is_put_off(static: Run, account: Account, day2: Day2) -> None:
+    """The database is "available" by now, so nothing but the refusal tells."""
+    account.post("/rehearsal/settings", {"storage_again_seconds": 6 * 3600})
+    day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
+    assert day2.database["DBInstanceStatus"] == "available"
+    run = day2.run(role(ROLE, "storage"), **STATIC).ok()
+    assert "Try again after approximately 6 hours" in run.message
+    assert "Run the playbook again then" in run.message
+    assert (run.changes, day2.database["AllocatedStorage"]) == ([], 500)
+    account.post("/rehearsal/settings", {"storage_again_seconds": 0})
+
+
+def test_full_storage_is_enlarged_and_waited_for(static: Run, account: Account, day2: Day2) -> None:
+    """RDS goes on saying "storage-full" until it has begun."""
+    account.post("/rehearsal/settings", {"database_ends_in": "storage-full"})
+    day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
+    assert day2.database["DBInstanceStatus"] == "storage-full"
+    account.post("/rehearsal/settings", {"database_ends_in": "available", "change_begins_seconds": 3})
+    day2.run(LOOK, role(ROLE, "storage"), role(ROLE, "wait"), **STATIC).ok()
+    assert (day2.database["AllocatedStorage"], day2.database["DBInstanceStatus"]) == (600, "storage-optimization")
+
+
 UPGRADE = {
     "orthweb_rds_engine_version": "17",
     "aws_database_storage_gb": 500,
