@@ -35,6 +35,16 @@ def refuse(database: Any, states: set[str]) -> None:
         )
 
 
+def refuse_snapshot(database: Any) -> None:
+    """AWS takes none in other states, also where it is to be the final one."""
+    if database.status not in ("available", "storage-optimization"):
+        raise RDSClientError(
+            "InvalidDBInstanceState",
+            f"Cannot create a snapshot because the database instance {database.db_instance_identifier} is not "
+            "currently in the available state.",
+        )
+
+
 def becomes(database: Any, status: str, seconds: float, *then: tuple[str, float]) -> None:
     """For so many seconds; then what follows, each with its seconds, and in the end available."""
     database.status, database.rehearsal_pending = status, {}
@@ -93,7 +103,7 @@ def create_db_snapshot(original: Any, rds: Any, db_instance_identifier: str, *ar
     database = rds.databases.get(db_instance_identifier)
     # Those that RDS makes by itself, the first of them at the creation, are not asked for through the API.
     if database and kwargs.get("snapshot_type", "manual") == "manual":
-        refuse(database, CHANGING | FAILED)
+        refuse_snapshot(database)
     return original(rds, db_instance_identifier, *args, **kwargs)
 
 
@@ -117,6 +127,8 @@ def delete_db_instance(
             "InvalidParameterCombination",
             "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
         )
+    if not skip_final_snapshot:
+        refuse_snapshot(database)
     if settings.deletion_seconds <= 0 or database.deletion_protection:
         return original(rds, identifier, snapshot, skip_final_snapshot, **kwargs)
     # The snapshot is made first, and takes its time; until it is gone the instance is in its groups.

@@ -25,8 +25,8 @@ BUSY = frozenset(
         "storage-config-upgrade",
     }
 )
-# RDS takes no final snapshot of these.
-WITHOUT_SNAPSHOT = frozenset({"failed", "incompatible-network", "incompatible-restore"})
+# CreateDBSnapshot names these two states; DeleteDBInstance refuses a final snapshot in all others.
+SNAPSHOT = frozenset({"available", "storage-optimization"})
 # What RDS does not leave by itself, and what to do about it where that is known.
 DEAD_ENDS = {
     "failed": (
@@ -66,5 +66,5 @@ def state(name: str, growing: bool = False) -> dict[str, Any]:
         "settled": name in SETTLED,
         "dead_end": name in DEAD_ENDS and not (growing and name == FULL),
         "advice": "It was deleted while the playbook was running." if name == MISSING else DEAD_ENDS.get(name, ""),
-        "snapshot": name not in WITHOUT_SNAPSHOT,
+        "snapshot": name in SNAPSHOT,
     }
