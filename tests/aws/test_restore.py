@@ -76,7 +76,7 @@ class TestFromASnapshot:
         assert again.writes == []
 
 
-COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copied.yml"}}]
+COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copies.yml"}}]
 COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
 CHECK = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "check.yml"}}]
 
