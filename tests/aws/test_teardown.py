@@ -193,6 +193,9 @@ class TestAnotherRegion:
         iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=ASSUME, Tags=OURS)
         key = kms.create_key(Tags=[{"TagKey": "orthweb:stack", "TagValue": "orthweb"}])["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/orthweb", TargetKeyId=key)
+        parts = [("aws_database", "needs"), ("aws_survey", "main")]
+        tasks = [{"include_role": {"name": f"cellcs.orthweb.{name}", "tasks_from": part}} for name, part in parts]
+        assert "it is in another region, or was. Roles belong" in account.play_tasks(tasks, **RANGES).ok().message
         folder = account.state / "orthweb"
         folder.mkdir(parents=True, exist_ok=True)
         run = account.teardown().ok()
