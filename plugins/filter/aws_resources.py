@@ -10,6 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import database
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import (
     database_news,
     database_states,
+    database_upgrade,
     drift,
     hosts,
     names,
@@ -29,6 +30,7 @@ class FilterModule:
             "aws_database_news": database_news.news,
             "aws_database_new_storage": new_storage,
             "aws_database_state": database_states.state,
+            "aws_database_upgrade": database_upgrade.upgrade,
             "aws_drift": drift.drift,
             "aws_ids": drift.ids,
             "aws_names": names.names,

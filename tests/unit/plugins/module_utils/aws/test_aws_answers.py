@@ -100,7 +100,7 @@ def test_a_database_is_described_whole() -> None:
         ("describe_db_instances", {}, {"DBInstances": [item, theirs]}),
         (
             "describe_db_engine_versions",
-            {"Engine": "postgres", "EngineVersion": "17.6"},
+            {"Engine": "postgres", "EngineVersion": "17.6", "IncludeAll": True},
             {"DBEngineVersions": [{"EngineVersion": "17.6", "ValidUpgradeTarget": targets}]},
         ),
         (
