@@ -67,6 +67,7 @@ KINDS = {
     "cellcs.orthweb.ec2_vpc_flow_log": Kind(
         "flow log", "tags.Name", "diff.before.log_group_name", ("vpc_id", "log_group_name", "traffic_type")
     ),
+    "cellcs.orthweb.network_load_balancer": Kind("load balancer", "name", "arn", ("listeners", "health_check")),
     "cellcs.orthweb.rds_backup_replication": Kind(
         "copies of backups of", "source_db_instance_arn", "arn", ("region", "backup_retention_period")
     ),

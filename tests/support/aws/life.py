@@ -31,6 +31,7 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
 # What calls that nothing else does, and a change of what can be changed.
 VARIANT = {
     "orthweb_instance_count": 1,
+    "orthweb_balancer": "present",
     "orthweb_connect_by": "systems_manager",
     "aws_network_interface_endpoints": ["secretsmanager"],
     "orthweb_permissions_boundary": BOUNDARY,
@@ -38,6 +39,8 @@ VARIANT = {
 CHANGED = {
     **VARIANT,
     "orthweb_connect_by": "public",
+    "orthweb_balancer": "absent",
+    "__aws_balancer_pause_seconds": 1,
     "orthweb_tags": MORE_TAGS,
     "orthweb_portal_ranges": ["203.0.113.0/25"],
     "aws_database_backup_days": 14,
@@ -169,7 +172,8 @@ class Lifecycle:
         assert self.gone_again
         self.account.post("/rehearsal/settings", {"permissions_boundary": BOUNDARY})
         theirs = disturb.somebody_elses_vpc(self.account)
-        return self.step(self.provision(**VARIANT), **details(self.account), theirs=theirs)
+        run = self.provision(**VARIANT, aws_network_direct_access=True)
+        return self.step(run, **details(self.account), theirs=theirs)
 
     @once
     def changed(self) -> Step:
