@@ -37,6 +37,7 @@ KINDS = {
     "amazon.aws.ec2_instance": Kind("instance", "name", "instances", ("instance_type", "image_id", "vpc_subnet_id")),
     "amazon.aws.ec2_key": Kind("key pair", "name", "key.id"),
     "amazon.aws.ec2_security_group": Kind("security group", "name", "group_id", ("rules",)),
+    "amazon.aws.ec2_tag": Kind("tags of", "resource", "tags", ("tags",)),
     "amazon.aws.ec2_vpc_endpoint": Kind(
         "VPC endpoint", "tags.Name", "result.vpc_endpoint_id", ("service", "vpc_endpoint_type")
     ),

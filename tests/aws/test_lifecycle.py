@@ -333,6 +333,18 @@ class TestDrift:
         assert again.things == lifecycle.fixed.things
 
 
+class TestWaitForTheLoadBalancer:
+    def test_it_ends_once_all_hosts_are_used(self, lifecycle: Lifecycle) -> None:
+        assert "included: cellcs.orthweb.aws_balancer" in lifecycle.waited.run.output
+        assert "TASK [A third one]" in lifecycle.waited.run.output
+
+    def test_a_host_that_is_not_used_is_named(self, lifecycle: Lifecycle) -> None:
+        lifecycle.waited.run.failed()
+        missing = "; ".join(f"orthweb-imaging-3 at port {port} (not registered)" for port in (443, 8042, 11112))
+        assert f"The load balancer orthweb sends nobody to {missing}." in lifecycle.waited.run.message
+        assert lifecycle.waited.run.writes == []
+
+
 class TestControllersFolder:
     """The copy in the account of what only the controller has."""
 
