@@ -122,8 +122,8 @@ async function sayWhetherDicomAnswers(r) {
 
 // Whether an association would end well here: Orthanc accepts it, and reaches its database.
 async function sayWhetherReady(r) {
-    const [dicom, index] = await Promise.all([dicomAnswers(r), r.subrequest('/_index')])
-    r.return(dicom && index.status === 200 ? 200 : 503)
+    const answers = await Promise.all([dicomAnswers(r), r.subrequest('/_index')])
+    r.return(answers[0] && answers[1].status === 200 ? 200 : 503)
 }
 
 export default { bundle, languageOf, say, sayWhetherDicomAnswers, sayWhetherReady, sentence, share }
