@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeTargetGroup, elbv2_backends
 
 from ..settings import settings
@@ -41,18 +41,18 @@ def create_load_balancer(
     **kwargs: Any,
 ) -> Any:
     if not NAME.fullmatch(name):
-        raise ServiceException("ValidationError", f"The load balancer name '{name}' is not valid")
+        raise ELBClientError("ValidationError", f"The load balancer name '{name}' is not valid")
     ec2 = elb.ec2_backend
     vpcs = {ec2.get_subnet(each).vpc_id for each in subnet_ids or []}
     zones = [ec2.get_subnet(each).availability_zone for each in subnet_ids or []]
     if len(set(zones)) < len(zones):
-        raise ServiceException(
+        raise ELBClientError(
             "InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in a zone"
         )
     for vpc in vpcs:
         gateways = [gateway for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc]
         if scheme != "internal" and not gateways:
-            raise ServiceException("InvalidSubnet", f"VPC {vpc} has no internet gateway")
+            raise ELBClientError("InvalidSubnet", f"VPC {vpc} has no internet gateway")
     made = original(elb, name, security_groups, subnet_ids, subnet_mappings, scheme, *args, **kwargs)
     if made.type == "network":  # moto gives all of them the ARN of an application's
         before, made.arn = made.arn, made.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
@@ -67,7 +67,7 @@ def create_load_balancer(
 def delete_load_balancer(original: Any, elb: Any, arn: str) -> Any:
     balancer = elb.load_balancers.get(arn)
     if balancer and balancer.attrs.get("deletion_protection.enabled") == "true":
-        raise ServiceException(
+        raise ELBClientError(
             "OperationNotPermitted", f"Load balancer '{arn}' cannot be deleted because deletion protection is on"
         )
     if balancer:
@@ -80,7 +80,7 @@ def delete_load_balancer(original: Any, elb: Any, arn: str) -> Any:
 def set_security_groups(original: Any, elb: Any, arn: str, sec_groups: list[str]) -> Any:
     balancer = elb.load_balancers.get(arn)
     if balancer and balancer.type == "network" and bool(balancer.security_groups) != bool(sec_groups):
-        raise ServiceException(
+        raise ELBClientError(
             "InvalidConfigurationRequest",
             "You cannot set security groups on a Network Load Balancer that was made without, nor remove all of them",
         )
@@ -92,7 +92,7 @@ def set_security_groups(original: Any, elb: Any, arn: str, sec_groups: list[str]
 def modify_listener_attributes(original: Any, elb: Any, listener_arn: str, attrs: list[dict[str, str]]) -> Any:
     for each in attrs:
         if each["Key"] == IDLE and not 60 <= int(each["Value"]) <= 6000:
-            raise ServiceException("InvalidConfigurationRequest", f"{IDLE} must be between 60 and 6000")
+            raise ELBClientError("InvalidConfigurationRequest", f"{IDLE} must be between 60 and 6000")
     return original(elb, listener_arn, attrs)
 
 
@@ -102,7 +102,7 @@ def register(original: Any, group: Any, targets: list[dict[str, Any]]) -> Any:
     for each in targets:
         instance = group.ec2_backend.get_instance_by_id(each["Id"])
         if not instance or instance.vpc_id != group.vpc_id:
-            raise ServiceException(
+            raise ELBClientError(
                 "InvalidTarget", f"The following targets are not in the target group VPC {group.vpc_id}: {each['Id']}"
             )
     return original(group, targets)
