@@ -87,7 +87,7 @@ def test_a_load_balancer_is_told_whether_images_can_be_stored(
     stack: Stack, modality: Place, display_place: Place
 ) -> None:
     assert readiness(modality, stack) == "200"
-    assert readiness(display_place, stack).endswith("403")
+    assert readiness(display_place, stack).endswith("404")
     for part, stop, start in (
         ("orthanc", "pause", "unpause"),
         ("orthanc", "stop", "start"),
