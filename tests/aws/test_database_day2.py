@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -130,6 +131,28 @@ def test_a_restart_that_a_person_asked_for_brings_it_into_force(static: Run, day
     assert rebooted.writes == ["rds:RebootDBInstance"]
     assert day2.in_force == "orthweb-postgres16 in-sync"
     assert "not in force" not in rebooted.message
+
+
+def passwords(day2: Day2) -> dict[str, str]:
+    client = day2.account.client("secretsmanager")
+    names = ("orthweb/database-master", "orthweb/database-orthanc")
+    return {name: json.loads(client.get_secret_value(SecretId=name)["SecretString"])["password"] for name in names}
+
+
+def test_new_passwords_are_in_secrets_manager_before_rds_has_them(static: Run, day2: Day2) -> None:
+    before = passwords(day2)
+    rotated = day2.run(**{**STATIC, "aws_database_storage_gb": 500}, orthweb_new_database_passwords=True).ok()
+    assert rotated.writes == ["secretsmanager:UpdateSecret", "secretsmanager:UpdateSecret", "rds:ModifyDBInstance"]
+    assert not set(before.values()) & set(passwords(day2).values())
+
+
+def test_no_password_is_made_that_rds_would_not_take(static: Run, day2: Day2) -> None:
+    before, busy = passwords(day2), {"id": "orthweb", "state": "backing-up", "tags": {}}
+    check = [NEEDS, SURVEY, role(ROLE, "check"), role(ROLE, "request")]
+    refused = day2.run(*check, **STATIC, orthweb_new_database_passwords=True, __aws_database_there=busy).failed()
+    assert 'The database orthweb is "backing-up", and RDS sets no password now' in refused.message
+    assert refused.writes == []
+    assert passwords(day2) == before
 
 
 UPGRADE = {
