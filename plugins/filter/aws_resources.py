@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import database_storage
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import (
+    balancer,
     database_news,
     database_states,
     database_upgrade,
@@ -38,6 +39,9 @@ class FilterModule:
             "aws_endpoint_name": names.endpoint,
             "aws_subnets": network.subnets,
             "aws_ingress": network.ingress,
+            "aws_balanced_rules": network.balanced,
+            "aws_listeners": balancer.listeners,
+            "aws_not_ready": balancer.not_ready,
             "aws_egress": network.egress,
             "aws_parameter_changes": parameters.changes,
             "aws_not_running": hosts.not_running,
