@@ -15,8 +15,11 @@ class Settings:
     instance_seconds: float = 0.0  # how long an instance is `pending`
     address_seconds: float = 0.0  # how long DescribeInstances does not tell an Elastic IP that was just associated
     deletion_seconds: float = 0.0  # an instance is `shutting-down`, a DB instance `deleting`, a secret's name taken
-    interface_seconds: float = 0.0  # how long one that is gone is in the way of its subnet
+    interface_seconds: float = 0.0  # how long one that is gone, or a load balancer, is in the way of its subnet
     storage_seconds: float = 0.0  # how long a DB instance is `storage-optimization` after a change of its storage
+    storage_again_seconds: float = 0.0  # how long after a change of its storage AWS refuses another one
+    change_begins_seconds: float = 0.0  # how long an upgrade, or a growth of full storage, is pending only
+    upgrade_fails: bool = False  # RDS gives up an upgrade: the DB instance is `available` in its old version
     database_ends_in: str = "available"  # or what AWS says when it fails: incompatible-parameters, failed, ...
     instance_fails: bool = False  # pending -> terminated, with a reason
     permissions_boundary: str = ""  # IAM refuses a role without this boundary (an ARN)

@@ -13,6 +13,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.answers 
     image_problems,
     zone_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.balancer import balancer_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.database import database_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import failure_advice, inventory
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.given_vpc import given_vpc_problems
@@ -59,6 +60,9 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])
     yield from acme_problems(given["acme"], [])
+    yield from balancer_problems(
+        given["needs"]["balancer"], stack=given["stack"], acme=given["acme"], zones=_given_zones(given)
+    )
     databases = given["answers"]["databases"] if given["answers"] else []
     yield from database_problems(databases, stack=given["stack"], **given["database"])
     if given["answers"]:
@@ -93,11 +97,18 @@ def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator
             answers["resources"],
             stack=given["stack"],
             instance_count=given["instance_count"],
-            **given["needs"],
+            instance_type=given["needs"]["instance_type"],
+            database=given["needs"]["database"],
             zones=zones_of(network, answers),
             given_vpc=bool(network["vpc_id"]),
             region=answers["region"],
         )
+
+
+def _given_zones(given: dict[str, Any]) -> list[str]:
+    """The zones of the public subnets of an existing VPC, as far as AWS knows them."""
+    network, answers = given["network"], given["answers"]
+    return zones_of(network, answers)[0] if answers and network["vpc_id"] else []
 
 
 def zones_of(network: dict[str, Any], answers: dict[str, Any]) -> tuple[list[str], list[str]]:

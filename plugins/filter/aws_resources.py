@@ -8,8 +8,10 @@ from typing import Any
 
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import database_storage
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import (
+    balancer,
     database_news,
     database_states,
+    database_upgrade,
     drift,
     hosts,
     names,
@@ -29,6 +31,7 @@ class FilterModule:
             "aws_database_news": database_news.news,
             "aws_database_new_storage": new_storage,
             "aws_database_state": database_states.state,
+            "aws_database_upgrade": database_upgrade.upgrade,
             "aws_drift": drift.drift,
             "aws_ids": drift.ids,
             "aws_names": names.names,
@@ -36,6 +39,9 @@ class FilterModule:
             "aws_endpoint_name": names.endpoint,
             "aws_subnets": network.subnets,
             "aws_ingress": network.ingress,
+            "aws_balanced_rules": network.balanced,
+            "aws_listeners": balancer.listeners,
+            "aws_not_ready": balancer.not_ready,
             "aws_egress": network.egress,
             "aws_network_acl": network.network_acl,
             "aws_parameter_changes": parameters.changes,

@@ -19,6 +19,8 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "instance_count": (int, 0),
     "root_volume_gb": (float, 0),
     "addresses": (int, 0),
+    "load_balancers": (int, 0),
+    "balancer_addresses": (int, 0),
     "database_class": (str, ""),
     "database_storage_gb": (float, 0),
     "database_iops": (int, 0),
@@ -93,6 +95,13 @@ def _lines(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tupl
     yield f"{hosts} x {kind}", hosts * hours, prices.get("instance_hour", {}).get(kind)
     yield f"{hosts} x {disk:g} GB of gp3", hosts * disk, prices.get("volume_gb_month")
     yield f"{stack['addresses']} x public IPv4 address", stack["addresses"] * hours, prices.get("address_hour")
+    yield (
+        f"{stack['load_balancers']} x Network Load Balancer",
+        stack["load_balancers"] * hours,
+        prices.get("load_balancer_hour"),
+    )
+    balanced = stack["balancer_addresses"]
+    yield f"{balanced} x its public IPv4 address", balanced * hours, prices.get("address_hour")
     if database:
         price = prices.get("database_hour", {}).get(database)
         yield f"{database} PostgreSQL, {zones}", copies * hours, price

@@ -13,8 +13,8 @@ description:
     at all.
   - What each deployment makes again is not copied (C(outputs.json), C(rds-ca.pem), C(portal-ca.crt)), nor are logs,
     locks, and the settings of the controller's own timer.
-  - The folder notes in C(account-copy.json) which version of the copy it has last seen. A folder is not copied over
-    a version that it has not seen; the module fails instead.
+  - The folder notes in C(account-copy.json) which version of the copy it has last seen, in each region that it is used
+    for. A folder is not copied over a version that it has not seen; the module fails instead.
   - No content of a file is in the result, in a diff or in a message; names of files are.
 author:
   - The OrthWeb authors (@cellcs)
@@ -163,9 +163,10 @@ def main() -> None:
     name, path = module.params["name"], module.params["path"]
     tags = {key: str(value) for key, value in module.params["tags"].items()}
     retried = AWSRetry.jittered_backoff(catch_extra_error_codes=["ThrottlingException"])
-    client = Retried(module.client("secretsmanager", retry_decorator=retried))
-    copy = AccountCopy(client, name, module.params["kms_key_id"], tags)
-    sync = Sync(copy, Path(path or ""), check=module.check_mode, replace=module.params["replace"])
+    client = module.client("secretsmanager", retry_decorator=retried)
+    copy = AccountCopy(Retried(client), name, module.params["kms_key_id"], tags)
+    how = {"region": client.meta.region_name, "check": module.check_mode, "replace": module.params["replace"]}
+    sync = Sync(copy, Path(path or ""), **how)
     doing = f'Copying {path} to or from the secret "{name}"' if path else f'Deleting the secret "{name}"'
     try:
         with locked(Layout(sync.path / "pki"), Ownership(), writing=False):

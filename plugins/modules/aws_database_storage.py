@@ -12,7 +12,8 @@ description:
   - Changes size, limit, IOPS and throughput of a database of RDS for PostgreSQL in one call, as RDS wants it. From 400
     GiB on, it refuses a growth that does not name the IOPS, which M(amazon.aws.rds_instance) leaves out where they stay
     as they are.
-  - Does nothing while RDS is busy with a change of the storage, which it is for hours, and says so.
+  - Does nothing while RDS is busy with a change of the storage, which it is for hours, and says so. The same where RDS
+    refuses a change because the last one is less than six hours old.
   - Storage is never made smaller.
 author:
   - The OrthWeb authors (@cellcs)
@@ -82,7 +83,12 @@ except ImportError:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.database_storage import Storage, change
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.database_storage import (
+    Storage,
+    change,
+    is_too_early,
+    put_off,
+)
 
 # Another change of the database may be under way for a minute.
 PASSES = ["InvalidDBInstanceState"]
@@ -109,7 +115,9 @@ def main() -> None:
         if found.options and not module.check_mode:
             client.modify_db_instance(aws_retry=True, DBInstanceIdentifier=name, ApplyImmediately=True, **found.options)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"Could not change the storage of the database {name}")
+        if not is_too_early(error):
+            module.fail_json_aws(error, msg=f"Could not change the storage of the database {name}")
+        found = put_off(found, name, error)
     before = {key: there.get(key) for key in found.options}
     module.exit_json(
         changed=bool(found.options),

@@ -10,7 +10,7 @@ short_description: Generate passwords once and store them in AWS Secrets Manager
 version_added: 0.1.0
 description:
   - Creates each secret that does not exist, with a generated password, and returns all of them.
-  - An existing password is never changed.
+  - An existing password is only changed with O(renew).
   - A secret that is scheduled for deletion is restored with the password it had.
   - The result contains the passwords, so the task needs C(no_log=true).
 author:
@@ -37,6 +37,12 @@ options:
     description: Tags for each secret. Other tags are not changed.
     type: dict
     default: {}
+  renew:
+    description:
+      - Generates a new password for each secret that exists.
+      - Secrets Manager keeps the former one as the version AWSPREVIOUS.
+    type: bool
+    default: false
   password_length:
     description: Number of letters and digits in a generated password.
     type: int
@@ -81,13 +87,13 @@ secrets:
       description: User that the password is for.
       type: str
     password:
-      description: The password; null in check mode for a secret that does not exist yet.
+      description: The password. In check mode it is the present one, and null for a secret that does not exist yet.
       type: str
     arn:
       description: ARN of the secret; null in check mode if it does not exist yet.
       type: str
     action:
-      description: What was done, of C(keep), C(make), C(restore), C(update).
+      description: What was done, of C(keep), C(make), C(renew), C(restore), C(update).
       type: str
 """
 
@@ -138,9 +144,12 @@ class Secrets:
             self.client.restore_secret(aws_retry=True, SecretId=name)
         kept = read(self.client.get_secret_value(aws_retry=True, SecretId=name).get("SecretString", ""))
         answer["password"] = kept["password"]
-        update = update_of(there, kept, username, self.key, self.tags)
+        renewed = generated(self.module.params["password_length"]) if self.module.params["renew"] else None
+        update = update_of(there, kept, username, self.key, self.tags, renewed)
         if update and answer["action"] == "keep":
-            answer["action"] = "update"
+            answer["action"] = "renew" if renewed else "update"
+        if renewed and not self.module.check_mode:
+            answer["password"] = renewed
         if not self.module.check_mode:
             if update.options:
                 self.client.update_secret(aws_retry=True, SecretId=name, **update.options)
@@ -180,6 +189,7 @@ def main() -> None:
             "secrets": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": secret},
             "kms_key_id": {"type": "str"},
             "tags": {"type": "dict", "default": {}},
+            "renew": {"type": "bool", "default": False},
             "password_length": {"type": "int", "default": 32, "no_log": False},
         },
         supports_check_mode=True,

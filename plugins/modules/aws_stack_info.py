@@ -23,7 +23,7 @@ options:
     description:
       - What the stack calls its resources. The keys are kinds, as in RV(resources), the values lists of names.
       - A name is that of the API where the kind has one there (security groups, key pairs, RDS, IAM, secrets, log
-        groups, buckets, C(alias/) and the alias for keys), else the tag C(Name).
+        groups, load balancers, buckets, C(alias/) and the alias for keys), else the tag C(Name).
       - IAM roles and instance profiles are found by these names only, for AWS has no list of them by tag.
     type: dict
     default: {}
@@ -78,9 +78,9 @@ resources:
     - The kinds are C(vpcs), C(subnets), C(internet_gateways), C(route_tables), C(vpc_endpoints), C(network_acls),
       C(security_groups),
       C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
-      C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(db_instances), C(db_subnet_groups),
-      C(db_parameter_groups), C(db_snapshots) (without the automated ones), C(event_subscriptions), C(alarms),
-      C(topics) and C(buckets).
+      C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(load_balancers), C(target_groups),
+      C(db_instances), C(db_subnet_groups), C(db_parameter_groups), C(db_snapshots) (without the automated ones),
+      C(event_subscriptions), C(alarms), C(topics) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
       a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key.
     - Of a database of the stack, C(upgrades) are the versions that RDS could upgrade it to (C(version), C(major),

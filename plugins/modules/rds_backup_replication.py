@@ -13,6 +13,8 @@ description:
   - RDS copies snapshots and transactions as they come, so that the database can be restored there to any moment, also
     after its own region or the database itself is gone.
   - Copies that are being made already are left as they are. RDS cannot change how long they are kept.
+  - Fails, in check mode, too, if RDS does not copy from the region of the database to this one. For that, the database
+    need not be there.
 author:
   - The OrthWeb authors (@cellcs)
 options:
@@ -87,6 +89,21 @@ def found(client: Any, source: str) -> dict[str, Any] | None:
     return next((each for each in backups if each["DBInstanceArn"] == source and each["Status"] != "retained"), None)
 
 
+def pair_problem(client: Any, source_region: str, region: str) -> str:
+    """Why RDS does not copy from one region to the other; empty if it does."""
+    answered = pages(client, "describe_source_regions", "SourceRegions")
+    sources = sorted(
+        each["RegionName"] for each in answered if each.get("SupportsDBInstanceAutomatedBackupsReplication")
+    )
+    if source_region in sources:
+        return ""
+    return (
+        f"RDS does not copy automated backups from {source_region} to {region}, only from "
+        f"{', '.join(sources) or 'none'}. Choose another region for the copies "
+        "(aws_database_copy_region). What one takes: aws rds describe-source-regions --region REGION"
+    )
+
+
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
@@ -106,6 +123,8 @@ def main() -> None:
     try:
         copies = found(client, source)
         changed = copies is None
+        if changed and (problem := pair_problem(client, source_region, region)):
+            module.fail_json(msg=problem)
         if changed and not module.check_mode:
             copies = client.start_db_instance_automated_backups_replication(
                 aws_retry=True,

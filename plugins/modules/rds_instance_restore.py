@@ -25,7 +25,9 @@ options:
     type: str
     required: true
   db_snapshot_identifier:
-    description: Name or ARN of the snapshot.
+    description:
+      - Name or ARN of the snapshot, which may be an automated one (C(rds:...)) or one of AWS Backup (C(awsbackup:...)).
+      - Of another account, RDS restores none that is encrypted. The module says how to copy it.
     type: str
   source_db_instance_identifier:
     description:
@@ -147,6 +149,9 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.restore import 
     snapshot_problems,
 )
 
+# DescribeDBSnapshots wants to be told the type of those that nobody has made by hand. Their names begin like this.
+KINDS = {"rds": "automated", "awsbackup": "awsbackup"}
+
 
 class Database:
     def __init__(self, module: AnsibleAWSModule) -> None:
@@ -166,7 +171,8 @@ class Database:
 
     def problems(self) -> Iterator[str]:
         if self.snapshot:
-            yield from snapshot_problems(self.snapshot, self.region, self.found_snapshot(), self.wanted)
+            found, is_shared = self.found_snapshot(self.snapshot)
+            yield from snapshot_problems(self.snapshot, self.region, found, self.wanted, is_shared=is_shared)
             return
         source = self.options["source_db_instance_identifier"]
         yield from moment_problems(source, self.region, *self.found_backups(source), self.moment, self.wanted)
@@ -186,12 +192,22 @@ class Database:
             return None, None
         return {**backups[0], "StorageEncrypted": backups[0]["Encrypted"]}, backups[0]
 
-    def found_snapshot(self) -> dict[str, Any] | None:
+    def found_snapshot(self, name: str) -> tuple[dict[str, Any] | None, bool]:
+        """What RDS says of a snapshot, and whether it is another account's."""
+        who, colon, _rest = name.rpartition(":snapshot:")[2].partition(":")
+        kind = KINDS.get(who) if colon else None
+        if found := self.described_snapshot(name, **({"SnapshotType": kind} if kind else {})):
+            return found, False
+        if not name.startswith("arn:"):
+            return None, False
+        return self.described_snapshot(name, IncludeShared=True, IncludePublic=True), True
+
+    def described_snapshot(self, name: str, **which: Any) -> dict[str, Any] | None:
         try:
-            found = self.client.describe_db_snapshots(aws_retry=True, DBSnapshotIdentifier=self.snapshot)
+            found = self.client.describe_db_snapshots(aws_retry=True, DBSnapshotIdentifier=name, **which)
         except self.client.exceptions.DBSnapshotNotFoundFault:
             return None
-        return found["DBSnapshots"][0]
+        return found["DBSnapshots"][0] if found["DBSnapshots"] else None
 
     def request(self) -> dict[str, Any]:
         tags = {tag: str(value) for tag, value in self.options["tags"].items()}

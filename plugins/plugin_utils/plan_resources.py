@@ -37,6 +37,7 @@ KINDS = {
     "amazon.aws.ec2_instance": Kind("instance", "name", "instances", ("instance_type", "image_id", "vpc_subnet_id")),
     "amazon.aws.ec2_key": Kind("key pair", "name", "key.id"),
     "amazon.aws.ec2_security_group": Kind("security group", "name", "group_id", ("rules",)),
+    "amazon.aws.ec2_tag": Kind("tags of", "resource", "tags", ("tags",)),
     "amazon.aws.ec2_vpc_endpoint": Kind(
         "VPC endpoint", "tags.Name", "result.vpc_endpoint_id", ("service", "vpc_endpoint_type")
     ),
@@ -69,6 +70,7 @@ KINDS = {
     "cellcs.orthweb.ec2_vpc_flow_log": Kind(
         "flow log", "tags.Name", "diff.before.log_group_name", ("vpc_id", "log_group_name", "traffic_type")
     ),
+    "cellcs.orthweb.network_load_balancer": Kind("load balancer", "name", "arn", ("listeners", "health_check")),
     "cellcs.orthweb.rds_backup_replication": Kind(
         "copies of backups of", "source_db_instance_arn", "arn", ("region", "backup_retention_period")
     ),

@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl
 from botocore.parsers import RpcV2CBORParser
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 
 # Names of what is called upon, and what a condition of IAM asks for. Everything else, such as a password or the content
 # of a secret, has no place in a log.
 NAMES = re.compile(
-    r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arn|ARN|AlarmNames|ResourceType)|PermissionsBoundary|PublicIp)$"
+    r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arns?|ARN|AlarmNames|ResourceType)|PermissionsBoundary|PublicIp)$"
 )
 INDEX = re.compile(r"[.](member[.])?\d+(?=[.]|$)")
 # What the call is compared with, or a rule refers to: it is not called upon.
@@ -71,6 +72,8 @@ def targets(service: str, region: str, asked: Mapping[str, list[str]]) -> list[d
     """What there is already of what the call names, with its tags and aliases before the call."""
     if service == "ec2":
         return list(_of_ec2(ec2_backends[DEFAULT_ACCOUNT_ID][region], asked))
+    if service == "elasticloadbalancing":
+        return list(_of_elb(elbv2_backends[DEFAULT_ACCOUNT_ID][region], asked))
     if service == "kms":
         return list(_of_kms(kms_backends[DEFAULT_ACCOUNT_ID][region], asked))
     if service == "iam":
@@ -103,6 +106,12 @@ def _of_ec2(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, 
                 if each in zone:
                     found["vpc"] = zone[each].vpc_id
             yield found
+
+
+def _of_elb(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+    for parameter in ("LoadBalancerArn", "ListenerArn", "TargetGroupArn", "ResourceArns"):
+        for arn in asked.get(parameter, []):
+            yield {"id": arn.rpartition("/")[2], "tags": backend.tagging_service.get_tag_dict_for_resource(arn)}
 
 
 def _of_kms(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:

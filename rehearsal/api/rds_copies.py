@@ -51,10 +51,41 @@ def copies_of(rds: Any) -> list[Copies]:
     return rds.rehearsal_copies
 
 
+# AWS copies from most regions to most. The pairs are in its documentation; this one takes three.
+SOURCES = {"af-south-1": ["eu-central-1", "eu-west-1", "eu-west-2"]}
+COMMON = ["ap-southeast-2", "eu-central-1", "eu-west-1", "eu-west-2", "us-east-1", "us-east-2", "us-west-2"]
+
+
+def sources_of(region: str) -> list[str]:
+    return [each for each in SOURCES.get(region, COMMON) if each != region]
+
+
+def describe_source_regions(response: Any) -> ActionResult:
+    """DescribeSourceRegions: also those that only snapshots can be copied from."""
+    takes = sources_of(response.backend.region_name)
+    found = [
+        {
+            "RegionName": each,
+            "Endpoint": f"https://rds.{each}.amazonaws.com",
+            "Status": "available",
+            "SupportsDBInstanceAutomatedBackupsReplication": each in takes,
+        }
+        for each in sorted({*COMMON, *takes} - {response.backend.region_name})
+    ]
+    return ActionResult({"SourceRegions": found})
+
+
+responses.RDSResponse.describe_source_regions = describe_source_regions  # type: ignore[attr-defined]
+
+
 def start(response: Any) -> ActionResult:
     """StartDBInstanceAutomatedBackupsReplication."""
     rds, source = response.backend, response.params["SourceDBInstanceArn"]
     region, account, _kind, name = source.split(":")[3:]
+    if region not in sources_of(rds.region_name):
+        raise RDSClientError(
+            "InvalidParameterValue", f"Automated backups of {region} can't be replicated to {rds.region_name}."
+        )
     database = models.rds_backends[account][region].databases.get(name)
     if not database:
         raise RDSClientError("DBInstanceNotFound", f"DBInstance {source} not found.")

@@ -35,11 +35,30 @@ def refuse(database: Any, states: set[str]) -> None:
         )
 
 
+def refuse_snapshot(database: Any) -> None:
+    """AWS takes none in other states, also where it is to be the final one."""
+    if database.status not in ("available", "storage-optimization"):
+        raise RDSClientError(
+            "InvalidDBInstanceState",
+            f"Cannot create a snapshot because the database instance {database.db_instance_identifier} is not "
+            "currently in the available state.",
+        )
+
+
 def becomes(database: Any, status: str, seconds: float, *then: tuple[str, float]) -> None:
     """For so many seconds; then what follows, each with its seconds, and in the end available."""
-    database.status = status
+    database.status, database.rehearsal_pending = status, {}
     database.rehearsal_due = time.monotonic() + seconds
     database.rehearsal_then = list(then)
+
+
+# moto has none. On AWS, some changes are among these values before the state says anything of them.
+@property  # type: ignore[misc]
+def pending_modified_values(database: Any) -> dict[str, Any]:
+    return getattr(database, "rehearsal_pending", {})
+
+
+models.DBInstance.pending_modified_values = pending_modified_values  # type: ignore[attr-defined]
 
 
 @replaces(models.RDSBackend, "create_db_instance")
@@ -84,7 +103,7 @@ def create_db_snapshot(original: Any, rds: Any, db_instance_identifier: str, *ar
     database = rds.databases.get(db_instance_identifier)
     # Those that RDS makes by itself, the first of them at the creation, are not asked for through the API.
     if database and kwargs.get("snapshot_type", "manual") == "manual":
-        refuse(database, CHANGING | FAILED)
+        refuse_snapshot(database)
     return original(rds, db_instance_identifier, *args, **kwargs)
 
 
@@ -108,6 +127,8 @@ def delete_db_instance(
             "InvalidParameterCombination",
             "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
         )
+    if not skip_final_snapshot:
+        refuse_snapshot(database)
     if settings.deletion_seconds <= 0 or database.deletion_protection:
         return original(rds, identifier, snapshot, skip_final_snapshot, **kwargs)
     # The snapshot is made first, and takes its time; until it is gone the instance is in its groups.
@@ -138,3 +159,5 @@ def advance(rds: Any, now: float) -> None:
         elif all(answer(database) for answer in answers):
             database.rehearsal_due, database.status = None, "available"
             database.rehearsal_was_available = True
+            if finish := database.__dict__.pop("rehearsal_finish", None):
+                finish()

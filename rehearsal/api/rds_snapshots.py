@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from moto.rds import models
-from moto.rds.exceptions import RDSClientError
+from moto.rds.exceptions import DBSnapshotNotFoundFault, RDSClientError
+from moto.rds.responses import RDSResponse
 
 from .replace import replaces
 
@@ -44,6 +45,15 @@ def create_db_snapshot(original: Any, rds: Any, db_instance_identifier: str, *ar
         for keeper in keepers:
             keeper.keep(rds.databases[db_instance_identifier], snapshot.rehearsal_origin)
     return snapshot
+
+
+# AWS finds an automated one by its name only if told the type.
+@replaces(RDSResponse, "describe_db_snapshots")
+def describe_db_snapshots(original: Any, response: Any) -> Any:
+    name = response.params.get("DBSnapshotIdentifier") or ""
+    if name.rpartition(":snapshot:")[2].startswith("rds:") and not response.params.get("SnapshotType"):
+        raise DBSnapshotNotFoundFault(name)
+    return original(response)
 
 
 @replaces(models.RDSBackend, "copy_db_snapshot")

@@ -3,12 +3,14 @@
 
 On AWS, storage of 400 GiB and more is striped over four volumes. Below that nobody can choose IOPS and throughput;
 from there on each change of the storage has to name the IOPS. A change takes the instance to modifying and, for
-minutes or hours, to storage-optimization: it works as ever, and its storage cannot be changed.
+minutes or hours, to storage-optimization: it works as ever, and its storage cannot be changed. Nor can it be for six
+hours, whatever the state.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from moto.rds import models
@@ -19,7 +21,8 @@ from .rds_life import becomes
 from .replace import replaces
 
 STRIPED = 400
-KEYS = ("allocated_storage", "iops", "storage_throughput")
+SHOWN = {"allocated_storage": "AllocatedStorage", "iops": "Iops", "storage_throughput": "StorageThroughput"}
+KEYS = tuple(SHOWN)
 WHERE = "engine name postgres and storage type gp3"
 
 
@@ -93,7 +96,17 @@ def changed(database: Any, wanted: dict[str, Any]) -> dict[str, Any]:
             "You can't currently modify the storage of this DB instance because the previous storage change is being "
             "optimized."
         )
+    if new and (hours := again_in(database)) > 0:
+        raise refused(
+            f"You can't currently modify the storage of this DB instance. Try again after approximately {hours} hours."
+        )
     return new
+
+
+def again_in(database: Any) -> int:
+    """Hours until AWS takes another change."""
+    since = time.monotonic() - getattr(database, "rehearsal_storage_changed", float("-inf"))
+    return math.ceil((settings.storage_again_seconds - since) / 3600) if since < settings.storage_again_seconds else 0
 
 
 @replaces(models.RDSBackend, "modify_db_instance")
@@ -114,5 +127,11 @@ def modify_db_instance(original: Any, rds: Any, db_instance_identifier: str, db_
     for key, value in new.items():
         setattr(database, key, value)
     if new:
-        becomes(database, "modifying", 0, ("storage-optimization", settings.storage_seconds))
+        database.rehearsal_storage_changed = time.monotonic()
+        follow = ("storage-optimization", settings.storage_seconds)
+        if database.status == "storage-full":
+            becomes(database, "storage-full", settings.change_begins_seconds, ("modifying", 0), follow)
+            database.rehearsal_pending = {name: new[key] for key, name in SHOWN.items() if key in new}
+        else:
+            becomes(database, "modifying", 0, follow)
     return database

@@ -17,6 +17,9 @@ from .rds_life import becomes
 from .rds_parameters import starts
 from .replace import replaces
 
+# Of all minor versions that there were, one that AWS does not offer any more.
+WITHDRAWN = {"16.1"}
+
 
 def major(version: Any) -> str:
     return str(version).partition(".")[0]
@@ -39,7 +42,7 @@ def targets(version: str) -> list[dict[str, Any]]:
     return found
 
 
-# moto has neither of these two calls.
+# moto has neither of these two calls. AWS lists a version that it has withdrawn only if asked for all.
 def describe_db_engine_versions(response: Any) -> ActionResult:
     version = str(response.params.get("EngineVersion") or "")
     found = [
@@ -50,7 +53,7 @@ def describe_db_engine_versions(response: Any) -> ActionResult:
             "ValidUpgradeTarget": targets(each),
         }
         for each in ([version] if "." in version else NEWEST_MINOR.values())
-        if major(each) in NEWEST_MINOR
+        if major(each) in NEWEST_MINOR and (each not in WITHDRAWN or response.params.get("IncludeAll"))
     ]
     return ActionResult({"DBEngineVersions": found})
 
@@ -105,9 +108,18 @@ def modify_db_instance(original: Any, rds: Any, db_instance_identifier: str, db_
             "InvalidParameterCombination",
             "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.",
         )
-    original(rds, db_instance_identifier, db_kwargs)
-    starts(database)
-    becomes(database, "upgrading", settings.database_seconds)
+    # Until the end, version and parameter group are the old ones; if it fails, after that, too.
+    later = {"engine_version": version, "db_parameter_group_name": db_kwargs.get("db_parameter_group_name")}
+    original(rds, db_instance_identifier, {key: value for key, value in db_kwargs.items() if key not in later})
+    becomes(database, "available", settings.change_begins_seconds, ("upgrading", settings.database_seconds))
+    database.rehearsal_pending = {"EngineVersion": version}
+
+    def finish() -> None:
+        if not settings.upgrade_fails:
+            database.update(**{key: value for key, value in later.items() if value})
+            starts(database)
+
+    database.rehearsal_finish = finish
     return database
 
 

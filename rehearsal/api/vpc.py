@@ -13,6 +13,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.rds.models import rds_backends
 
 from ..settings import settings
+from . import elb
 from .replace import replaces
 
 
@@ -49,10 +50,12 @@ def delete_vpc(original: Any, ec2: Any, vpc_id: str) -> Any:
     return original(ec2, vpc_id)
 
 
-# AWS refuses to delete a subnet with a network interface in it; an RDS instance has one, which moto does not show.
+# AWS refuses to delete a subnet with a network interface in it; an RDS instance and a load balancer have one, which
+# moto does not show.
 @replaces(subnets.SubnetBackend, "delete_subnet")
 def delete_subnet(original: Any, ec2: Any, subnet_id: str) -> Any:
     interfaces = [eni for eni in list(ec2.enis.values()) if eni.subnet.id == subnet_id]
+    interfaces += [balancer for balancer in elb.held(ec2) for subnet in balancer.subnets if subnet.id == subnet_id]
     groups = [getattr(database, "db_subnet_group", None) for database in databases(ec2)]
     if (
         interfaces
@@ -71,10 +74,12 @@ def delete_subnet(original: Any, ec2: Any, subnet_id: str) -> Any:
     return deleted
 
 
-# AWS refuses to delete a group that an interface or a DB instance has, or that a rule of another group names.
+# AWS refuses to delete a group that an interface, a DB instance or a load balancer has, or that a rule of another group
+# names.
 @replaces(security_groups.SecurityGroupBackend, "delete_security_group")
 def delete_security_group(original: Any, ec2: Any, name: str | None = None, group_id: str | None = None) -> Any:
     used = {group.id for eni in list(ec2.enis.values()) for group in eni.group_set}
+    used |= {group for balancer in elb.held(ec2) for group in balancer.security_groups or []}
     used |= {member for database in databases(ec2) for member in database.vpc_security_group_ids}
     others = [group for groups in ec2.groups.values() for group in groups.values() if group.id != group_id]
     used |= {
@@ -100,7 +105,9 @@ replaces(SecurityGroups, "update_security_group_rule_descriptions_egress")(updat
 # AWS refuses to detach a gateway while an interface in the VPC has a public address.
 @replaces(internet_gateways.InternetGatewayBackend, "detach_internet_gateway")
 def detach_internet_gateway(original: Any, ec2: Any, internet_gateway_id: str, vpc_id: str) -> Any:
-    if any(eni.public_ip and eni.subnet.vpc_id == vpc_id for eni in list(ec2.enis.values())):
+    mapped = [eni for eni in list(ec2.enis.values()) if eni.public_ip and eni.subnet.vpc_id == vpc_id]
+    mapped += [each for each in elb.held(ec2) if each.vpc_id == vpc_id and each.scheme != "internal"]
+    if mapped:
         raise DependencyViolationError(
             f"Network {vpc_id} has some mapped public address(es). "
             "Please unmap those public address(es) before detaching the gateway."

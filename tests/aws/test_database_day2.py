@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -21,7 +22,7 @@ def role(name: str, part: str = "main") -> dict[str, Any]:
     return {"ansible.builtin.include_role": {"name": name, "tasks_from": f"{part}.yml"}}
 
 
-SURVEY = role("cellcs.orthweb.aws_survey")
+SURVEY, LOOK = role("cellcs.orthweb.aws_survey"), role("cellcs.orthweb.aws_survey", "look")
 # As provision.yml and configure.yml have them, without hosts in between.
 NEEDS = role(ROLE, "needs")
 DEPLOY = [NEEDS, SURVEY, role(ROLE, "request"), role(ROLE, "wait")]
@@ -132,6 +133,50 @@ def test_a_restart_that_a_person_asked_for_brings_it_into_force(static: Run, day
     assert "not in force" not in rebooted.message
 
 
+def passwords(day2: Day2) -> dict[str, str]:
+    client = day2.account.client("secretsmanager")
+    names = ("orthweb/database-master", "orthweb/database-orthanc")
+    return {name: json.loads(client.get_secret_value(SecretId=name)["SecretString"])["password"] for name in names}
+
+
+def test_new_passwords_are_in_secrets_manager_before_rds_has_them(static: Run, day2: Day2) -> None:
+    before = passwords(day2)
+    rotated = day2.run(**{**STATIC, "aws_database_storage_gb": 500}, orthweb_new_database_passwords=True).ok()
+    assert rotated.writes == ["secretsmanager:UpdateSecret", "secretsmanager:UpdateSecret", "rds:ModifyDBInstance"]
+    assert not set(before.values()) & set(passwords(day2).values())
+
+
+def test_no_password_is_made_that_rds_would_not_take(static: Run, day2: Day2) -> None:
+    before, busy = passwords(day2), {"id": "orthweb", "state": "backing-up", "tags": {}}
+    check = [NEEDS, SURVEY, role(ROLE, "check"), role(ROLE, "request")]
+    refused = day2.run(*check, **STATIC, orthweb_new_database_passwords=True, __aws_database_there=busy).failed()
+    assert 'The database orthweb is "backing-up", and RDS sets no password now' in refused.message
+    assert refused.writes == []
+    assert passwords(day2) == before
+
+
+def test_a_change_that_rds_refuses_for_six_hours_is_put_off(static: Run, account: Account, day2: Day2) -> None:
+    """The database is "available" by now, so nothing but the refusal tells."""
+    account.post("/rehearsal/settings", {"storage_again_seconds": 6 * 3600})
+    day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
+    assert day2.database["DBInstanceStatus"] == "available"
+    run = day2.run(role(ROLE, "storage"), **STATIC).ok()
+    assert "Try again after approximately 6 hours" in run.message
+    assert "Run the playbook again then" in run.message
+    assert (run.changes, day2.database["AllocatedStorage"]) == ([], 500)
+    account.post("/rehearsal/settings", {"storage_again_seconds": 0})
+
+
+def test_full_storage_is_enlarged_and_waited_for(static: Run, account: Account, day2: Day2) -> None:
+    """RDS goes on saying "storage-full" until it has begun."""
+    account.post("/rehearsal/settings", {"database_ends_in": "storage-full"})
+    day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
+    assert day2.database["DBInstanceStatus"] == "storage-full"
+    account.post("/rehearsal/settings", {"database_ends_in": "available", "change_begins_seconds": 3})
+    day2.run(LOOK, role(ROLE, "storage"), role(ROLE, "wait"), **STATIC).ok()
+    assert (day2.database["AllocatedStorage"], day2.database["DBInstanceStatus"]) == (600, "storage-optimization")
+
+
 UPGRADE = {
     "orthweb_rds_engine_version": "17",
     "aws_database_storage_gb": 500,
@@ -153,6 +198,21 @@ def test_a_major_upgrade_can_be_planned(day2: Day2) -> None:
     assert "upgrade | Upgrade PostgreSQL to another major version" in planned.changes
 
 
+def test_an_upgrade_that_rds_gives_up_ends_the_run(account: Account, day2: Day2) -> None:
+    """RDS is "available" again as if nothing had been; and before that, for a moment, as if nothing were to come."""
+    account.post("/rehearsal/settings", {"change_begins_seconds": 3, "upgrade_fails": True})
+    group = {"DBParameterGroupName": "orthweb-postgres17"}
+    day2.rds.create_db_parameter_group(**group, DBParameterGroupFamily="postgres17", Description="ours", Tags=OURS)
+    run = day2.run(LOOK, role(ROLE, "upgrade"), role(ROLE, "wait"), **UPGRADE).failed()
+    assert "RDS did not upgrade the database orthweb to PostgreSQL 17" in run.message
+    assert 'it is "available" and runs 16.10 as before' in run.message
+    assert "aws rds describe-events --source-type db-instance --source-identifier orthweb" in run.message
+    (snapshot,) = day2.account.every("rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
+    day2.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
+    day2.rds.delete_db_parameter_group(**group)
+    account.post("/rehearsal/settings", {"upgrade_fails": False})
+
+
 def test_a_major_upgrade_has_a_snapshot_first_and_the_parameters_of_its_version(day2: Day2) -> None:
     run = day2.run(**UPGRADE, orthweb_rds_major_upgrade="17").ok()
     (snapshot,) = day2.account.every("rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
@@ -168,7 +228,14 @@ def test_a_major_upgrade_has_a_snapshot_first_and_the_parameters_of_its_version(
 
 
 SOON = {"aws_database_wait_seconds": 2, "aws_database_poll_seconds": 1}
-LOOK, ABSENT = role("cellcs.orthweb.aws_survey", "look"), role(ROLE, "absent")
+ABSENT = role(ROLE, "absent")
+
+
+def test_a_version_that_rds_has_withdrawn_can_be_upgraded(account: Account) -> None:
+    account.reset()
+    given.database(account, version="16.1")
+    is_known = "aws_survey_stack.resources.db_instances[0].upgrades | selectattr('major') | length > 0"
+    account.play_tasks([LOOK, {"ansible.builtin.assert": {"that": is_known}}]).ok()
 
 
 def test_check_mode_waits_for_nothing(account: Account) -> None:

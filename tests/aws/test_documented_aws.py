@@ -24,7 +24,8 @@ endpoint_url = {url}
 aws_access_key_id = notreal
 aws_secret_access_key = notreal0123456789
 """
-ELSEWHERE = {"eu-central-1": REGION}  # the region that the simulated account knows
+# The region that the simulated account knows, and the stack of this test.
+ELSEWHERE = {"eu-central-1": REGION, "ORTHWEB_STACK=clinic ": ""}
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,22 @@ def desk(simulated: Account, tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 def test_policies(desk: Desk, simulated: Account) -> None:
-    """IAM takes them: moto looks at the form of a policy."""
+    """IAM takes them, and once more as new versions: moto looks at the form of a policy."""
     said = desk.run("docs/aws.md", "Permissions", only="make policy").ok().output
+    iam = simulated.client("iam")
+    iam.create_user(UserName="dora")
     written = sorted(desk.checkout.glob("*-deployer-*.json"))
     assert [each.name for each in written] == ["clinic-deployer-1.json", "clinic-deployer-2.json"]
     for each in written:
         assert f"aws iam create-policy --policy-name {each.stem} --policy-document file://{each.name}" in said
-        simulated.client("iam").create_policy(PolicyName=each.stem, PolicyDocument=each.read_text())
+        made = iam.create_policy(PolicyName=each.stem, PolicyDocument=each.read_text())["Policy"]["Arn"]
+        iam.attach_user_policy(UserName="dora", PolicyArn=made)
+        iam.create_policy_version(PolicyArn=made, PolicyDocument=each.read_text(), SetAsDefault=True)
+    attached = iam.list_attached_user_policies(UserName="dora")["AttachedPolicies"]
+    assert {
+        each["PolicyName"]: iam.get_policy(PolicyArn=each["PolicyArn"])["Policy"]["DefaultVersionId"]
+        for each in attached
+    } == {each.stem: "v2" for each in written}
 
 
 def test_plan(desk: Desk) -> None:

@@ -24,7 +24,9 @@ MADE = Counter(
     route_tables=2,
     vpc_endpoints=1,
     network_acls=1,
-    security_groups=2,
+    security_groups=3,
+    load_balancers=1,
+    target_groups=3,
     key_pairs=1,
     instances=2,
     volumes=2,
@@ -87,11 +89,13 @@ class TestCheckOfAnEmptyAccount:
             "key_pair | Make the key, once",
             "network_acl | Put the private subnets behind it, with its rules",
             "own_vpc | Remove all rules from the VPC's default security group",
+            "name | Tag the hosts with the load balancer's name",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
-        # A volume is part of its instance, two secrets are one entry; two policies and the key's folder are more.
-        # Topic, alarms and events are one.
-        number = sum(MADE.values()) - MADE["volumes"] - 1 + 2 + 1 - MADE["alarms"] - MADE["topics"]
+        # A volume is part of its instance, a target group of its balancer, two secrets are one entry, as are topic, alarms
+        # and events; two policies and the key's folder are more.
+        parts_of_others = sum(MADE[kind] for kind in ("volumes", "target_groups", "alarms", "topics"))
+        number = sum(MADE.values()) - parts_of_others - 1 + 2 + 1
         assert f"Plan: {number} to make, 0 to change, 0 to remove." in lifecycle.empty_check.run.output
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
             assert f"name: {name}" in lifecycle.empty_check.run.output
@@ -186,14 +190,29 @@ class TestCreate:
         assert {name: created.more["parameters"][name] for name in wanted} == wanted
 
     def test_who_may_connect(self, created: Step) -> None:
-        imaging, database = (named(created, "security_groups", f"orthweb-{name}") for name in ("imaging", "database"))
-        open_to = {
-            (rule["FromPort"], rule["ToPort"], network["CidrIp"])
-            for rule in imaging["IpPermissions"]
-            for network in rule["IpRanges"]
+        imaging, balancer, database = (
+            named(created, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer", "database")
+        )
+
+        def open_to(group: dict[str, Any]) -> set[tuple[int, int, str]]:
+            assert not any(rule["Ipv6Ranges"] for rule in group["IpPermissions"])
+            return {
+                (rule["FromPort"], rule["ToPort"], source)
+                for rule in group["IpPermissions"]
+                for source in [
+                    *(each["CidrIp"] for each in rule["IpRanges"]),
+                    *(each["GroupId"] for each in rule["UserIdGroupPairs"]),
+                ]
+            }
+
+        forwarded = (11112, 443, 8042)
+        assert open_to(balancer) == {(11112, 11112, DICOM), (443, 443, PORTAL), (8042, 8042, PORTAL)}
+        assert open_to(imaging) == {(22, 22, CONTROLLER), *((port, port, balancer["GroupId"]) for port in forwarded)}
+        public = {each["CidrBlock"] for each in own(created, "subnets") if "-public-" in tags(each["Tags"])["Name"]}
+        reaches = {
+            (rule["FromPort"], each["CidrIp"]) for rule in balancer["IpPermissionsEgress"] for each in rule["IpRanges"]
         }
-        assert open_to == {(11112, 11112, DICOM), (443, 443, PORTAL), (8042, 8042, PORTAL), (22, 22, CONTROLLER)}
-        assert not any(rule["UserIdGroupPairs"] or rule["Ipv6Ranges"] for rule in imaging["IpPermissions"])
+        assert reaches == {(port, cidr) for port in forwarded for cidr in public}
         rule = only(database["IpPermissions"])
         assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 5432, 5432)
         assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [imaging["GroupId"]]
@@ -205,6 +224,34 @@ class TestCreate:
             if group["GroupName"] == "default" and group["VpcId"] == imaging["VpcId"]
         )
         assert default["IpPermissions"] == default["IpPermissionsEgress"] == []
+
+    def test_load_balancer(self, created: Step) -> None:
+        balancer = only(created.raw["load_balancers"])
+        assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
+        public = {each["SubnetId"] for each in own(created, "subnets") if "-public-" in tags(each["Tags"])["Name"]}
+        assert {each["SubnetId"] for each in balancer["AvailabilityZones"]} == public
+        group = named(created, "security_groups", "orthweb-balancer")["GroupId"]
+        assert balancer["SecurityGroups"] == [group]
+        said = created.more["balancer"]
+        wanted = {"load_balancing.cross_zone.enabled": "true", "deletion_protection.enabled": "true"}
+        assert {key: said["attributes"][key] for key in wanted} == wanted
+        assert said["idle_seconds"] == {11112: "3900", 443: "3900", 8042: "3900"}
+        assert said["forwards"] == {port: f"orthweb-{port}" for port in (11112, 443, 8042)}
+        sticky = {"orthweb-11112": "false", "orthweb-443": "true", "orthweb-8042": "true"}
+        hosts = sorted(each["InstanceId"] for each in own(created, "instances"))
+        for one in created.raw["target_groups"]:
+            name = one["TargetGroupName"]
+            check = [one[f"HealthCheck{key}"] for key in ("Protocol", "Port", "Path")]
+            assert check == ["HTTPS", "443", "/ready"]
+            attributes = said["group_attributes"][name]
+            assert attributes["stickiness.enabled"] == sticky[name]
+            assert attributes["preserve_client_ip.enabled"] == "true"
+            assert attributes["deregistration_delay.timeout_seconds"] == "300"
+            assert said["targets"][name] == hosts
+
+    def test_hosts_know_the_name_of_the_load_balancer(self, created: Step) -> None:
+        name = only(created.raw["load_balancers"])["DNSName"]
+        assert {tags(each["Tags"])["orthweb:server-name"] for each in own(created, "instances")} == {name}
 
     def test_what_the_hosts_may_reach(self, created: Step) -> None:
         imaging = named(created, "security_groups", "orthweb-imaging")
@@ -277,6 +324,8 @@ class TestDrift:
             TestCreate.test_subnets_lie_in_two_zones_and_the_private_ones_have_no_way_out,
             TestCreate.test_database,
             TestCreate.test_who_may_connect,
+            TestCreate.test_load_balancer,
+            TestCreate.test_hosts_know_the_name_of_the_load_balancer,
             TestCreate.test_audit_trail_is_kept_for_ten_years,
         ],
     )
@@ -289,6 +338,18 @@ class TestDrift:
         assert (again.run.changed, again.run.changes) == (0, [])
         assert again.run.writes == []
         assert again.things == lifecycle.fixed.things
+
+
+class TestWaitForTheLoadBalancer:
+    def test_it_ends_once_all_hosts_are_used(self, lifecycle: Lifecycle) -> None:
+        assert "included: cellcs.orthweb.aws_balancer" in lifecycle.waited.run.output
+        assert "TASK [A third one]" in lifecycle.waited.run.output
+
+    def test_a_host_that_is_not_used_is_named(self, lifecycle: Lifecycle) -> None:
+        lifecycle.waited.run.failed()
+        missing = "; ".join(f"orthweb-imaging-3 at port {port} (not registered)" for port in (443, 8042, 11112))
+        assert f"The load balancer orthweb sends nobody to {missing}." in lifecycle.waited.run.message
+        assert lifecycle.waited.run.writes == []
 
 
 class TestControllersFolder:
@@ -393,6 +454,32 @@ class TestCreateAfterTeardown:
             assert len([each for each in step.raw["subnets"] if each["VpcId"] == theirs]) == 1
             groups = [each["GroupName"] for each in step.raw["security_groups"] if each["VpcId"] == theirs]
             assert sorted(groups) == ["default", "orthweb-imaging"]
+
+
+class TestMoveToAndFromALoadBalancer:
+    def test_hosts_stay_open_for_the_time_of_a_move(self, lifecycle: Lifecycle) -> None:
+        revived = lifecycle.revived  # with aws_network_direct_access
+        imaging, balancer = (named(revived, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer"))
+        (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
+        assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
+        assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
+
+    def test_one_host_has_one_if_asked(self, lifecycle: Lifecycle) -> None:
+        said = lifecycle.revived.more["balancer"]
+        (host,) = own(lifecycle.revived, "instances")
+        assert said["targets"] == {f"orthweb-{port}": [host["InstanceId"]] for port in (11112, 443, 8042)}
+
+    def test_goes_with_its_name_and_the_host_is_open_again(self, lifecycle: Lifecycle) -> None:
+        changed = lifecycle.changed
+        name = only(lifecycle.revived.raw["load_balancers"])["DNSName"]
+        assert f"the load balancer {name} is removed" in changed.run.ok().message
+        assert changed.raw["load_balancers"] == changed.raw["target_groups"] == []
+        assert "orthweb-balancer" not in {each["GroupName"] for each in own(changed, "security_groups")}
+        imaging = named(changed, "security_groups", "orthweb-imaging")
+        assert not any(rule["UserIdGroupPairs"] for rule in imaging["IpPermissions"])
+        assert {rule["FromPort"] for rule in imaging["IpPermissions"]} == {22, 443, 8042, 11112}
+        (host,) = own(changed, "instances")
+        assert tags(host["Tags"])["orthweb:server-name"] == ""
 
 
 class TestPermissionsBoundary:

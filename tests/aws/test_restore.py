@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.aws import given
-from support.aws.account import Account, Run
+from support.aws.account import REGION, Account, Run
 from support.aws.life import RANGES
 
 SNAPSHOT = {"aws_database_snapshot": "before", "aws_database_master_user": "somebody"}
@@ -76,8 +76,20 @@ class TestFromASnapshot:
         assert again.writes == []
 
 
-COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copied.yml"}}]
+COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copies.yml"}}]
 COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
+CHECK = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "check.yml"}}]
+
+
+def test_a_region_that_rds_does_not_copy_to_is_refused_before_anything_is_made(account: Account) -> None:
+    survey = {
+        "aws_survey_account": {"id": "123456789012", "partition": "aws", "region": REGION},
+        "aws_survey_stack": {"resources": {"db_instances": []}},
+    }
+    run = account.play_tasks(CHECK, **survey, aws_database_copy_region="af-south-1").failed()
+    assert "RDS does not copy automated backups from us-east-1 to af-south-1" in run.message
+    assert "only from eu-central-1, eu-west-1, eu-west-2." in run.message
+    account.play_tasks(CHECK, **survey, **COPIES).ok()
 
 
 @pytest.fixture(scope="module")

@@ -193,12 +193,22 @@ class TestAnotherRegion:
         iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=ASSUME, Tags=OURS)
         key = kms.create_key(Tags=[{"TagKey": "orthweb:stack", "TagValue": "orthweb"}])["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/orthweb", TargetKeyId=key)
+        parts = [("aws_database", "needs"), ("aws_survey", "main")]
+        tasks = [{"include_role": {"name": f"cellcs.orthweb.{name}", "tasks_from": part}} for name, part in parts]
+        assert "it is in another region, or was. Roles belong" in account.play_tasks(tasks, **RANGES).ok().message
         folder = account.state / "orthweb"
         folder.mkdir(parents=True, exist_ok=True)
         run = account.teardown().ok()
         assert "WARNING: The stack orthweb has roles in the account" in run.output
         assert run.writes == ["kms:ScheduleKeyDeletion"]
         assert folder.exists()
+
+
+def an_instance(account: Account) -> None:
+    ec2 = account.client("ec2")
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"][0]["ImageId"]
+    tagged = [{"ResourceType": "instance", "Tags": [*OURS, {"Key": "Name", "Value": "orthweb-imaging-1"}]}]
+    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged)
 
 
 class TestAKeyThatSomethingNeeds:
@@ -215,10 +225,7 @@ class TestAKeyThatSomethingNeeds:
         key = account.client("kms").create_key(Tags=tags, Policy=policy)["KeyMetadata"]["Arn"]
         account.client("kms").create_alias(AliasName="alias/orthweb", TargetKeyId=key)
         given.database(account, StorageEncrypted=True, KmsKeyId=key, CopyTagsToSnapshot=False)
-        ec2 = account.client("ec2")
-        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-13-amd64-*"]}])["Images"][0]["ImageId"]
-        tagged = [{"ResourceType": "instance", "Tags": [*OURS, {"Key": "Name", "Value": "orthweb-imaging-1"}]}]
-        ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged)
+        an_instance(account)
         return key
 
     def state(self, account: Account, key: str) -> str:
@@ -287,3 +294,14 @@ class TestDatabaseInABadState:
         failed.client("rds").modify_db_instance(DBInstanceIdentifier="orthweb", DeletionProtection=False)
         failed.teardown(orthweb_rds_final_snapshot=False).ok()
         assert failed.every("rds", "describe_db_instances", "DBInstances") == []
+
+    def test_hosts_run_on_where_there_can_be_none(self, account: Account) -> None:
+        """RDS takes none of a stopped database, either, and says so only when it is asked to delete it."""
+        account.reset()
+        account.post("/rehearsal/settings", {"database_ends_in": "stopped"})
+        given.database(account)
+        an_instance(account)
+        run = account.teardown().failed()
+        assert 'The database orthweb is "stopped".' in run.message
+        assert "and the hosts run on. It was stopped by hand. Start it: aws rds start-db-instance." in run.message
+        assert run.writes == []

@@ -40,15 +40,12 @@ def first_deployment(
 ) -> Iterator[tuple[Stack, Run]]:
     """In the wordiest way, for test_secrets."""
     stack = Stack("orthweb-pytest", tmp_path_factory.mktemp("state"), INTERNET, 22443, 22043, dict(SETTINGS))
+    stack.remove_left()
     try:
         yield stack, stack.deploy("-vvv", "--diff").ok()
     finally:
         stack.teardown(orthweb_confirm_teardown=stack.name).ok()
-        left = [
-            docker(kind, "ls", "--quiet", "--filter", f"name={stack.name}")
-            for kind in ("container", "network", "volume")
-        ]
-        assert left == ["", "", ""], left
+        assert not any(stack.left.values()), stack.left
 
 
 @pytest.fixture(scope="session")

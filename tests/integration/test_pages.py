@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from support.browser_kinds import store, study_of_kind
+from support.places import Place
 from support.rest import remove, rest
 from support.stack import Stack, docker, wait_until_healthy
 
@@ -71,6 +73,34 @@ def test_a_dicom_port_that_hangs_is_not_said_to_answer(stack: Stack, clients: di
         docker("unpause", stack.container("orthanc"))
         wait_until_healthy(stack.container("orthanc"))
     assert answers()
+
+
+def readiness(place: Place, stack: Stack) -> str:
+    """What a load balancer is told: status and content. It verifies no certificate."""
+    url = stack.portal.replace("127.0.0.1", place.archive).replace("localhost", place.archive)
+    return place.run(
+        ["curl", "--silent", "--insecure", "--max-time", "10", "-w", "%{http_code}", f"{url}/ready"]
+    ).stdout
+
+
+def test_a_load_balancer_is_told_whether_images_can_be_stored(
+    stack: Stack, modality: Place, display_place: Place
+) -> None:
+    assert readiness(modality, stack) == "200"
+    assert readiness(display_place, stack).endswith("404")
+    for part, stop, start in (
+        ("orthanc", "pause", "unpause"),
+        ("orthanc", "stop", "start"),
+        ("postgresql", "stop", "start"),
+    ):
+        docker(stop, stack.container(part))
+        try:
+            assert readiness(modality, stack).endswith("503"), f"{part} {stop}"
+        finally:
+            docker(start, stack.container(part))
+            wait_until_healthy(stack.container(part))
+        answers = (time.sleep(1) or readiness(modality, stack) for _attempt in range(60))
+        assert "200" in answers, f"{part} {start}"
 
 
 @pytest.fixture(scope="module")

@@ -43,4 +43,5 @@ SETTINGS: dict[str, Any] = {
     ],
     "orthweb_modalities": MODALITIES,
     "orthweb_dicom_listeners": LISTENERS,
+    "nginx_ready_ranges": [f"{MODALITY}/32"],  # as if a load balancer were there
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -88,6 +89,24 @@ class Stack:
 
     def teardown(self, **variables: object) -> Run:
         return self.play("teardown", **variables)
+
+    @property
+    def left(self) -> dict[str, list[str]]:
+        """What there is of it on this machine, by Docker's kinds of things."""
+        ours = f"name=^{self.name}(-|$)"
+        listed = {
+            "container": ["--all", "--format={{.Names}}"],
+            "network": ["--format={{.Name}}"],
+            "volume": ["--quiet"],
+        }
+        return {kind: docker(kind, "ls", "--filter", ours, *arguments).split() for kind, arguments in listed.items()}
+
+    def remove_left(self) -> None:
+        """What a run that was killed has left: its folder is lost, and preflight refuses the archive of another CA."""
+        for kind, names in self.left.items():
+            if names:
+                docker(kind, "rm", "--force", *names)
+        shutil.rmtree(Path("/etc/orthweb") / self.name, ignore_errors=True)
 
     def deploy_and_kill_when(self, condition: Callable[[], bool], seconds: float = 300) -> str:
         """Start a deployment and kill it, and all that it has started, the moment ``condition`` holds."""

@@ -22,12 +22,13 @@ class RefusedError(Exception):
 class Sync:
     """Each of :meth:`present`, :meth:`adopted` and :meth:`absent` returns what the module answers.
 
+    :param region: that of the copy
     :param check: look and refuse, and change nothing
     :param replace: whether the copy may take the place of a folder that has something else
     """
 
-    def __init__(self, copy: AccountCopy, path: Path, *, check: bool, replace: bool) -> None:
-        self.copy, self.path, self.check, self.may_replace = copy, path, check, replace
+    def __init__(self, copy: AccountCopy, path: Path, *, region: str, check: bool, replace: bool) -> None:
+        self.copy, self.path, self.region, self.check, self.may_replace = copy, path, region, check, replace
 
     # --- what the copy is
 
@@ -74,7 +75,7 @@ class Sync:
                 )
             # Before the first deployment. In check mode, what is not done yet would be there by now.
             return self.answer("none", changed=self.check)
-        packed, seen = archive.pack(local), folder.read_seen(self.path)
+        packed, seen = archive.pack(local), folder.read_seen(self.path, self.region)
         if not there:
             version = "" if self.check else self.copy.write(packed, "")
             return self.written("make", packed, version, sorted(local))
@@ -122,7 +123,7 @@ class Sync:
         if not self.check:
             if action != "make":
                 self.copy.settle()
-            folder.write_seen(self.path, folder.Seen(version, packed.sha256))
+            folder.write_seen(self.path, folder.Seen(version, packed.sha256), self.region)
         changed = action != "keep" or settings
         return self.answer(
             "update" if settings else action, changed=changed, sha256=packed.sha256, names=names, before=before
@@ -142,11 +143,11 @@ class Sync:
             self.copy.restore()
         current = self.current()
         tree, local = self.files(current), folder.read(self.path)
-        now, seen = archive.pack(local).sha256 if local else "", folder.read_seen(self.path)
+        now, seen = archive.pack(local).sha256 if local else "", folder.read_seen(self.path, self.region)
         found = folder.Seen(current.version, current.header.sha256)
         if now == found.sha256:
             if not self.check:
-                folder.write_seen(self.path, found)
+                folder.write_seen(self.path, found, self.region)
             return self.answer("keep", changed=False, sha256=now, before=current)
         lost = [] if now == seen.sha256 else decisions.only_here(local, tree)
         if lost and not self.may_replace:
@@ -157,7 +158,7 @@ class Sync:
             )
         kept_as = self.path.with_name(f"{self.path.name}.before-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}")
         if not self.check:
-            folder.replace(self.path, tree, found, kept_as if lost else None)
+            folder.replace(self.path, tree, found, self.region, kept_as if lost else None)
         names = [name for name in decisions.differences(local, tree) if name in tree]
         return self.answer(
             "adopt",

@@ -3,7 +3,8 @@
 
 Below 400 GiB it has one volume with 3,000 IOPS and 125 MiB/s, and nothing can be chosen. From there on it has four,
 with four times of both at least, and more costs extra ("Amazon RDS DB instance storage" in AWS's documentation). A
-growth takes a few minutes; for hours afterwards RDS refuses another one.
+growth takes a few minutes; for six hours afterwards, and as long as the storage is being optimized, RDS refuses another
+one ("Increasing DB instance storage capacity").
 """
 
 from __future__ import annotations
@@ -161,6 +162,28 @@ def change(storage: Storage, there: Mapping[str, Any]) -> Change:
             "before, which can take a day, and refuses another one until then. Run the playbook again later."
         )
     return Change(options, said)
+
+
+def is_too_early(error: Exception) -> bool:
+    """Whether RDS refuses a change because of the one before: while it is optimizing, and for six hours in any state.
+
+    The code is InvalidParameterCombination, as for what will never be taken; only the text tells.
+    """
+    return "currently modify the storage of this DB instance" in str(error)
+
+
+def put_off(wanted: Change, name: str, error: Exception) -> Change:
+    """Nothing, and why."""
+    sentence = (
+        f"The storage of the database {name} is to be changed ({_shown(wanted.options)}), and RDS refuses that for "
+        f"now: {error} After a change of the storage, also one of its own, RDS takes no other one for six hours. "
+        "Everything else goes on. Run the playbook again then."
+    )
+    return Change({}, [*wanted.said, sentence])
+
+
+def _shown(options: Mapping[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in options.items())
 
 
 def _size(wanted: int, has: int) -> tuple[int, list[str]]:

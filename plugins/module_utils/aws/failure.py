@@ -37,7 +37,7 @@ REFUSED = frozenset(
     }
 )
 # Where the name of the permission is not that of the call.
-PREFIXES = {"resourcegroupstaggingapi": "tag"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
 ACTIONS = {"s3:ListBuckets": "s3:ListAllMyBuckets", "s3:HeadBucket": "s3:ListBucket"}
 
 

@@ -41,17 +41,24 @@ def read(text: str) -> dict[str, Any]:
 
 
 def update_of(
-    described: Mapping[str, Any], kept: Mapping[str, Any], username: str, kms_key: str | None, tags: Mapping[str, str]
+    described: Mapping[str, Any],
+    kept: Mapping[str, Any],
+    username: str,
+    kms_key: str | None,
+    tags: Mapping[str, str],
+    password: str | None = None,
 ) -> Update:
-    """What makes a secret that is there one of this user, under this key, with these tags; the password stays.
+    """What makes a secret that is there one of this user, under this key, with these tags.
 
     :param described: what DescribeSecret says
     :param kept: what :func:`read` gives
     :param kms_key: an ID or an ARN; without one, the key is left as it is
+    :param password: a new one; without one, it stays
     """
     options: dict[str, str] = {}
-    if kept.get("username") != username:
-        options["SecretString"] = json.dumps({**kept, "username": username})
+    wanted = {**kept, "username": username, "password": password or kept["password"]}
+    if wanted != kept:
+        options["SecretString"] = json.dumps(wanted)
     if kms_key and _key_id(kms_key) != _key_id(described.get("KmsKeyId", "")):
         options["KmsKeyId"] = kms_key
     there = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}

@@ -15,7 +15,8 @@ def instances(question: Question) -> list[dict[str, Any]]:
 
 
 def _outlook(question: Question, instance: dict[str, Any]) -> dict[str, Any]:
-    version = {"Engine": instance["engine"], "EngineVersion": instance["engine_version"]}
+    # IncludeAll: a version that RDS has withdrawn can still be upgraded.
+    version = {"Engine": instance["engine"], "EngineVersion": instance["engine_version"], "IncludeAll": True}
     versions = pages(question.client, "describe_db_engine_versions", "DBEngineVersions", **version)
     call, answer = "describe_pending_maintenance_actions", "PendingMaintenanceActions"
     pending = pages(question.client, call, answer, ResourceIdentifier=instance["arn"])

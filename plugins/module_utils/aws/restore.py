@@ -43,17 +43,29 @@ def shown(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def snapshot_problems(name: str, region: str, found: Mapping[str, Any] | None, wanted: Wanted) -> Iterator[str]:
+def snapshot_problems(
+    name: str, region: str, found: Mapping[str, Any] | None, wanted: Wanted, *, is_shared: bool = False
+) -> Iterator[str]:
     """Why a snapshot is of no use.
 
     :param found: what DescribeDBSnapshots says of it; None if it does not know it
+    :param is_shared: whether it is another account's
     """
     if found is None:
+        account = (
+            " If it is another account's, give its ARN, and have that account share it with this one."
+            if not name.startswith("arn:")
+            else " If it is another account's, that account has to share it with this one."
+        )
         yield (
             f'There is no snapshot "{name}" of an RDS database in {region}. '
-            f"To list them: aws rds describe-db-snapshots --region {region}"
+            f"To list them: aws rds describe-db-snapshots --region {region}.{account}"
         )
         return
+    copy = (
+        f"aws rds copy-db-snapshot --source-db-snapshot-identifier {name} "
+        f"--target-db-snapshot-identifier {name.rpartition(':')[2]}-encrypted --kms-key-id KEY"
+    )
     status = found.get("Status")
     if status != "available":
         yield f'The snapshot "{name}" is "{status}". Wait until it is "available", then run this again.'
@@ -61,8 +73,12 @@ def snapshot_problems(name: str, region: str, found: Mapping[str, Any] | None, w
     if not found.get("Encrypted"):
         yield (
             f'The snapshot "{name}" is not encrypted, so the database would not be either. Make an encrypted copy, and '
-            f"restore from that: aws rds copy-db-snapshot --source-db-snapshot-identifier {name} "
-            f"--target-db-snapshot-identifier {name}-encrypted --kms-key-id KEY"
+            f"restore from that: {copy}"
+        )
+    elif is_shared:
+        yield (
+            f'The snapshot "{name}" is another account\'s, and RDS restores no encrypted one of those. Make a copy '
+            f"with a key of this account, and restore from that: {copy}"
         )
 
 

@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
-from . import by_name, ec2, encrypted, notices, rds
+from . import by_name, ec2, elb, encrypted, notices, rds
 from .failure import denied_action, denied_sentence, sentence
 from .resource import (
     GOING,
@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[str, Answer]] = {
     **{kind: ("ec2", ec2.ask(how)) for kind, how in ec2.KINDS.items()},
     "vpcs": ("ec2", ec2.vpcs),
     "instances": ("ec2", ec2.instances),
+    **{kind: ("elbv2", how) for kind, how in elb.KINDS.items()},
     "kms_keys": ("kms", by_name.kms_keys),
     "secrets": ("secretsmanager", by_name.secrets),
     "iam_roles": ("iam", by_name.iam_roles),

@@ -10,11 +10,12 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..atomic_file import write_atomically
 from .archive import Entry, Tree
 
-# What this controller has last seen of the copy. It is no part of it.
+# What this controller has last seen of the copy, in each region that the folder is used for. It is no part of the copy.
 SEEN = "account-copy.json"
 # Made again by each deployment, or of this controller alone (its timer).
 MADE_AGAIN = frozenset(
@@ -64,22 +65,35 @@ def _is_momentary(name: str) -> bool:
     return name in (".lock", "known_hosts.old") or (name.startswith(".tmp-") and name.endswith("~"))
 
 
-def read_seen(path: Path) -> Seen:
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads((path / SEEN).read_bytes())
+def read_seen(path: Path, region: str) -> Seen:
+    noted = _noted(path)
+    with suppress(TypeError, KeyError):
+        # Where it was written before regions were told apart, nobody knows of which one it is.
+        kept = noted.get("regions", {}).get(region, noted)
         return Seen(str(kept["version"]), str(kept["sha256"]))
     return Seen()
 
 
-def write_seen(path: Path, seen: Seen) -> None:
-    if read_seen(path) != seen:
-        write_atomically(path / SEEN, json.dumps(asdict(seen)).encode() + b"\n", mode=0o600)
+def write_seen(path: Path, seen: Seen, region: str) -> None:
+    if read_seen(path, region) != seen:
+        noted = _noted(path)
+        noted["regions"] = {**noted.get("regions", {}), region: asdict(seen)}
+        write_atomically(path / SEEN, json.dumps(noted).encode() + b"\n", mode=0o600)
 
 
-def replace(path: Path, tree: Tree, seen: Seen, keep_old_as: Path | None = None) -> None:
+def _noted(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        noted = json.loads((path / SEEN).read_bytes())
+        if isinstance(noted, dict) and isinstance(noted.get("regions", {}), dict):
+            return noted
+    return {}
+
+
+def replace(path: Path, tree: Tree, seen: Seen, region: str, keep_old_as: Path | None = None) -> None:
     """Put a folder with ``tree`` in the place of ``path``, which holds the old one or the new one at any time, or for
     a moment nothing. Raises :class:`OSError`.
 
+    :param region: that of the copy
     :param keep_old_as: where the old one goes; without it, the old one is removed, apart from what is made again
     """
     path = path.resolve()
@@ -97,10 +111,10 @@ def replace(path: Path, tree: Tree, seen: Seen, keep_old_as: Path | None = None)
         for name in sorted(tree, reverse=True):  # what is in a folder before its mode, which may be without writing
             if tree[name].content is None:
                 (new / name).chmod(tree[name].mode)
-        write_seen(new, seen)
-        for name in sorted(MADE_AGAIN - {SEEN}):
+        for name in sorted(MADE_AGAIN):
             with suppress(FileNotFoundError):
                 shutil.copy2(path / name, new / name, follow_symlinks=False)
+        write_seen(new, seen, region)
         _swap(path, new, keep_old_as)
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -24,6 +24,7 @@ def news(found: Mapping[str, Any], outlook: Mapping[str, Any], today: str) -> li
     return [
         *_parameters(found),
         *_versions(found, outlook),
+        *_pending_version(found),
         *_maintenance(found, outlook),
         *_certificate(found, date.fromisoformat(today)),
     ]
@@ -70,6 +71,16 @@ def _versions(found: Mapping[str, Any], outlook: Mapping[str, Any]) -> Iterator[
         f"{found.get('engine_version')}: {how}. To have it now, with an interruption of some minutes: aws rds "
         f"modify-db-instance --db-instance-identifier {name} --engine-version {newest['version']} --apply-immediately"
     )
+
+
+def _pending_version(found: Mapping[str, Any]) -> Iterator[str]:
+    """One that somebody has asked for. RDS applies it with the next change that is to be applied at once."""
+    if version := (found.get("pending_modified_values") or {}).get("engine_version"):
+        yield (
+            f"RDS is going to upgrade the database {found['db_instance_identifier']} from PostgreSQL "
+            f"{found.get('engine_version')} to {version}, as somebody has asked it to: in the maintenance window "
+            f"({found.get('preferred_maintenance_window', '')}, UTC), or as soon as a deployment changes the database."
+        )
 
 
 def _maintenance(found: Mapping[str, Any], outlook: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-# Nothing is under way that a deletion, a snapshot or a change would have to wait for; only another change of the
+FULL, MISSING = "storage-full", "missing"
+# Nothing is under way that a deletion or a change would have to wait for; only another change of the
 # storage, which RDS may refuse for hours.
 SETTLED = frozenset({"available", "storage-initialization", "storage-optimization"})
 # Clients notice nothing. RDS finishes these within minutes, and refuses changes and deletion until then.
@@ -24,8 +25,8 @@ BUSY = frozenset(
         "storage-config-upgrade",
     }
 )
-# RDS takes no final snapshot of these.
-WITHOUT_SNAPSHOT = frozenset({"failed", "incompatible-network", "incompatible-restore"})
+# CreateDBSnapshot names these two states; DeleteDBInstance refuses a final snapshot in all others.
+SNAPSHOT = frozenset({"available", "storage-optimization"})
 # What RDS does not leave by itself, and what to do about it where that is known.
 DEAD_ENDS = {
     "failed": (
@@ -44,25 +45,26 @@ DEAD_ENDS = {
     "insufficient-capacity": "",
     "restore-error": "",
     "stopped": "It was stopped by hand. Start it: aws rds start-db-instance.",
-    "storage-full": (
-        "Raise aws_database_storage_gb and aws_database_storage_limit_gb; RDS accepts this change in this state."
+    FULL: (
+        "Raise aws_database_storage_gb and aws_database_storage_limit_gb, and run the playbook again: RDS accepts this "
+        "change in this state, unless the last one is less than six hours old."
     ),
 }
-MISSING = "missing"
 
 
-def state(name: str) -> dict[str, Any]:
+def state(name: str, growing: bool = False) -> dict[str, Any]:
     """What the state with this name means; ``missing`` is that of a database that is not there.
 
-    :returns: ``name``; ``usable`` (clients can work), ``settled`` (can be deleted, copied and changed now),
-    ``dead_end``
-        (RDS does not leave it by itself), ``advice`` for one of these, ``snapshot`` (a final snapshot is possible)
+    :param growing: whether RDS was asked for more storage; it may not have begun with it
+    :returns: ``name``; ``usable`` (clients can work), ``settled`` (can be deleted and changed now),
+        ``dead_end`` (RDS does not leave it by itself), ``advice`` for one of these,
+        ``snapshot`` (a final snapshot is possible)
     """
     return {
         "name": name,
         "usable": name in SETTLED | BUSY,
         "settled": name in SETTLED,
-        "dead_end": name in DEAD_ENDS,
+        "dead_end": name in DEAD_ENDS and not (growing and name == FULL),
         "advice": "It was deleted while the playbook was running." if name == MISSING else DEAD_ENDS.get(name, ""),
-        "snapshot": name not in WITHOUT_SNAPSHOT,
+        "snapshot": name in SNAPSHOT,
     }

@@ -14,11 +14,12 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
     :returns: ``claimed`` has those that nobody else can have too, by kind as in the module aws_stack_info
     """
     found: dict[str, Any] = {
-        # The VPC, its gateway and its flow log, the key pair, the database and its subnet group.
+        # The VPC, its gateway and its flow log, the key pair, the load balancer, the database and its subnet group.
         "stack": stack,
         "key_alias": f"alias/{stack}",
         # The hosts' security group, role and instance profile.
         "imaging": f"{stack}-imaging",
+        "balancer_security_group": f"{stack}-balancer",
         "database_security_group": f"{stack}-database",
         "endpoints_security_group": f"{stack}-endpoints",
         "public_route_table": f"{stack}-public",
@@ -38,6 +39,7 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
     }
     found["claimed"] = {
         "key_pairs": [stack],
+        "load_balancers": [stack],
         "kms_keys": [found["key_alias"]],
         "secrets": [found["master_secret"], found["orthanc_secret"], found["controller_secret"]],
         "iam_roles": [found["imaging"], found["flow_logs_role"]],

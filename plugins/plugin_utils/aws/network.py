@@ -54,6 +54,34 @@ def ingress(
     return rules + _rule("SSH from the controller", 22, ranges["controller"])
 
 
+def balanced(
+    rules: Sequence[Mapping[str, Any]],
+    ports: Sequence[int],
+    cidrs: Sequence[str],
+    group_id: str,
+    *,
+    direct_access: bool = False,
+) -> dict[str, list[dict[str, Any]]]:
+    """The same with a load balancer before the hosts: who was let in to them is let in to it, and it to them.
+
+    It also asks the hosts how they are. SSH goes to each host.
+
+    :param rules: as :func:`ingress` gives them
+    :param ports: those that the balancer forwards
+    :param cidrs: subnets of the hosts
+    :param group_id: of the balancer's security group
+    :param direct_access: whether everybody is let in to the hosts, too
+    """
+    ports = list(dict.fromkeys(int(str(port)) for port in ports))
+    once = [{"proto": "tcp", "from_port": port, "to_port": port} for port in ports]
+    own = [dict(rule) for rule in rules if direct_access or rule["from_port"] not in ports]
+    return {
+        "balancer": [dict(rule) for rule in rules if rule["from_port"] in ports],
+        "balancer_egress": [{**rule, "cidr_ip": list(cidrs), "rule_desc": "hosts"} for rule in once],
+        "hosts": [*({**rule, "group_id": group_id, "rule_desc": "load balancer"} for rule in once), *own],
+    }
+
+
 def egress(
     modalities: Sequence[Mapping[str, Any]], private_cidrs: Sequence[str], more: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:

@@ -109,11 +109,21 @@ function bundle(r) {
 
 // The request to the DICOM port is not DICOM, so a listener closes the connection at once. If the port is closed, nobody accepts the
 // request; if only the kernel accepts it, no answer comes in time.
-async function sayWhetherDicomAnswers(r) {
+async function dicomAnswers(r) {
     const reply = await r.subrequest('/_dicom')
-    const answers = Number(reply.variables.upstream_bytes_sent) > 0 && reply.status !== 504
+    return Number(reply.variables.upstream_bytes_sent) > 0 && reply.status !== 504
+}
+
+async function sayWhetherDicomAnswers(r) {
+    const answers = await dicomAnswers(r)
     r.headersOut['Content-Type'] = 'application/json'
     r.return(200, JSON.stringify({ answers }))
 }
 
-export default { bundle, languageOf, say, sayWhetherDicomAnswers, sentence, share }
+// Whether an association would end well here: Orthanc accepts it, and reaches its database.
+async function sayWhetherReady(r) {
+    const answers = await Promise.all([dicomAnswers(r), r.subrequest('/_index')])
+    r.return(answers[0] && answers[1].status === 200 ? 200 : 503)
+}
+
+export default { bundle, languageOf, say, sayWhetherDicomAnswers, sayWhetherReady, sentence, share }

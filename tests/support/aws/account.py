@@ -111,6 +111,9 @@ class Account(controller.Rehearsal):
             "vcpus": 32,
             "permissions_boundary": "",
             "storage_seconds": 0,
+            "storage_again_seconds": 0,
+            "change_begins_seconds": 0,
+            "upgrade_fails": False,
         }
         self.post("/rehearsal/settings", settings)
 

@@ -20,6 +20,9 @@ DRIFT = {
     "the endpoint of S3 is gone": "endpoints | Make the gateway endpoint to S3 (free of charge)",
     "the metadata service answers without a token": "hosts | Make the imaging hosts",
     "a released address": "hosts | Give the hosts fixed addresses",
+    "the load balancer forgets, forwards and asks otherwise": "balancer | Make the load balancer",
+    "hosts do not know the load balancer's name": "name | Tag the hosts with the load balancer's name",
+    "the load balancer is open to the Internet": "security_groups | Make the security group of the load balancer",
     "the database is public, without protection and backups": "instance | Request RDS PostgreSQL",
     "TLS is not insisted on": "request | Make the parameter group (TLS for everybody, no patients' names in logs)",
     "the hosts may do everything": "role | Make the role of the hosts",
@@ -101,6 +104,8 @@ def everything(account: Account) -> None:
         AssociationId=has["AssociationId"], IamInstanceProfile={"Arn": profile}
     )
     iam.delete_instance_profile(InstanceProfileName="by-hand")
+    balancer(account, vpc, first)
+    ec2.create_tags(Resources=[first], Tags=[{"Key": "orthweb:server-name", "Value": "by.hand"}])
     ec2.terminate_instances(InstanceIds=[second])
     address = ours("describe_addresses", "Addresses", "orthweb-imaging-2")["AllocationId"]
     ec2.release_address(AllocationId=address)
@@ -135,6 +140,45 @@ def everything(account: Account) -> None:
     logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
     logs.delete_retention_policy(logGroupName="/aws/rds/instance/orthweb/postgresql")
     logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)
+
+
+def balancer(account: Account, vpc: str, host: str) -> None:
+    """All that can be changed of a load balancer."""
+    elb, ec2 = account.client("elbv2"), account.client("ec2")
+    (one,) = account.every("elbv2", "describe_load_balancers", "LoadBalancers")
+    arn = one["LoadBalancerArn"]
+    ec2.authorize_security_group_ingress(
+        GroupId=one["SecurityGroups"][0],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 11112, "ToPort": 11112, "IpRanges": WORLD}],
+    )
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    groups = account.every("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
+    (imaging,) = [each["GroupId"] for each in groups if each["GroupName"] == "orthweb-imaging"]
+    elb.set_security_groups(LoadBalancerArn=arn, SecurityGroups=[imaging])
+    subnets = account.every("ec2", "describe_subnets", "Subnets", Filters=filters)
+    elb.set_subnets(
+        LoadBalancerArn=arn, Subnets=[each["SubnetId"] for each in subnets if "-private-" in str(each["Tags"])]
+    )
+    off = [{"Key": "load_balancing.cross_zone.enabled", "Value": "false"}]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=off)
+    targets = {
+        each["Port"]: each["TargetGroupArn"]
+        for each in account.every("elbv2", "describe_target_groups", "TargetGroups")
+    }
+    listeners = {
+        each["Port"]: each["ListenerArn"]
+        for each in account.every("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=arn)
+    }
+    elsewhere = [{"Type": "forward", "TargetGroupArn": targets[8042]}]
+    elb.modify_listener(ListenerArn=listeners[443], DefaultActions=elsewhere)
+    elb.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=23, DefaultActions=elsewhere)
+    idle = [{"Key": "tcp.idle_timeout.seconds", "Value": "350"}]
+    elb.modify_listener_attributes(ListenerArn=listeners[11112], Attributes=idle)
+    elb.modify_target_group(TargetGroupArn=targets[443], HealthCheckProtocol="TCP")
+    elb.modify_target_group_attributes(
+        TargetGroupArn=targets[11112], Attributes=[{"Key": "stickiness.enabled", "Value": "true"}]
+    )
+    elb.deregister_targets(TargetGroupArn=targets[11112], Targets=[{"Id": host}])
 
 
 def more(account: Account) -> None:

@@ -41,12 +41,16 @@ def key_without_alias(account: Account) -> str:
 
 
 def database(
-    account: Account, tags: Sequence[Mapping[str, str]] | None = None, name: str = "orthweb", **more: Any
+    account: Account,
+    tags: Sequence[Mapping[str, str]] | None = None,
+    name: str = "orthweb",
+    version: str = "17",
+    **more: Any,
 ) -> None:
     account.client("rds").create_db_instance(
         DBInstanceIdentifier=name,
         Engine="postgres",
-        EngineVersion="17",
+        EngineVersion=version,
         DBInstanceClass="db.t4g.medium",
         AllocatedStorage=20,
         MasterUsername="somebody",

@@ -17,7 +17,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.ar
 
 from . import disturb
 from .account import Account, Run
-from .listing import Thing, details, raw, things
+from .listing import TAG, Thing, details, raw, tags, things
 
 DICOM, PORTAL, CONTROLLER = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.10/32"
 RANGES = {
@@ -33,6 +33,7 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
 # What calls that nothing else does, and a change of what can be changed.
 VARIANT = {
     "orthweb_instance_count": 1,
+    "orthweb_balancer": "present",
     "orthweb_connect_by": "systems_manager",
     "aws_network_interface_endpoints": ["secretsmanager"],
     "orthweb_permissions_boundary": BOUNDARY,
@@ -40,6 +41,8 @@ VARIANT = {
 CHANGED = {
     **VARIANT,
     "orthweb_connect_by": "public",
+    "orthweb_balancer": "absent",
+    "__aws_balancer_pause_seconds": 1,
     "orthweb_tags": MORE_TAGS,
     "orthweb_portal_ranges": ["203.0.113.0/25"],
     "orthweb_alarm_addresses": [],
@@ -145,8 +148,25 @@ class Lifecycle:
         return self.step(self.provision(orthweb_tags=MORE_TAGS))
 
     @once
+    def waited(self) -> Step:
+        """For the hosts, and then for one that the load balancer does not have."""
+        hosts = {
+            tags(each["Tags"])["Name"]: each["InstanceId"]
+            for each in self.again.raw["instances"]
+            if TAG in tags(each["Tags"])
+        }
+        assert len(hosts) == 2
+        wait = {"name": "cellcs.orthweb.aws_balancer", "tasks_from": "wait.yml"}
+        tasks = [
+            {"name": name, "ansible.builtin.include_role": wait, "vars": {"aws_balancer_hosts": {**hosts, **more}}}
+            for name, more in (("Two hosts", {}), ("A third one", {"orthweb-imaging-3": "i-0123456789abcdef0"}))
+        ]
+        run = self.account.play_tasks(tasks, aws_balancer_wait_seconds=2, __aws_balancer_pause_seconds=1)
+        return self.step(run)
+
+    @once
     def refused(self) -> Step:
-        assert self.again
+        assert self.again and self.waited
         return self.step(self.account.play("teardown", orthweb_confirm_teardown="orthwebb"))
 
     @once
@@ -172,7 +192,8 @@ class Lifecycle:
         assert self.gone_again
         self.account.post("/rehearsal/settings", {"permissions_boundary": BOUNDARY})
         theirs = disturb.somebody_elses_vpc(self.account)
-        return self.step(self.provision(**VARIANT), **details(self.account), theirs=theirs)
+        run = self.provision(**VARIANT, aws_network_direct_access=True)
+        return self.step(run, **details(self.account), theirs=theirs)
 
     @once
     def changed(self) -> Step:

@@ -48,6 +48,10 @@ EC2 = {
     "flow_logs": ("describe_flow_logs", "FlowLogs", "FlowLogId"),
     "network_interfaces": ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
 }
+ELB = {
+    "load_balancers": ("describe_load_balancers", "LoadBalancers", "LoadBalancer"),
+    "target_groups": ("describe_target_groups", "TargetGroups", "TargetGroup"),
+}
 RDS = {
     "db_instances": ("describe_db_instances", "DBInstances", "DBInstance"),
     "db_subnet_groups": ("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroup"),
@@ -64,6 +68,7 @@ def raw(account: Account) -> dict[str, list[Any]]:
     instances = [each for reservation in reservations for each in reservation["Instances"]]
     found["instances"] = [each for each in instances if each["State"]["Name"] != "terminated"]
     found |= {kind: account.every("rds", *how[:2]) for kind, how in RDS.items()}
+    found |= {kind: account.every("elbv2", *how[:2]) for kind, how in ELB.items()}
     kms = account.client("kms")
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in account.every("kms", "list_keys", "Keys")]
     found["kms_keys"] = [key for key in keys if key["KeyManager"] == "CUSTOMER" and key["Enabled"]]
@@ -107,6 +112,9 @@ def named(account: Account, kind: str, items: list[Any]) -> Iterator[tuple[str, 
             keys = ("CustSubscriptionId", f"{what}Identifier", f"{what}Name")
             identity = name = next(item[key] for key in keys if key in item)
             own = tags(account.client("rds").list_tags_for_resource(ResourceName=item[f"{what}Arn"])["TagList"])
+        elif kind in ELB:
+            identity, name = item[f"{ELB[kind][2]}Arn"], item[f"{ELB[kind][2]}Name"]
+            own = tags(account.client("elbv2").describe_tags(ResourceArns=[identity])["TagDescriptions"][0]["Tags"])
         elif kind == "kms_keys":
             identity = name = item["KeyId"]
             own = tags(account.client("kms").list_resource_tags(KeyId=identity)["Tags"])
@@ -165,6 +173,7 @@ def details(account: Account) -> dict[str, Any]:
     secrets = account.client("secretsmanager")
     key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]
     return {
+        "balancer": balancer(account),
         "inline_policies": inline,
         "boundaries": {
             name: iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
@@ -179,6 +188,36 @@ def details(account: Account) -> dict[str, Any]:
         "key": key,
         "key_rotates": kms.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"],
     }
+
+
+def balancer(account: Account) -> dict[str, Any]:
+    """Of the one load balancer, if there is one, what the lists do not have."""
+    elb = account.client("elbv2")
+    groups = {
+        each["TargetGroupArn"]: each["TargetGroupName"] for each in account.every("elbv2", *ELB["target_groups"][:2])
+    }
+
+    def attributes(kind: str, **of: str) -> dict[str, str]:
+        return tags(getattr(elb, f"describe_{kind}_attributes")(**of)["Attributes"])
+
+    found: dict[str, Any] = {}
+    for one in account.every("elbv2", *ELB["load_balancers"][:2]):
+        arn = one["LoadBalancerArn"]
+        listeners = account.every("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=arn)
+        found = {
+            "attributes": attributes("load_balancer", LoadBalancerArn=arn),
+            "forwards": {each["Port"]: groups[each["DefaultActions"][0]["TargetGroupArn"]] for each in listeners},
+            "idle_seconds": {
+                each["Port"]: attributes("listener", ListenerArn=each["ListenerArn"])["tcp.idle_timeout.seconds"]
+                for each in listeners
+            },
+        }
+    found["group_attributes"] = {name: attributes("target_group", TargetGroupArn=arn) for arn, name in groups.items()}
+    health = {name: elb.describe_target_health(TargetGroupArn=arn) for arn, name in groups.items()}
+    found["targets"] = {
+        name: sorted(each["Target"]["Id"] for each in said["TargetHealthDescriptions"]) for name, said in health.items()
+    }
+    return found
 
 
 def contents(account: Account) -> dict[str, str]:

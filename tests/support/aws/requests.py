@@ -74,9 +74,16 @@ NAMED = {
     "logs": {"logGroupName": "log-group:{}", "resourceArn": ""},
     "kms": {"AliasName": "{}"},
 }
+# What a call of Elastic Load Balancing makes, as its ARN begins.
+NEW_OF_BALANCER = {
+    "CreateLoadBalancer": "loadbalancer/net",
+    "CreateListener": "listener/net",
+    "CreateTargetGroup": "targetgroup",
+}
 # What is checked in the call that makes something with tags, besides that call.
 TAGGING = {
     "ec2": "CreateTags",
+    "elasticloadbalancing": "AddTags",
     "kms": "TagResource",
     "logs": "TagResource",
     "rds": "AddTagsToResource",
@@ -158,11 +165,29 @@ def _named(service: str, call: Call, region: str) -> Iterator[tuple[str, str]]:
             yield kind, arn.replace(f":{ACCOUNT}:", "::") if kind == "image" else arn
         elif service == "kms":
             yield "key", _arn(service, region, f"key/{target['id']}")
+    if service == "elasticloadbalancing":
+        yield from _balanced(call, region)
     for parameter, rest in NAMED.get(service, {}).items():
         for name in call.get("names", {}).get(parameter, []):
             arn = name if name.startswith("arn:") else _arn(service, region, rest.format(name))
             kind = "topic" if service == "sns" else re.split("[:/]", arn.split(":", 5)[5])[0]
             yield "Secret" if kind == "secret" else kind, arn
+
+
+def _balanced(call: Call, region: str) -> Iterator[tuple[str, str]]:
+    """Of a load balancer; kinds have its type in their names."""
+    names = call.get("names", {})
+    arns = [
+        arn
+        for each in ("LoadBalancerArn", "ListenerArn", "TargetGroupArn", "ResourceArns")
+        for arn in names.get(each, [])
+    ]
+    if new := NEW_OF_BALANCER.get(call["action"]):
+        name = names["Name"][0] if "Name" in names else names["LoadBalancerArn"][0].split("/")[2]
+        arns.append(_arn("elasticloadbalancing", region, f"{new}/{name}/new"))
+    for arn in arns:
+        what = arn.split(":", 5)[5].partition("/")[0]
+        yield {"loadbalancer": "loadbalancer/net/", "listener": "listener/net"}.get(what, what), arn
 
 
 def _context(service: str, call: Call, kind: str, arn: str, action: str = "") -> dict[str, list[str]]:
@@ -197,8 +222,8 @@ def _tagging(service: str, call: Call) -> Iterator[Request]:
         return
     for kind, arn in _made(service, call):
         context = _context(service, call, kind, arn, action)
-        if service == "ec2":
-            context["ec2:CreateAction"] = [call["action"]]
+        if service in ("ec2", "elasticloadbalancing"):
+            context[f"{service}:CreateAction"] = [call["action"]]
         yield Request(f"{service}:{action}", arn, context)
 
 
@@ -208,6 +233,8 @@ def _made(service: str, call: Call) -> Iterator[tuple[str, str]]:
     elif service == "ec2":
         for kind in call["names"]["TagSpecification.ResourceType"]:
             yield kind, _arn(service, call["region"], f"{kind}/new")
+    elif service == "elasticloadbalancing":
+        yield from [(kind, arn) for kind, arn in _named(service, call, call["region"]) if arn.endswith("/new")]
     else:
         known = kinds(service, call["action"]).items()
         first, *_rest = [kind for kind, what in known if kind and what["required"]]

@@ -81,7 +81,7 @@ def test_the_estimate_takes_the_defaults_of_the_roles(tmp_path: Path, cost: Path
     assert "1 x t3.medium" in text
     assert "db.t4g.medium PostgreSQL, one zone" in text
     assert "Nothing to do." in text
-    assert "interface endpoint" not in text
+    assert "interface endpoint" not in text and "Load Balancer" not in text
     assert "list prices for us-east-1" in text.lower()
 
 
@@ -97,6 +97,7 @@ def test_the_estimate_takes_what_the_inventory_says(tmp_path: Path, cost: Path) 
     assert "not included in the total: 3 x x2.unknown" in text
     assert "db.t4g.medium PostgreSQL, Multi-AZ" in text
     assert "4 x interface endpoint" in text
+    assert "1 x Network Load Balancer" in text and "2 x its public IPv4 address" in text
 
 
 def test_a_database_that_is_given_costs_nothing_here(tmp_path: Path, cost: Path) -> None:

@@ -55,6 +55,7 @@ def given() -> dict[str, Any]:
             "needs": {
                 "instance_type": "t3.medium",
                 "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
+                "balancer": {},
             },
             "log_days": {"aws_network_flow_log_days": 90},
             "permissions_boundary": "",

@@ -113,8 +113,24 @@ def test_only_what_is_beyond_the_baseline_costs_extra() -> None:
     )
 
 
+def test_a_load_balancer_and_its_addresses() -> None:
+    found = monthly_cost({"load_balancers": "1", "balancer_addresses": 2}, PRICES)
+    assert {line["what"]: line["monthly"] for line in found["lines"]} == {
+        "1 x Network Load Balancer": 16.43,
+        "2 x its public IPv4 address": 7.3,
+    }
+
+
 def test_every_price_in_the_table_is_used() -> None:
-    everything = {**SMALL, "log_gb": 1, "alarms": 1, "database_iops": 12001, "database_throughput": 501}
+    more = {
+        "log_gb": 1,
+        "alarms": 1,
+        "database_iops": 12001,
+        "database_throughput": 501,
+        "load_balancers": 1,
+        "balancer_addresses": 2,
+    }
+    everything = {**SMALL, **more}
     assert set(everything) == set(INPUT)
     about = {"date", "region", "currency", "hours_per_month"}
     for key in set(PRICES) - about - {"database_storage_multi_az_gb_month"}:

@@ -15,7 +15,11 @@ from ansible_collections.cellcs.orthweb.plugins.modules import aws_stack_info as
 pytestmark = pytest.mark.slow  # moto is a server of its own
 
 NAMES = {
-    **{kind: ["orthweb"] for kind in ("vpcs", "internet_gateways", "key_pairs", "flow_logs", "db_instances")},
+    **{
+        kind: ["orthweb"]
+        for kind in ("vpcs", "internet_gateways", "key_pairs", "flow_logs", "load_balancers", "db_instances")
+    },
+    "target_groups": ["orthweb-443"],
     "subnets": ["orthweb-public-a"],
     "route_tables": ["orthweb-public"],
     "vpc_endpoints": ["orthweb-s3"],
@@ -104,6 +108,9 @@ class Builder:
             TagSpecifications=self.spec("instance", "orthweb-imaging-1") + self.spec("volume", "orthweb-imaging-1"),
         )["Instances"][0]["InstanceId"]
         self.ec2.allocate_address(Domain="vpc", TagSpecifications=self.spec("elastic-ip", "orthweb-imaging-1"))
+        elb, tags = self.account("elbv2"), listed(self.tags)
+        elb.create_load_balancer(Name="orthweb", Type="network", Subnets=self.subnets, Tags=tags)
+        elb.create_target_group(Name="orthweb-443", Protocol="TCP", Port=443, VpcId=self.vpc, Tags=tags)
         iam = self.account("iam")
         iam.create_role(RoleName="orthweb-imaging", AssumeRolePolicyDocument=TRUST, Tags=listed(self.tags))
         iam.create_instance_profile(InstanceProfileName="orthweb-imaging", Tags=listed(self.tags))

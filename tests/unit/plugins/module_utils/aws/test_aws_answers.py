@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import (
     by_name,
     ec2,
+    elb,
     encrypted,
     failure,
     notices,
@@ -66,6 +67,66 @@ def ask(
     return found
 
 
+# --- Elastic Load Balancing
+
+
+def test_a_load_balancer_is_ours_by_its_tag_and_only_what_may_be_is_asked_for_its_tags() -> None:
+    arn, theirs = (ARN("elasticloadbalancing", f"loadbalancer/net/{name}/1") for name in ("orthweb", "orthweb-too"))
+    item = {
+        "LoadBalancerName": "orthweb",
+        "LoadBalancerArn": arn,
+        "DNSName": "orthweb-1.example",
+        "Scheme": "internet-facing",
+        "Type": "network",
+        "VpcId": "vpc-1",
+        "State": {"Code": "provisioning"},
+    }
+    other = {"LoadBalancerName": "else", "LoadBalancerArn": ARN("elasticloadbalancing", "loadbalancer/net/else/1")}
+    found = ask(
+        elb.load_balancers,
+        "elbv2",
+        (
+            "describe_load_balancers",
+            {},
+            {"LoadBalancers": [item, other, {**item, "LoadBalancerName": "orthweb-too", "LoadBalancerArn": theirs}]},
+        ),
+        (
+            "describe_tags",
+            {"ResourceArns": [arn, theirs]},
+            {"TagDescriptions": [{"ResourceArn": arn, "Tags": OURS}, {"ResourceArn": theirs, "Tags": THEIRS}]},
+        ),
+    )
+    assert found[0] == {
+        "id": arn,
+        "name": "orthweb",
+        "state": "provisioning",
+        "tags": TAGS,
+        "type": "network",
+        "scheme": "internet-facing",
+        "dns_name": "orthweb-1.example",
+        "vpc_id": "vpc-1",
+    }
+    assert (found[1]["id"], found[1]["tags"]) == (theirs, {"owner": "somebody"})
+
+
+def test_tags_of_many_target_groups_are_asked_for_in_twenties() -> None:
+    arns = [ARN("elasticloadbalancing", f"targetgroup/orthweb-{port}/1") for port in range(21)]
+    items = [
+        {"TargetGroupName": f"orthweb-{port}", "TargetGroupArn": arn, "Port": port + 1} for port, arn in enumerate(arns)
+    ]
+    talk = [
+        (
+            "describe_tags",
+            {"ResourceArns": some},
+            {"TagDescriptions": [{"ResourceArn": one, "Tags": OURS} for one in some]},
+        )
+        for some in (arns[:20], arns[20:])
+    ]
+    found = ask(elb.target_groups, "elbv2", ("describe_target_groups", {}, {"TargetGroups": items}), *talk)
+    assert [each["tags"] for each in found] == [TAGS] * 21
+    assert ask(elb.target_groups, "elbv2", ("describe_target_groups", {}, {"TargetGroups": []})) == []
+
+
 # --- RDS
 
 
@@ -111,7 +172,7 @@ def test_a_database_is_described_whole() -> None:
         ("describe_db_instances", {}, {"DBInstances": [item, theirs]}),
         (
             "describe_db_engine_versions",
-            {"Engine": "postgres", "EngineVersion": "17.6"},
+            {"Engine": "postgres", "EngineVersion": "17.6", "IncludeAll": True},
             {"DBEngineVersions": [{"EngineVersion": "17.6", "ValidUpgradeTarget": targets}]},
         ),
         (
@@ -867,7 +928,7 @@ def test_what_could_not_be_read_without_the_key() -> None:
 def test_one_client_a_service_and_all_of_them_in_one_thread() -> None:
     account = Account()
     account.survey()
-    assert account.made_in == [threading.current_thread()] * 10
+    assert account.made_in == [threading.current_thread()] * 11
 
 
 def test_the_index_is_asked_for_the_kinds_that_need_it_and_no_others() -> None:

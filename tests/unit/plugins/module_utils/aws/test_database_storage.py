@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.database_storage import (
+    Change,
     Storage,
     change,
     given,
+    is_too_early,
     new,
     problems,
+    put_off,
 )
 
 
@@ -167,3 +170,25 @@ class TestChange:
     def test_a_limit_that_leaves_little_room_is_mentioned(self) -> None:
         assert "less than 26 % above" in change(Storage(100, 120), there(100, 120)).said[0]
         assert change(Storage(100, 126), there(100, 126)).said == []
+
+
+class TestTooEarly:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "You can't currently modify the storage of this DB instance. Try again after approximately 1 hours.",
+            "You can't currently modify the storage of this DB instance because the previous storage change is being "
+            "optimized.",
+        ],
+    )
+    def test_what_rds_says_for_six_hours_and_while_it_optimizes(self, words: str) -> None:
+        assert is_too_early(RuntimeError(f"An error occurred (InvalidParameterCombination): {words}"))
+
+    def test_what_it_will_never_take_is_no_matter_of_time(self) -> None:
+        assert not is_too_early(RuntimeError("Invalid storage size for engine name postgres and storage type gp3: 19"))
+
+    def test_it_is_put_off_with_all_that_was_to_be_said(self) -> None:
+        found = put_off(Change({"AllocatedStorage": 600}, ["first"]), "clinic", RuntimeError("Try later."))
+        assert found.options == {}
+        assert found.said[0] == "first"
+        assert "(AllocatedStorage 600), and RDS refuses that for now: Try later. After a change" in found.said[1]

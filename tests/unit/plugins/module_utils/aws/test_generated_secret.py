@@ -47,6 +47,12 @@ def test_another_user_has_the_same_password_and_what_others_added() -> None:
     assert update == Update({}, {})
 
 
+def test_a_new_password_has_the_same_user_and_what_others_added() -> None:
+    update = update_of(DESCRIBED, KEPT, "orthanc", None, {}, "new")
+    assert json.loads(update.options.pop("SecretString")) == {**KEPT, "password": "new"}
+    assert update == Update({}, {})
+
+
 def test_another_key() -> None:
     assert update_of(DESCRIBED, KEPT, "orthanc", "5678", {}) == Update({"KmsKeyId": "5678"}, {})
     assert update_of({}, KEPT, "orthanc", KEY, {}) == Update({"KmsKeyId": KEY}, {})

@@ -42,8 +42,27 @@ def test_a_time_without_a_zone_is_refused(text: str) -> None:
         moment_of(text)
 
 
-def of_snapshot(found: dict[str, Any] | None) -> list[str]:
-    return list(snapshot_problems("clinic-final", "eu-central-1", found, WANTED))
+def of_snapshot(found: dict[str, Any] | None, name: str = "clinic-final", is_shared: bool = False) -> list[str]:
+    return list(snapshot_problems(name, "eu-central-1", found, WANTED, is_shared=is_shared))
+
+
+SHARED = "arn:aws:rds:eu-central-1:222222222222:snapshot:theirs"
+
+
+def test_a_snapshot_of_another_account_has_to_be_copied_first() -> None:
+    """Sharing a DB snapshot: "you can't restore a DB instance from a DB snapshot that is both shared and encrypted"."""
+    (said,) = of_snapshot(SNAPSHOT, SHARED, is_shared=True)
+    assert "is another account's, and RDS restores no encrypted one of those" in said
+    copy = f"--source-db-snapshot-identifier {SHARED} --target-db-snapshot-identifier theirs-encrypted"
+    assert copy in said
+    (said,) = of_snapshot({**SNAPSHOT, "Encrypted": False}, SHARED, is_shared=True)
+    assert "is not encrypted" in said
+    assert copy in said
+
+
+def test_who_has_to_share_a_snapshot_that_is_not_found() -> None:
+    assert "that account has to share it with this one" in of_snapshot(None, SHARED)[0]
+    assert "give its ARN" in of_snapshot(None)[0]
 
 
 def of_moment(found: dict[str, Any] | None, moment: datetime | None = None, backed_up: bool = True) -> list[str]:

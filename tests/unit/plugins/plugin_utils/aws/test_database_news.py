@@ -49,6 +49,12 @@ def test_parameters_that_could_not_be_applied() -> None:
     assert "aws rds describe-events --source-type db-instance --source-identifier clinic" in sentence
 
 
+def test_a_version_that_somebody_has_asked_for() -> None:
+    (sentence,) = said(pending_modified_values={"engine_version": "18.1"})
+    assert "RDS is going to upgrade the database clinic from PostgreSQL 17.5 to 18.1" in sentence
+    assert said(pending_modified_values={"master_user_password": "****"}) == []
+
+
 def upgrade(version: str, major: bool = False, automatic: bool = False) -> dict[str, Any]:
     return {"version": version, "major": major, "automatic": automatic}
 

@@ -56,6 +56,7 @@ LIMITS = {
     "iam_roles": (64, r"[\w+=,.@-]+"),
     "instance_profiles": (128, r"[\w+=,.@-]+"),
     "key_pairs": (255, "[ -~]+"),
+    "load_balancers": (32, "(?!internal-)[a-zA-Z0-9](-?[a-zA-Z0-9])*"),
     "kms_keys": (256, "alias/(?!aws/)[a-zA-Z0-9/_-]+"),
     "log_groups": (512, "(?!aws/)[a-zA-Z0-9._/#-]+"),
     "secrets": (512, r"[\w/+=.@-]+"),
