@@ -38,6 +38,9 @@ def leftovers(rehearsal: Rehearsal) -> dict[str, list[str]]:
             for one in ec2.describe_security_groups()["SecurityGroups"]
             if one["GroupName"] != "default"
         ],
+        "network_acls": [
+            one["NetworkAclId"] for one in ec2.describe_network_acls()["NetworkAcls"] if not one["IsDefault"]
+        ],
         "route_tables": [one["RouteTableId"] for one in own_tables],
         "internet_gateways": [one["InternetGatewayId"] for one in gateways],
         "vpc_endpoints": [
@@ -54,6 +57,11 @@ def leftovers(rehearsal: Rehearsal) -> dict[str, list[str]]:
         "db_parameter_groups": [
             one["DBParameterGroupName"] for one in rds.describe_db_parameter_groups()["DBParameterGroups"]
         ],
+        "event_subscriptions": [
+            one["CustSubscriptionId"] for one in rds.describe_event_subscriptions()["EventSubscriptionsList"]
+        ],
+        "alarms": [one["AlarmName"] for one in rehearsal.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "topics": [one["TopicArn"] for one in rehearsal.client("sns").list_topics()["Topics"]],
         "iam_roles": [one["RoleName"] for one in iam.list_roles()["Roles"]],
         "instance_profiles": [one["InstanceProfileName"] for one in iam.list_instance_profiles()["InstanceProfiles"]],
         "policies": [one["PolicyName"] for one in iam.list_policies(Scope="Local")["Policies"]],

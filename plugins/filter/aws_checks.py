@@ -25,6 +25,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
     range_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
+    alarm_address_problems,
     boundary_problems,
     instance_count_problems,
     log_days_problems,
@@ -54,6 +55,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from instance_count_problems(given["instance_count"])
     yield from log_days_problems(given["log_days"])
     yield from boundary_problems(given["permissions_boundary"])
+    yield from alarm_address_problems(given["alarm_addresses"])
     for problem in _listener_problems(given["dicom_listeners"], given["access"]):
         yield f"orthweb_dicom_listeners, {problem}"
     yield from modality_problems(given["modalities"], given["archive_aet"])

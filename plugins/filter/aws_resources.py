@@ -43,6 +43,7 @@ class FilterModule:
             "aws_listeners": balancer.listeners,
             "aws_not_ready": balancer.not_ready,
             "aws_egress": network.egress,
+            "aws_network_acl": network.network_acl,
             "aws_parameter_changes": parameters.changes,
             "aws_not_running": hosts.not_running,
             "aws_host_differences": hosts.differences,

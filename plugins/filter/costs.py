@@ -29,6 +29,7 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "interface_endpoints": (int, 0),
     "secrets": (int, 0),
     "kms_keys": (int, 0),
+    "alarms": (int, 0),
     "log_gb": (float, 0),
 }
 
@@ -49,6 +50,12 @@ def monthly_cost(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[st
             missing.append(what)
         else:
             lines.append({"what": what, "monthly": round(quantity * float(price), 2)})
+    rates = []
+    for what, price in _rates(described, prices):
+        if price is None:
+            missing.append(what)
+        else:
+            rates.append(f"{float(price):10.3f} {prices.get('currency')}  {what}")
     total = round(sum(line["monthly"] for line in lines), 2)
     shown = [*((line["monthly"], line["what"]) for line in lines), (total, "in all")]
     return {
@@ -56,6 +63,7 @@ def monthly_cost(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> dict[st
         "total": total,
         "missing": missing,
         "text": [f"{monthly:10.2f} {prices.get('currency')}  {what}" for monthly, what in shown],
+        "rates": rates,
         **{key: prices.get(key) for key in ("date", "region", "currency")},
     }
 
@@ -107,7 +115,26 @@ def _lines(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tupl
     yield f"{endpoints} x interface endpoint in a zone", endpoints * hours, prices.get("interface_endpoint_hour")
     yield f"{stack['kms_keys']} x KMS key", stack["kms_keys"], prices.get("kms_key_month")
     yield f"{stack['secrets']} x secret", stack["secrets"], prices.get("secret_month")
+    yield f"{stack['alarms']} x alarm", stack["alarms"], prices.get("alarm_month")
     yield f"{stack['log_gb']:g} GB of logs ingested", stack["log_gb"], prices.get("log_gb")
+
+
+def _rates(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is paid by use, which nobody knows beforehand, and its price; None where the table has none."""
+    if stack["instance_count"]:
+        yield (
+            "a GB that is sent to the Internet: to browsers, and to modalities outside of AWS",
+            prices.get("internet_gb"),
+        )
+    if stack["instance_count"] and stack["database_class"]:
+        cross = "a GB, in each direction, between a host and the database in different zones"
+        yield cross, prices.get("cross_zone_gb")
+    if stack["database_class"]:
+        kept = "a GB a month of backups beyond the size of the database, and of snapshots that are left"
+        yield kept, prices.get("backup_gb_month")
+    if stack["instance_count"] or stack["database_class"]:
+        yield "a GB of logs taken in: flow logs, audit trail, database", prices.get("log_gb")
+        yield "a GB a month of logs kept", prices.get("log_gb_month")
 
 
 class FilterModule:

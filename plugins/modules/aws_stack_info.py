@@ -75,16 +75,19 @@ RETURN = r"""
 resources:
   description:
     - What has the stack's tag. The keys are the kinds, each with a list in the order of the names.
-    - The kinds are C(vpcs), C(subnets), C(internet_gateways), C(route_tables), C(vpc_endpoints), C(security_groups),
+    - The kinds are C(vpcs), C(subnets), C(internet_gateways), C(route_tables), C(vpc_endpoints), C(network_acls),
+      C(security_groups),
       C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
       C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(load_balancers), C(target_groups),
-      C(db_instances), C(db_subnet_groups), C(db_parameter_groups), C(db_snapshots) (without the automated ones) and
-      C(buckets).
+      C(db_instances), C(db_subnet_groups), C(db_parameter_groups), C(db_snapshots) (without the automated ones),
+      C(event_subscriptions), C(alarms), C(topics) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
       a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key.
     - Of a database of the stack, C(upgrades) are the versions that RDS could upgrade it to (C(version), C(major),
       C(automatic)), and C(maintenance) is what RDS is going to do (C(action), C(description), C(date), C(forced_date)).
       C(parameter_apply_status) says of each parameter group whether its values are in force.
+    - Of a key of the stack, C(services) are those of AWS that its policy lets encrypt with it. C(log_groups) are the
+      names of those that it encrypts.
     - C(needed_by) has C(kind) and C(id) of what could not be read without the key, namely backups, whatever their tags
       are, and what is not the stack's.
   returned: success

@@ -42,6 +42,7 @@ KINDS = {
         "VPC endpoint", "tags.Name", "result.vpc_endpoint_id", ("service", "vpc_endpoint_type")
     ),
     "amazon.aws.ec2_vpc_igw": Kind("internet gateway", "tags.Name", "gateway_id"),
+    "amazon.aws.ec2_vpc_nacl": Kind("network ACL", "name", "nacl_id", ("ingress", "egress")),
     "amazon.aws.ec2_vpc_net": Kind("VPC", "name", "vpc.id", ("cidr_block",)),
     "amazon.aws.ec2_vpc_route_table": Kind("route table", "tags.Name", "route_table.id", ("routes",)),
     "amazon.aws.ec2_vpc_subnet": Kind("subnet", "tags.Name", "subnet.id", ("cidr", "az", "map_public")),
@@ -60,6 +61,7 @@ KINDS = {
     ),
     "amazon.aws.rds_subnet_group": Kind("RDS subnet group", "name", "subnet_group", ("subnets",)),
     "amazon.aws.s3_bucket": Kind("bucket", "name", "name", ("versioning", "encryption")),
+    "cellcs.orthweb.aws_alarms": Kind("alarms", "stack", "diff.before.alarms", ("addresses", "events")),
     "cellcs.orthweb.aws_controller_state": Kind("secret", "name", "before.version"),
     "cellcs.orthweb.aws_database_storage": Kind(
         "storage of the RDS instance", "name", "options", ("storage_gb", "limit_gb")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from botocore.parsers import RpcV2CBORParser
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
@@ -17,7 +18,9 @@ from moto.kms.models import kms_backends
 
 # Names of what is called upon, and what a condition of IAM asks for. Everything else, such as a password or the content
 # of a secret, has no place in a log.
-NAMES = re.compile(r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arns?|ARN|ResourceType)|PermissionsBoundary|PublicIp)$")
+NAMES = re.compile(
+    r"(?:^|[.])(\w*(Ids?|Identifier|Name|Arns?|ARN|AlarmNames|ResourceType)|PermissionsBoundary|PublicIp)$"
+)
 INDEX = re.compile(r"[.](member[.])?\d+(?=[.]|$)")
 # What the call is compared with, or a rule refers to: it is not called upon.
 BESIDE = re.compile(r"^(Filters?|Owner|Parameters|IpPermissions|BlockDeviceMapping)[.]")
@@ -25,7 +28,10 @@ FORM_TAG = re.compile(r"(?:^|[.])Tags?[.](?:Tag[.]|member[.])?(\d+)[.](Key|Value
 
 
 def parameters(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """The parameters of the protocols `query` (also of EC2) and `json`, flat; empty for S3."""
+    """The parameters of the protocols `query` (also of EC2), `json` and `cbor`, flat; empty for S3."""
+    if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
+        parser = RpcV2CBORParser()
+        return dict(parser.parse_data_item(parser.get_peekable_stream_from_bytes(body))) if body else {}
     text = body.decode("utf-8", "replace")
     if environ.get("HTTP_X_AMZ_TARGET"):
         try:
@@ -83,6 +89,8 @@ def _of_ec2(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, 
     for table in list(backend.route_tables.values()):
         for association, subnet in table._associations.items():
             also[association] = [table.id, subnet]
+    for acl in list(backend.network_acls.values()):
+        also |= {key: [each.subnet_id] for key, each in acl._associations.items()}
     for each in list(backend.iam_instance_profile_associations.values()):
         also[each.association_id] = [each.instance_id]
     for address in list(backend.addresses):

@@ -14,6 +14,7 @@ from .replace import replaces
 KNOWN: dict[str, tuple[str | None, str, bool]] = {
     "log_connections": (None, "boolean", False),
     "log_disconnections": (None, "boolean", False),
+    "log_error_verbosity": (None, "string", False),
     "log_min_duration_statement": (None, "integer", False),
     "log_min_error_statement": (None, "string", False),
     "log_parameter_max_length": (None, "integer", False),

@@ -29,14 +29,17 @@ from . import (  # noqa: F401  # pylint: disable=unused-import
     instances,
     kms,
     limits,
+    logs,
     rds,
     rds_copies,
+    rds_events,
     rds_life,
     rds_parameters,
     rds_snapshots,
     rds_storage,
     rds_versions,
     secrets_manager,
+    sns,
     vpc,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import internet_gateways, security_groups, subnets, vpcs
+from moto.ec2.models import internet_gateways, network_acls, security_groups, subnets, vpcs
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.rds.models import rds_backends
 
@@ -38,13 +38,14 @@ def lingers(subnet: Any) -> bool:
     return time.monotonic() - subnet.rehearsal_looked < settings.interface_seconds
 
 
-# AWS refuses to delete a VPC with an attached gateway, an endpoint or a group besides `default` in it.
+# AWS refuses to delete a VPC with an attached gateway, an endpoint, or a group or network ACL besides its own in it.
 @replaces(vpcs.VPCBackend, "delete_vpc")
 def delete_vpc(original: Any, ec2: Any, vpc_id: str) -> Any:
     groups = [group for group in ec2.groups.get(vpc_id, {}).values() if not group.is_default]
     gateways = [gateway for gateway in ec2.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
     endpoints = [endpoint for endpoint in ec2.vpc_end_points.values() if endpoint.vpc_id == vpc_id]
-    if groups or gateways or endpoints:
+    acls = [acl for acl in ec2.network_acls.values() if acl.vpc_id == vpc_id and not acl.default]
+    if groups or gateways or endpoints or acls:
         raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
     return original(ec2, vpc_id)
 
@@ -67,6 +68,9 @@ def delete_subnet(original: Any, ec2: Any, subnet_id: str) -> Any:
     for table in list(ec2.route_tables.values()):
         for association in [key for key, subnet in table._associations.items() if subnet == subnet_id]:
             del table._associations[association]
+    for acl in list(ec2.network_acls.values()):
+        for association in [key for key, each in acl._associations.items() if each.subnet_id == subnet_id]:
+            del acl._associations[association]
     return deleted
 
 
@@ -109,6 +113,12 @@ def detach_internet_gateway(original: Any, ec2: Any, internet_gateway_id: str, v
             "Please unmap those public address(es) before detaching the gateway."
         )
     return original(ec2, internet_gateway_id, vpc_id)
+
+
+# The module looks for a network ACL by its id in a filter, which moto lacks.
+@replaces(network_acls.NetworkAcl, "get_filter_value")
+def network_acl_filter(original: Any, acl: Any, filter_name: str, method_name: str | None = None) -> Any:
+    return acl.id if filter_name == "network-acl-id" else original(acl, filter_name, method_name)
 
 
 # On AWS a deleted endpoint is gone after a moment. moto lists it for ever.

@@ -108,10 +108,11 @@ class TestProvision:
             internet_gateways=1,
             route_tables=2,
             vpc_endpoints=1,
+            network_acls=1,
             security_groups=2,
             flow_logs=1,
             iam_roles=1,
-            log_groups=1,
+            log_groups=3,  # of the flow log, and two of the database
             secrets=2,
             db_parameter_groups=1,
             db_subnet_groups=1,

@@ -23,6 +23,7 @@ MADE = Counter(
     internet_gateways=1,
     route_tables=2,
     vpc_endpoints=1,
+    network_acls=1,
     security_groups=3,
     load_balancers=1,
     target_groups=3,
@@ -35,10 +36,13 @@ MADE = Counter(
     secrets=3,
     iam_roles=2,
     instance_profiles=1,
-    log_groups=2,
+    log_groups=4,
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
+    alarms=8,
+    topics=1,
+    event_subscriptions=1,
 )
 
 
@@ -83,13 +87,15 @@ class TestCheckOfAnEmptyAccount:
         # These are parts of something else that is listed.
         parts = {
             "key_pair | Make the key, once",
+            "network_acl | Put the private subnets behind it, with its rules",
             "own_vpc | Remove all rules from the VPC's default security group",
             "name | Tag the hosts with the load balancer's name",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
-        # A volume is part of its instance, a target group of its balancer, two secrets are one entry; two policies and
-        # the key's folder are more.
-        number = sum(MADE.values()) - MADE["volumes"] - MADE["target_groups"] - 1 + 2 + 1
+        # A volume is part of its instance, a target group of its balancer, two secrets are one entry, as are topic, alarms
+        # and events; two policies and the key's folder are more.
+        parts_of_others = sum(MADE[kind] for kind in ("volumes", "target_groups", "alarms", "topics"))
+        number = sum(MADE.values()) - parts_of_others - 1 + 2 + 1
         assert f"Plan: {number} to make, 0 to change, 0 to remove." in lifecycle.empty_check.run.output
         for name in ("orthweb-imaging-1", "orthweb-imaging-2"):
             assert f"name: {name}" in lifecycle.empty_check.run.output
@@ -177,6 +183,7 @@ class TestCreate:
             "log_statement": "none",
             "log_min_duration_statement": "-1",
             "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
             "log_parameter_max_length": "0",
             "log_parameter_max_length_on_error": "0",
         }
@@ -433,7 +440,7 @@ class TestCreateAfterTeardown:
         revived = lifecycle.revived
         revived.run.ok()
         assert revived.more["key"]["Arn"] == lifecycle.created.more["key"]["Arn"]
-        made = MADE - Counter(instances=1, volumes=1, addresses=1)
+        made = MADE - Counter(instances=1, volumes=1, addresses=1, alarms=2)
         made += Counter(db_snapshots=1, security_groups=1, vpc_endpoints=1)
         assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == made
 

@@ -220,7 +220,9 @@ class TestAKeyThatSomethingNeeds:
         account.reset()
         account.post("/rehearsal/settings", {"deletion_seconds": 2})
         tags = [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]
-        key = account.client("kms").create_key(Tags=tags)["KeyMetadata"]["Arn"]
+        allowed = {"Effect": "Allow", "Principal": {"Service": f"logs.{REGION}.amazonaws.com"}, "Action": "kms:*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allowed, "Resource": "*"}]})
+        key = account.client("kms").create_key(Tags=tags, Policy=policy)["KeyMetadata"]["Arn"]
         account.client("kms").create_alias(AliasName="alias/orthweb", TargetKeyId=key)
         given.database(account, StorageEncrypted=True, KmsKeyId=key, CopyTagsToSnapshot=False)
         an_instance(account)
@@ -254,8 +256,15 @@ class TestAKeyThatSomethingNeeds:
         ec2.delete_volume(VolumeId=volume)
         ec2.delete_snapshot(SnapshotId=snapshot)
 
+    def test_stays_for_the_audit_trail(self, account: Account, key: str) -> None:
+        logs, tags = account.client("logs"), {"orthweb:stack": "orthweb"}
+        for name in ("audit", "flow-logs"):
+            logs.create_log_group(logGroupName=f"/orthweb/orthweb/{name}", kmsKeyId=key, tags=tags)
+        assert "without it, /orthweb/orthweb/audit could no longer be read" in account.teardown().ok().message
+        assert self.state(account, key) == "Enabled"
+
     def test_goes_when_nothing_needs_it(self, account: Account, key: str) -> None:
-        account.teardown().ok()
+        account.teardown(orthweb_audit_cloudwatch_kept=False).ok()
         assert self.state(account, key) == "PendingDeletion"
 
 

@@ -8,12 +8,14 @@ looked up by itself; what has the tag under any other name comes from the tag in
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import ClientError
 
+from . import key_policy
 from .resource import (
     STACK_TAG,
     Question,
@@ -35,7 +37,10 @@ def kms_keys(question: Question) -> list[dict[str, Any]]:
             )
             state = {"PendingDeletion": "pending_deletion"}.get(key["KeyState"], key["KeyState"])
             tags = tags_of(pages(question.client, "list_resource_tags", "Tags", KeyId=key["KeyId"]))
-            rotates = None
+            rotates, policy = None, {}
+            if question.is_ours(tags):
+                answer = question.client.get_key_policy(KeyId=key["KeyId"], PolicyName="default")
+                policy = json.loads(answer["Policy"])
             if question.is_ours(tags) and state == "Enabled":
                 rotates = question.client.get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
             found[key["KeyId"]] = resource(
@@ -47,6 +52,7 @@ def kms_keys(question: Question) -> list[dict[str, Any]]:
                 aliases=names,
                 description=key.get("Description"),
                 rotates=rotates,
+                services=key_policy.services(policy),
             )
     return list(found.values())
 
@@ -130,7 +136,15 @@ def log_groups(question: Question) -> list[dict[str, Any]]:
                 continue
             with _missing("ResourceNotFoundException"):
                 tags = question.client.list_tags_for_resource(resourceArn=arn).get("tags", {})
-                found[name] = resource(name, name, None, tags, arn=arn, retention_days=item.get("retentionInDays"))
+                found[name] = resource(
+                    name,
+                    name,
+                    None,
+                    tags,
+                    arn=arn,
+                    retention_days=item.get("retentionInDays"),
+                    kms_key_arn=item.get("kmsKeyId"),
+                )
     return list(found.values())
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,33 @@ _TARGETS = {
     "VpcPeeringConnectionId",
 }
 
+_PROTOCOLS = {"-1": "all", "1": "icmp", "6": "tcp", "17": "udp"}
+# AWS's own rule at the end of each network ACL.
+_LAST_RULE = 32767
+
+
+def _acl_rules(*, egress: bool) -> Callable[[dict[str, Any]], list[list[Any]]]:
+    """Rules as amazon.aws.ec2_vpc_nacl has them, in the order of their numbers."""
+
+    def rules(item: dict[str, Any]) -> list[list[Any]]:
+        found = []
+        for entry in item.get("Entries", []):
+            if bool(entry["Egress"]) == egress and entry["RuleNumber"] < _LAST_RULE:
+                ports = entry.get("PortRange") or {}
+                network = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock")
+                protocol = _PROTOCOLS.get(entry["Protocol"], entry["Protocol"])
+                rule = [entry["RuleNumber"], protocol, entry["RuleAction"], network, None, None]
+                found.append([*rule, ports.get("From"), ports.get("To")])
+        return sorted(found, key=lambda rule: rule[0])
+
+    return rules
+
+
+def _policy(item: dict[str, Any]) -> Any:
+    """The policy of an endpoint; None where AWS's default is in force."""
+    return json.loads(item.get("PolicyDocument") or "null")
+
+
 KINDS: dict[str, Kind] = {
     "subnets": Kind(
         "describe_subnets",
@@ -97,8 +125,20 @@ KINDS: dict[str, Kind] = {
             "service_name": "ServiceName",
             "type": "VpcEndpointType",
             "route_table_ids": "RouteTableIds",
+            "policy": _policy,
             "subnet_ids": "SubnetIds",
             "security_group_ids": "Groups.GroupId",
+        },
+    ),
+    "network_acls": Kind(
+        "describe_network_acls",
+        "NetworkAcls",
+        "NetworkAclId",
+        more={
+            "vpc_id": "VpcId",
+            "subnet_ids": "Associations.SubnetId",
+            "ingress": _acl_rules(egress=False),
+            "egress": _acl_rules(egress=True),
         },
     ),
     "security_groups": Kind(

@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
-from . import by_name, ec2, elb, encrypted, rds
+from . import by_name, ec2, elb, encrypted, notices, rds
 from .failure import denied_action, denied_sentence, sentence
 from .resource import (
     GOING,
@@ -40,6 +40,9 @@ KINDS: dict[str, tuple[str, Answer]] = {
     "db_subnet_groups": ("rds", rds.subnet_groups),
     "db_parameter_groups": ("rds", rds.parameter_groups),
     "db_snapshots": ("rds", rds.snapshots),
+    "event_subscriptions": ("rds", notices.event_subscriptions),
+    "alarms": ("cloudwatch", notices.alarms),
+    "topics": ("sns", notices.topics),
     "buckets": ("s3", by_name.buckets),
 }
 # What may need one of the stack's keys, whatever its tags.
@@ -98,6 +101,9 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
     ]
     for key in asked["kms_keys"].result():
         needs = ({"kind": each["kind"], "id": each["id"]} for each in outlives if each["key_arn"] == key["arn"])
+        key["log_groups"] = sorted(
+            each["name"] for each in asked["log_groups"].result() if each["kms_key_arn"] == key["arn"]
+        )
         key["needed_by"] = sorted(needs, key=lambda each: (each["kind"], each["id"]))
     resources: dict[str, list[dict[str, Any]]] = {}
     going: dict[str, list[dict[str, Any]]] = {}

@@ -23,14 +23,19 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "database_security_group": f"{stack}-database",
         "endpoints_security_group": f"{stack}-endpoints",
         "public_route_table": f"{stack}-public",
+        "private_network_acl": f"{stack}-private",
         "private_route_table": f"{stack}-private",
         "flow_logs_role": f"{stack}-flow-logs",
         "log_group": f"/orthweb/{stack}/flow-logs",
         "audit_log_group": f"/orthweb/{stack}/audit",
+        # RDS's own choice; behind it is the kind of log.
+        "database_log_groups": f"/aws/rds/instance/{stack}/",
         "master_secret": f"{stack}/database-master",
         "orthanc_secret": f"{stack}/database-orthanc",
         # The copy of the controller's folder; further parts of it have -2, -3 … at the end.
         "controller_secret": f"{stack}/controller",
+        # The topic, and the subscription to RDS's events; the names of alarms begin with the stack's and a slash.
+        "alarms": f"{stack}-alarms",
     }
     found["claimed"] = {
         "key_pairs": [stack],
@@ -39,9 +44,17 @@ def names(stack: str, engine_version: object = None) -> dict[str, Any]:
         "secrets": [found["master_secret"], found["orthanc_secret"], found["controller_secret"]],
         "iam_roles": [found["imaging"], found["flow_logs_role"]],
         "instance_profiles": [found["imaging"]],
-        "log_groups": [found["log_group"], found["audit_log_group"]],
+        "log_groups": [
+            found["log_group"],
+            found["audit_log_group"],
+            *(f"{found['database_log_groups']}{kind}" for kind in ("postgresql", "upgrade")),
+        ],
         "db_instances": [stack],
         "db_subnet_groups": [stack],
+        # The module looks for it by its name, in every VPC.
+        "network_acls": [found["private_network_acl"]],
+        "topics": [found["alarms"]],
+        "event_subscriptions": [found["alarms"]],
     }
     if engine_version is not None:
         family = f"postgres{str(engine_version).partition('.')[0]}"

@@ -102,3 +102,21 @@ def _rule(what: str, port: object, networks: str | Iterable[str]) -> list[dict[s
     networks = networks if isinstance(networks, str) else list(dict.fromkeys(networks))
     rule = {"proto": "tcp", "from_port": int(str(port)), "to_port": int(str(port)), "rule_desc": what}
     return [{**rule, "cidr_ip": networks}] if networks else []
+
+
+def network_acl(public_cidrs: Sequence[str], *, endpoints: bool = False) -> dict[str, list[list[Any]]]:
+    """Who reaches the database's subnets: the hosts, and answers to them. Rules as amazon.aws.ec2_vpc_nacl has them.
+
+    :param endpoints: whether interface endpoints are in these subnets, too
+    """
+    ports = [(100, 5432), *([(200, 443)] if endpoints else [])]
+    return {
+        "ingress": [
+            [first + number, "tcp", "allow", cidr, None, None, port, port]
+            for first, port in ports
+            for number, cidr in enumerate(public_cidrs)
+        ],
+        "egress": [
+            [100 + number, "tcp", "allow", cidr, None, None, 1024, 65535] for number, cidr in enumerate(public_cidrs)
+        ],
+    }

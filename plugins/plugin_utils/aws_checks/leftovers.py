@@ -14,7 +14,7 @@ def left_over(
     """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and a key that something needs.
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
-    :param log_groups_kept: names of log groups that stay, too
+    :param log_groups_kept: names of log groups that stay, too, with the key that encrypts them
     :param secrets_kept: names of secrets that do, with the key that encrypts them
     """
     kept = {"log_groups": log_groups_kept, "secrets": secrets_kept}
@@ -24,4 +24,5 @@ def left_over(
         if kind != "db_snapshots" and not (kind == "kms_keys" and secrets_kept)
         for thing in things
         if not thing.get("needed_by") and thing["name"] not in kept.get(kind, ())
+        if not set(thing.get("log_groups", ())) & set(log_groups_kept)
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stack's name, its number of hosts, for how long logs are kept, and the permissions boundary of its roles."""
+"""The stack's name, its number of hosts, how long logs are kept, who gets alarms, the boundary of its roles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ RESERVED = re.compile("sg-|internal-|default$")
 # Days that amazon.aws.cloudwatchlogs_log_group knows, fewer than CloudWatch Logs. For any other, it deletes the group.
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 INSTANCE_COUNT = re.compile("[1-9][0-9]?")
+# As SNS takes one.
+MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
 
 
@@ -53,3 +55,13 @@ def boundary_problems(arn: object) -> Iterator[str]:
             f'orthweb_permissions_boundary is "{arn}": use the ARN of an IAM policy '
             "(arn:aws:iam::<account>:policy/<name>), or leave it empty."
         )
+
+
+def alarm_address_problems(addresses: object) -> Iterator[str]:
+    """Of the addresses; that they are a list is checked elsewhere."""
+    given = [str(each) for each in addresses] if isinstance(addresses, (list, tuple)) else []
+    for address in given:
+        if not MAIL.fullmatch(address):
+            yield f'orthweb_alarm_addresses has "{address}": use mail addresses, such as it@clinic.example.'
+    for address in sorted({each for each in given if given.count(each) > 1}):
+        yield f"orthweb_alarm_addresses has {address} more than once: remove one."

@@ -14,6 +14,8 @@ DRIFT = {
     "a rule for the whole Internet on port 22": "security_groups | Make the security group of the imaging hosts",
     "a default route on the private table": ROUTES,
     "a private subnet on the public table": ROUTES,
+    "the database's subnets are open to everybody": "network_acl | Put the private subnets behind it, with its rules",
+    "a private subnet is not behind the ACL": "network_acl | Put the private subnets behind it, with its rules",
     "the default group lets something in": "own_vpc | Remove all rules from the VPC's default security group",
     "the endpoint of S3 is gone": "endpoints | Make the gateway endpoint to S3 (free of charge)",
     "the metadata service answers without a token": "hosts | Make the imaging hosts",
@@ -29,6 +31,8 @@ DRIFT = {
     "the flow log is gone": "flow_log | Make the VPC's flow log",
     "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
+    "an alarm has no description, and one is gone": "Keep topic, alarms and the subscription to RDS's events",
+    "the database's log is kept for ever": "log_groups | Announce changes to the log groups of the database",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
 WORLD = [{"CidrIp": "0.0.0.0/0"}]
@@ -68,6 +72,14 @@ def everything(account: Account) -> None:
     public = ours("describe_route_tables", "RouteTables", "orthweb-public")["RouteTableId"]
     association = next(each for each in table["Associations"] if each.get("SubnetId"))
     ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=public)
+    acl = ours("describe_network_acls", "NetworkAcls", "orthweb-private")
+    everybody = {"Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "0.0.0.0/0"}
+    ec2.create_network_acl_entry(NetworkAclId=acl["NetworkAclId"], RuleNumber=50, **everybody)
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "default", "Values": ["true"]}]
+    (own,) = account.every("ec2", "describe_network_acls", "NetworkAcls", Filters=filters)
+    ec2.replace_network_acl_association(
+        AssociationId=acl["Associations"][0]["NetworkAclAssociationId"], NetworkAclId=own["NetworkAclId"]
+    )
     endpoint = ours("describe_vpc_endpoints", "VpcEndpoints", "orthweb-s3")["VpcEndpointId"]
     ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
 
@@ -102,6 +114,7 @@ def everything(account: Account) -> None:
         BackupRetentionPeriod=1,
         PubliclyAccessible=True,
         DeletionProtection=False,
+        CloudwatchLogsExportConfiguration={"DisableLogTypes": ["postgresql"]},
         ApplyImmediately=True,
     )
     off = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}
@@ -112,8 +125,20 @@ def everything(account: Account) -> None:
     kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
     flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
     ec2.delete_flow_logs(FlowLogIds=flow_logs)
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.delete_alarms(AlarmNames=["orthweb/database-storage"])
+    (there,) = cloudwatch.describe_alarms(AlarmNames=["orthweb/database-memory"])["MetricAlarms"]
+    kept = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "Threshold")
+    silent = {key: there[key] for key in (*kept, "ComparisonOperator")}
+    cloudwatch.put_metric_alarm(AlarmName="orthweb/database-memory", **silent)
+    account.client("sns").set_topic_attributes(
+        TopicArn=there["OKActions"][0], AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns"
+    )
+    events = {"EventCategories": ["creation"], "Enabled": False}
+    rds.modify_event_subscription(SubscriptionName="orthweb-alarms", **events)
     logs = account.client("logs")
     logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
+    logs.delete_retention_policy(logGroupName="/aws/rds/instance/orthweb/postgresql")
     logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)
 
 
@@ -164,6 +189,11 @@ def more(account: Account) -> None:
     ids = {each["GroupName"]: each["GroupId"] for each in groups}
     stray = [{"IpProtocol": "tcp", "FromPort": 23, "ToPort": 23, "IpRanges": WORLD}]
     ec2.authorize_security_group_egress(GroupId=ids["orthweb-database"], IpPermissions=stray)
+    to_s3 = [*ours, {"Name": "service-name", "Values": ["com.amazonaws.us-east-1.s3"]}]
+    (endpoint,) = account.every("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=to_s3)
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2008-10-17", "Statement": [everything]})
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["VpcEndpointId"], PolicyDocument=policy)
     tables = account.every("ec2", "describe_route_tables", "RouteTables", Filters=ours)
     associations = [each for table in tables for each in table["Associations"] if each.get("SubnetId")]
     (public,) = [each for each in tables if {"Key": "Name", "Value": "orthweb-public"} in each["Tags"]]

@@ -26,6 +26,8 @@ RANGES = {
     "orthweb_controller_ranges": [CONTROLLER],
 }
 MORE_TAGS = {"team": "imaging"}
+ADDRESSES = ["it@clinic.example", "night@clinic.example"]
+SETTINGS = {**RANGES, "orthweb_alarm_addresses": ADDRESSES}
 NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False}
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
 # What calls that nothing else does, and a change of what can be changed.
@@ -43,6 +45,7 @@ CHANGED = {
     "__aws_balancer_pause_seconds": 1,
     "orthweb_tags": MORE_TAGS,
     "orthweb_portal_ranges": ["203.0.113.0/25"],
+    "orthweb_alarm_addresses": [],
     "aws_database_backup_days": 14,
     "aws_database_user": "archive",
 }
@@ -93,7 +96,7 @@ class Lifecycle:
         return Step(run, things(self.account, described), described, more)
 
     def provision(self, *arguments: str, **variables: Any) -> Run:
-        return self.account.play("provision", *arguments, **{**RANGES, "orthweb_instance_count": 2, **variables})
+        return self.account.play("provision", *arguments, **{**SETTINGS, "orthweb_instance_count": 2, **variables})
 
     @once
     def at_first(self) -> set[Thing]:

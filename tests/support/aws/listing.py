@@ -57,6 +57,7 @@ RDS = {
     "db_subnet_groups": ("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroup"),
     "db_parameter_groups": ("describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroup"),
     "db_snapshots": ("describe_db_snapshots", "DBSnapshots", "DBSnapshot"),
+    "event_subscriptions": ("describe_event_subscriptions", "EventSubscriptionsList", "EventSubscription"),
 }
 
 
@@ -76,6 +77,11 @@ def raw(account: Account) -> dict[str, list[Any]]:
     found["instance_profiles"] = account.every("iam", "list_instance_profiles", "InstanceProfiles")
     found["iam_users"] = account.every("iam", "list_users", "Users")
     found["iam_policies"] = account.every("iam", "list_policies", "Policies", Scope="Local")
+    found["alarms"] = account.every("cloudwatch", "describe_alarms", "MetricAlarms")
+    found["topics"] = [
+        account.client("sns").get_topic_attributes(TopicArn=each["TopicArn"])["Attributes"]
+        for each in account.every("sns", "list_topics", "Topics")
+    ]
     found["log_groups"] = account.every("logs", "describe_log_groups", "logGroups")
     found["buckets"] = account.client("s3").list_buckets()["Buckets"]
     return found
@@ -103,7 +109,8 @@ def named(account: Account, kind: str, items: list[Any]) -> Iterator[tuple[str, 
             name = name or own.get("Name", "")
         elif kind in RDS:
             what = RDS[kind][2]
-            identity = name = item.get(f"{what}Identifier") or item[f"{what}Name"]
+            keys = ("CustSubscriptionId", f"{what}Identifier", f"{what}Name")
+            identity = name = next(item[key] for key in keys if key in item)
             own = tags(account.client("rds").list_tags_for_resource(ResourceName=item[f"{what}Arn"])["TagList"])
         elif kind in ELB:
             identity, name = item[f"{ELB[kind][2]}Arn"], item[f"{ELB[kind][2]}Name"]
@@ -111,6 +118,12 @@ def named(account: Account, kind: str, items: list[Any]) -> Iterator[tuple[str, 
         elif kind == "kms_keys":
             identity = name = item["KeyId"]
             own = tags(account.client("kms").list_resource_tags(KeyId=identity)["Tags"])
+        elif kind == "alarms":
+            identity = name = item["AlarmName"]
+            own = tags(account.client("cloudwatch").list_tags_for_resource(ResourceARN=item["AlarmArn"])["Tags"])
+        elif kind == "topics":
+            identity, name = item["TopicArn"], item["TopicArn"].rpartition(":")[2]
+            own = tags(account.client("sns").list_tags_for_resource(ResourceArn=identity)["Tags"])
         elif kind == "secrets":
             identity, name, own = item["ARN"], item["Name"], tags(item.get("Tags"))
         elif kind == "iam_roles":

@@ -41,6 +41,7 @@ PREFIXES = {
     "fl": "vpc-flow-log",
     "i": "instance",
     "igw": "internet-gateway",
+    "acl": "network-acl",
     "key": "key-pair",
     "rtb": "route-table",
     "sg": "security-group",
@@ -64,7 +65,10 @@ NAMED = {
         "DBSubnetGroupName": "subgrp:{}",
         "OptionGroupName": "og:{}",
         "ResourceName": "",
+        "SubscriptionName": "es:{}",
     },
+    "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}", "ResourceARN": ""},
+    "sns": {"Name": "{}", "TopicArn": "", "ResourceArn": ""},
     "iam": {"RoleName": "role/{}", "InstanceProfileName": "instance-profile/{}"},
     "secretsmanager": {"SecretId": "secret:{}-AbCdEf", "Name": "secret:{}-AbCdEf"},
     "logs": {"logGroupName": "log-group:{}", "resourceArn": ""},
@@ -84,6 +88,8 @@ TAGGING = {
     "logs": "TagResource",
     "rds": "AddTagsToResource",
     "secretsmanager": "TagResource",
+    "sns": "TagResource",
+    "cloudwatch": "TagResource",
     "iam:CreateRole": "TagRole",
     "iam:CreateInstanceProfile": "TagInstanceProfile",
 }
@@ -164,7 +170,7 @@ def _named(service: str, call: Call, region: str) -> Iterator[tuple[str, str]]:
     for parameter, rest in NAMED.get(service, {}).items():
         for name in call.get("names", {}).get(parameter, []):
             arn = name if name.startswith("arn:") else _arn(service, region, rest.format(name))
-            kind = re.split("[:/]", arn.split(":", 5)[5])[0]
+            kind = "topic" if service == "sns" else re.split("[:/]", arn.split(":", 5)[5])[0]
             yield "Secret" if kind == "secret" else kind, arn
 
 
@@ -211,7 +217,7 @@ def _context(service: str, call: Call, kind: str, arn: str, action: str = "") ->
 
 def _tagging(service: str, call: Call) -> Iterator[Request]:
     action = TAGGING.get(service) or TAGGING.get(f"{service}:{call['action']}")
-    makes = re.match("Create|Run|Import|Allocate|Restore|Copy", call["action"])
+    makes = re.match("Create|Run|Import|Allocate|Restore|Copy|PutMetricAlarm", call["action"])
     if not (action and makes and call.get("tags")) or call["action"] == action:
         return
     for kind, arn in _made(service, call):

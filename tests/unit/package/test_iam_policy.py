@@ -120,6 +120,16 @@ ATTACKS: dict[str, tuple[str, str, dict[str, str]]] = {
     "hand out somebody's role": ("iam:PassRole", role("admin"), {"iam:PassedToService": "ec2.amazonaws.com"}),
     "hand ours to code": ("iam:PassRole", role("clinic-imaging"), {"iam:PassedToService": "lambda.amazonaws.com"}),
     "make a user": ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/me", TAGGING),
+    # Alarms
+    "silence an alarm": ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:payroll", OURS),
+    "change another stack's alarm": (
+        "cloudwatch:PutMetricAlarm",
+        f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:clinic-2/database-storage",
+        TAGGING,
+    ),
+    "listen to a topic": ("sns:Subscribe", f"arn:aws:sns:eu-central-1:{ACCOUNT}:payroll", {}),
+    "end somebody's subscription": ("sns:Unsubscribe", "*", {}),
+    "stop RDS's events": ("rds:DeleteEventSubscription", rds("es:payroll"), OURS),
     # Logs and buckets
     "delete logs": ("logs:DeleteLogGroup", LOGS, {}),
     "delete logs after tagging them": ("logs:DeleteLogGroup", LOGS, OURS),
@@ -238,7 +248,8 @@ def test_each_resource_is_one_that_an_action_of_its_statement_has() -> None:
             found = [kind for service, action in actions_of(statement) for kind in kinds(service, action) if kind]
             if resource == "*":
                 continue
-            kind = re.split("[:/]", resource.split(":", 5)[5])[0] if ":s3:" not in resource else "bucket"
+            of_one_kind = {"s3": "bucket", "sns": "topic"}.get(resource.split(":")[2])
+            kind = of_one_kind or re.split("[:/]", resource.split(":", 5)[5])[0]
             # Those of load balancers have the balancer's type in their names: listener/net.
             known = {each.lower().partition("/")[0] for each in found}
             assert kind.lower() in known, f"{statement['Sid']}: {resource}"

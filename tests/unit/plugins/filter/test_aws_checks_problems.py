@@ -59,6 +59,7 @@ def given() -> dict[str, Any]:
             },
             "log_days": {"aws_network_flow_log_days": 90},
             "permissions_boundary": "",
+            "alarm_addresses": [],
             "database": {
                 "storage": {"storage_gb": 50, "limit_gb": 500, "iops": "", "throughput": ""},
                 "engine_version": "17",
@@ -95,6 +96,7 @@ def break_everything(given: dict[str, Any]) -> None:
     given["instance_count"] = 0
     given["log_days"]["aws_network_flow_log_days"] = 91
     given["permissions_boundary"] = "boundary"
+    given["alarm_addresses"] = ["nobody"]
     given["database"]["storage"]["storage_gb"] = 500
     given["modalities"] = "ct"
     given["answers"] |= {
@@ -115,6 +117,7 @@ OF_SETTINGS = [
     "orthweb_instance_count is 0",
     "aws_network_flow_log_days is 91",
     'orthweb_permissions_boundary is "boundary"',
+    'orthweb_alarm_addresses has "nobody"',
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
     "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 500",

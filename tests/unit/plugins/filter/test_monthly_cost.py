@@ -60,6 +60,33 @@ def test_a_table_without_a_price_is_told() -> None:
 
 def test_nothing_costs_nothing() -> None:
     assert monthly_cost({}, PRICES)["lines"] == []
+    assert monthly_cost({}, PRICES)["rates"] == []
+
+
+def test_alarms_have_a_price() -> None:
+    with_alarms = monthly_cost({**SMALL, "alarms": 8}, PRICES)
+    assert with_alarms["total"] == pytest.approx(monthly_cost(SMALL, PRICES)["total"] + 0.8)
+
+
+def test_what_is_paid_by_use_is_a_rate_and_not_in_the_total() -> None:
+    found = monthly_cost(SMALL, PRICES)
+    rates = {rate.split("USD")[1].strip().partition(",")[0]: rate.split()[0] for rate in found["rates"]}
+    assert rates == {
+        "a GB that is sent to the Internet: to browsers": "0.090",
+        "a GB": "0.010",
+        "a GB a month of backups beyond the size of the database": "0.095",
+        "a GB of logs taken in: flow logs": "0.500",
+        "a GB a month of logs kept": "0.030",
+    }
+    assert not any("between" in line["what"] for line in found["lines"])
+
+
+def test_rates_are_those_of_what_there_is() -> None:
+    without_rds = monthly_cost({**SMALL, "database_class": ""}, PRICES)["rates"]
+    assert not any("database in" in rate or "backups" in rate for rate in without_rds)
+    without_price = {key: value for key, value in PRICES.items() if key != "internet_gb"}
+    assert len(monthly_cost(SMALL, without_price)["rates"]) == 4
+    assert "a GB that is sent to the Internet" in monthly_cost(SMALL, without_price)["missing"][0]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +124,7 @@ def test_a_load_balancer_and_its_addresses() -> None:
 def test_every_price_in_the_table_is_used() -> None:
     more = {
         "log_gb": 1,
+        "alarms": 1,
         "database_iops": 12001,
         "database_throughput": 501,
         "load_balancers": 1,

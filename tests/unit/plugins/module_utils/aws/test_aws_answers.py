@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -11,7 +12,15 @@ from typing import Any
 
 import boto3
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import by_name, ec2, elb, encrypted, failure, rds
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import (
+    by_name,
+    ec2,
+    elb,
+    encrypted,
+    failure,
+    notices,
+    rds,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.resource import Question
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import Survey, SurveyError, survey
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -21,6 +30,9 @@ ARN = "arn:aws:{0}:eu-central-1:123456789012:{1}".format
 OURS = [{"Key": "orthweb:stack", "Value": "orthweb"}, {"Key": "Name", "Value": "orthweb-1"}]
 TAGS = {"Name": "orthweb-1", "orthweb:stack": "orthweb"}
 THEIRS = [{"Key": "owner", "Value": "somebody"}]
+LOGS = {"Effect": "Allow", "Principal": {"Service": "logs.x"}, "Action": "kms:*", "Resource": "*"}
+# What CloudWatch Logs may use a key with.
+KEY_POLICY = ("get_key_policy", {"KeyId": "1", "PolicyName": "default"}, {"Policy": json.dumps({"Statement": [LOGS]})})
 
 
 @pytest.fixture(autouse=True)
@@ -502,6 +514,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             {"Aliases": [{"AliasName": name} for name in ("alias/z", "alias/orthweb", "alias/a")]},
         ),
         ("list_resource_tags", {"KeyId": "1"}, {"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]}),
+        KEY_POLICY,
         (
             "describe_key",
             {"KeyId": ARN("kms", "key/2")},
@@ -520,6 +533,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             "tags": {"orthweb:stack": "orthweb"},
             "arn": key,
             "aliases": ["alias/orthweb", "alias/a", "alias/z"],
+            "services": ["logs.x"],
             **undescribed,
         },
         {
@@ -529,6 +543,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             "tags": {},
             "arn": ARN("kms", "key/2"),
             "aliases": [],
+            "services": [],
             **undescribed,
         },
     ]
@@ -540,6 +555,7 @@ def test_it_is_told_of_a_key_of_ours_whether_it_rotates() -> None:
         ("describe_key", {"KeyId": "alias/orthweb"}, {"KeyMetadata": metadata}),
         ("list_aliases", {"KeyId": "1"}, {"Aliases": [{"AliasName": "alias/orthweb"}]}),
         ("list_resource_tags", {"KeyId": "1"}, {"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]}),
+        KEY_POLICY,
         ("get_key_rotation_status", {"KeyId": "1"}, {"KeyRotationEnabled": False}),
     ]
     [found] = ask(by_name.kms_keys, "kms", *talk, names=["alias/orthweb"])
@@ -672,8 +688,46 @@ def test_log_groups_are_ours_by_name_by_folder_or_by_the_index() -> None:
         "tags": {"orthweb:stack": "orthweb"},
         "arn": ARN("logs", "log-group:/aws/rds/orthweb"),
         "retention_days": 30,
+        "kms_key_arn": None,
     }
     assert [each["name"] for each in found] == ["/aws/rds/orthweb", "/moved", "/orthweb/orthweb/b"]
+
+
+def test_alarms_are_those_whose_names_begin_as_ours() -> None:
+    arn = ARN("cloudwatch", "alarm:orthweb/database-storage")
+    [found] = ask(
+        notices.alarms,
+        "cloudwatch",
+        (
+            "describe_alarms",
+            {"AlarmNamePrefix": "orthweb/", "AlarmTypes": ["MetricAlarm"]},
+            {"MetricAlarms": [{"AlarmName": "orthweb/database-storage", "AlarmArn": arn, "StateValue": "ALARM"}]},
+        ),
+        ("list_tags_for_resource", {"ResourceARN": arn}, {"Tags": OURS}),
+    )
+    assert (found["name"], found["state"], found["tags"]) == ("orthweb/database-storage", "alarm", TAGS)
+
+
+def test_topics_are_looked_at_if_they_may_be_ours() -> None:
+    topics = [{"TopicArn": ARN("sns", name)} for name in ("payroll", "orthweb-alarms")]
+    tagged = ("list_tags_for_resource", {"ResourceArn": ARN("sns", "orthweb-alarms")}, {"Tags": THEIRS})
+    [found] = ask(notices.topics, "sns", ("list_topics", {}, {"Topics": topics}), tagged)
+    assert (found["id"], found["name"]) == (ARN("sns", "orthweb-alarms"), "orthweb-alarms")
+    assert found["tags"] == {"owner": "somebody"}
+
+
+def test_subscriptions_to_events_are_looked_at_if_they_may_be_ours() -> None:
+    listed = [
+        {"CustSubscriptionId": name, "EventSubscriptionArn": ARN("rds", f"es:{name}"), "Status": "active"}
+        for name in ("payroll", "orthweb-alarms")
+    ]
+    [found] = ask(
+        notices.event_subscriptions,
+        "rds",
+        ("describe_event_subscriptions", {}, {"EventSubscriptionsList": listed}),
+        ("list_tags_for_resource", {"ResourceName": ARN("rds", "es:orthweb-alarms")}, {"TagList": OURS}),
+    )
+    assert (found["id"], found["state"], found["tags"]) == ("orthweb-alarms", "active", TAGS)
 
 
 def test_buckets_of_ours_of_somebody_else_and_of_nobody() -> None:
@@ -833,6 +887,14 @@ def test_what_could_not_be_read_without_the_key() -> None:
         describe_key={"KeyMetadata": {"KeyId": "1", "Arn": key, "KeyState": "Enabled"}},
         list_resource_tags={"Tags": [{"TagKey": "orthweb:stack", "TagValue": "orthweb"}]},
         get_key_rotation_status={"KeyRotationEnabled": True},
+        get_key_policy={"Policy": json.dumps({"Statement": [LOGS]})},
+        describe_log_groups={
+            "logGroups": [
+                {"logGroupName": "/orthweb/orthweb/b", "arn": ARN("logs", "log-group:b"), "kmsKeyId": key},
+                {"logGroupName": "/orthweb/orthweb/c", "arn": ARN("logs", "log-group:c"), "kmsKeyId": other},
+                {"logGroupName": "/orthweb/orthweb/a", "arn": ARN("logs", "log-group:a"), "kmsKeyId": key},
+            ]
+        },
         describe_db_instances={
             "DBInstances": [
                 database("orthweb", "available", OURS) | {"KmsKeyId": key},
@@ -860,12 +922,13 @@ def test_what_could_not_be_read_without_the_key() -> None:
         {"kind": "snapshots", "id": "snap-2"},
         {"kind": "volumes", "id": "vol-2"},
     ]
+    assert found["log_groups"] == ["/orthweb/orthweb/a", "/orthweb/orthweb/b"]
 
 
 def test_one_client_a_service_and_all_of_them_in_one_thread() -> None:
     account = Account()
     account.survey()
-    assert account.made_in == [threading.current_thread()] * 9
+    assert account.made_in == [threading.current_thread()] * 11
 
 
 def test_the_index_is_asked_for_the_kinds_that_need_it_and_no_others() -> None:

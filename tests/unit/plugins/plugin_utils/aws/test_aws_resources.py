@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import ec2
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import hosts, names, network
 
@@ -157,3 +158,39 @@ class TestReaddressed:
     def test_address_of_a_host_that_was_replaced(self) -> None:
         given = [self.addressed("198.51.100.1", "i-2")]
         assert hosts.readdressed([], given, self.BEFORE, self.ADDRESSES) == ["198.51.100.1"]
+
+
+def test_network_acl_lets_hosts_in_and_answers_out() -> None:
+    assert network.network_acl(["10.0.0.0/24", "10.0.1.0/24"]) == {
+        "ingress": [
+            [100, "tcp", "allow", "10.0.0.0/24", None, None, 5432, 5432],
+            [101, "tcp", "allow", "10.0.1.0/24", None, None, 5432, 5432],
+        ],
+        "egress": [
+            [100, "tcp", "allow", "10.0.0.0/24", None, None, 1024, 65535],
+            [101, "tcp", "allow", "10.0.1.0/24", None, None, 1024, 65535],
+        ],
+    }
+    ports = {rule[6] for rule in network.network_acl(["10.0.0.0/24"], endpoints=True)["ingress"]}
+    assert ports == {5432, 443}
+
+
+def test_what_aws_says_of_a_network_acl_is_compared_with_that() -> None:
+    wanted = network.network_acl(["10.0.0.0/24"], endpoints=True)
+    entries = [
+        {
+            "RuleNumber": number,
+            "Protocol": "6",
+            "RuleAction": action,
+            "Egress": direction == "egress",
+            "CidrBlock": cidr,
+            "PortRange": {"From": first, "To": last},
+        }
+        for direction, rules in wanted.items()
+        for number, _tcp, action, cidr, _type, _code, first, last in rules[::-1]
+    ]
+    last = {"RuleNumber": 32767, "Protocol": "-1", "RuleAction": "deny", "Egress": False, "CidrBlock": "0.0.0.0/0"}
+    more = ec2.KINDS["network_acls"].more
+    assert {way: more[way]({"Entries": [last, *entries]}) for way in wanted} == wanted
+    open_to_all = {**last, "RuleNumber": 50, "RuleAction": "allow"}
+    assert more["ingress"]({"Entries": [open_to_all]}) == [[50, "all", "allow", "0.0.0.0/0", None, None, None, None]]

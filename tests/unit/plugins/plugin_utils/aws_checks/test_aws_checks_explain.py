@@ -101,6 +101,13 @@ def test_key_that_nothing_needs_is_left() -> None:
     assert len(left_over({"kms_keys": things("alias/orthweb")})) == 1
 
 
+def test_a_key_of_a_log_group_that_is_kept_is_not_left() -> None:
+    (key,) = things("alias/orthweb")
+    found = {"kms_keys": [{**key, "log_groups": ["/orthweb/a/audit", "/orthweb/a/flow-logs"]}]}
+    assert left_over(found, ["/orthweb/a/audit"]) == []
+    assert len(left_over(found, ["/orthweb/b/audit"])) == len(left_over(found)) == 1
+
+
 def test_a_secret_that_is_kept_is_not_left() -> None:
     secrets = {"secrets": things("a/controller", "a/database-master")}
     assert left_over(secrets, ["a/database-master"], ["a/controller"]) == [

@@ -14,6 +14,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges i
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings import (
     LOG_DAYS,
+    alarm_address_problems,
     boundary_problems,
     instance_count_problems,
     log_days_problems,
@@ -59,6 +60,9 @@ LIMITS = {
     "kms_keys": (256, "alias/(?!aws/)[a-zA-Z0-9/_-]+"),
     "log_groups": (512, "(?!aws/)[a-zA-Z0-9._/#-]+"),
     "secrets": (512, r"[\w/+=.@-]+"),
+    "network_acls": (256, "[ -~]+"),  # the tag Name
+    "topics": (256, r"[\w-]+"),
+    "event_subscriptions": (254, "[a-z](-?[a-z0-9])*"),
 }
 
 
@@ -217,3 +221,20 @@ def test_listener_that_is_open_to_everybody() -> None:
     assert list(open_listener_problems(listeners, False)) == [
         f"entry 3 (port 2762): allowed has {network}, {IF_MEANT}" for network in ("0.0.0.0/0", "::/0")
     ]
+
+
+@pytest.mark.parametrize("addresses", [[], ["it@clinic.example"], ["a.b+c@x-y.clinic.example", "d@e.de"], None, "text"])
+def test_alarm_addresses_that_are_right_or_judged_elsewhere(addresses: object) -> None:
+    assert list(alarm_address_problems(addresses)) == []
+
+
+@pytest.mark.parametrize("address", ["it", "it@clinic", "it@clinic.", "a@b.c, d@e.f", "It <it@clinic.example>", "", 5])
+def test_alarm_addresses_that_are_none(address: object) -> None:
+    assert list(alarm_address_problems(["d@e.de", address])) == [
+        f'orthweb_alarm_addresses has "{address}": use mail addresses, such as it@clinic.example.'
+    ]
+
+
+def test_an_alarm_address_that_is_there_twice() -> None:
+    (problem,) = alarm_address_problems(["d@e.de", "d@e.de"])
+    assert "d@e.de more than once" in problem
