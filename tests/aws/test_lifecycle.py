@@ -92,7 +92,7 @@ class TestCheckOfAnEmptyAccount:
             "name | Tag the hosts with the load balancer's name",
         }
         assert {announced.get(task, task) for task in planned} == made - parts
-        # A volume is part of its instance, a target group of its balancer, two secrets are one entry, as are topic,
+        # A volume is part of its instance, a target group of its balancer; two secrets are one entry, as are topic,
         # alarms and events; two policies and the key's folder are more.
         parts_of_others = sum(MADE[kind] for kind in ("volumes", "target_groups", "alarms", "topics"))
         number = sum(MADE.values()) - parts_of_others - 1 + 2 + 1
