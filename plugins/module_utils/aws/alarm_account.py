@@ -62,9 +62,9 @@ class AlarmAccount:
 
     def shown(self) -> dict[str, Any]:
         """What there is, for a diff. Empty if there is nothing."""
-        if not (self.topic or self.found or self.events):
-            return {}
         ours = {name: each for name, each in self.found.items() if self.alarm_tags[name].get(STACK_TAG) == self.stack}
+        if not (self.topic or ours or self.events):
+            return {}
         return {
             "addresses": sorted(self.subscribers()),
             "events": sorted((self.events or {}).get("EventCategoriesList") or []),

@@ -111,7 +111,7 @@ def test_an_alarm_of_somebody_else_is_not_touched(stack: Stack) -> None:
     assert "clinic/clinic-imaging-1-system exists without the tag orthweb:stack=clinic" in refused["msg"]
     assert stack.sns.list_topics()["Topics"] == []
     stack.cloudwatch.delete_alarms(AlarmNames=["clinic/clinic-imaging-1-system"])
-    stack.run()
+    assert stack.run()["diff"]["before"] == {}
     stack.run(state="absent")
     assert set(stack.alarms()) == {"clinic/by-hand"}
 
