@@ -456,14 +456,15 @@ class TestCreateAfterTeardown:
             assert sorted(groups) == ["default", "orthweb-imaging"]
 
 
-class TestMoveToAndFromALoadBalancer:
-    def test_hosts_stay_open_for_the_time_of_a_move(self, lifecycle: Lifecycle) -> None:
-        revived = lifecycle.revived  # with aws_network_direct_access
-        imaging, balancer = (named(revived, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer"))
-        (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
-        assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
-        assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
+def test_hosts_stay_open_for_the_time_of_a_move(lifecycle: Lifecycle) -> None:
+    revived = lifecycle.revived  # with aws_network_direct_access
+    imaging, balancer = (named(revived, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer"))
+    (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
+    assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
+    assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
 
+
+class TestMoveToAndFromALoadBalancer:
     def test_one_host_has_one_if_asked(self, lifecycle: Lifecycle) -> None:
         said = lifecycle.revived.more["balancer"]
         (host,) = own(lifecycle.revived, "instances")
