@@ -57,8 +57,9 @@ def everything(account: Account) -> None:
         (group["IpPermissions"], ec2.update_security_group_rule_descriptions_ingress),
         (group["IpPermissionsEgress"], ec2.update_security_group_rule_descriptions_egress),
     ]:
-        ranges = [{"CidrIp": rules[0]["IpRanges"][0]["CidrIp"], "Description": "by hand"}]
-        ports = {key: rules[0][key] for key in ("IpProtocol", "FromPort", "ToPort")}
+        rule = next(each for each in rules if each["IpRanges"])
+        ranges = [{"CidrIp": rule["IpRanges"][0]["CidrIp"], "Description": "by hand"}]
+        ports = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort")}
         update(GroupId=group["GroupId"], IpPermissions=[{**ports, "IpRanges": ranges}])
     vpc = group["VpcId"]
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]

@@ -109,8 +109,8 @@ def named(account: Account, kind: str, items: list[Any]) -> Iterator[tuple[str, 
             name = name or own.get("Name", "")
         elif kind in RDS:
             what = RDS[kind][2]
-            keys = ("CustSubscriptionId", f"{what}Identifier", f"{what}Name")
-            identity = name = next(item[key] for key in keys if key in item)
+            key = "CustSubscriptionId" if kind == "event_subscriptions" else f"{what}Identifier"
+            identity = name = item.get(key) or item[f"{what}Name"]
             own = tags(account.client("rds").list_tags_for_resource(ResourceName=item[f"{what}Arn"])["TagList"])
         elif kind in ELB:
             identity, name = item[f"{ELB[kind][2]}Arn"], item[f"{ELB[kind][2]}Name"]
