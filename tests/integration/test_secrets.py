@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from support.process import run
 from support.stack import Run, Stack, docker
 
 PARTS = ("postgresql", "audit", "identity", "orthanc", "nginx")
@@ -29,6 +30,16 @@ def test_they_are_not_in_the_containers_definition_or_log(stack: Stack) -> None:
         logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=False)
         for secret in stack.secrets:
             assert secret not in shown + logs.stdout + logs.stderr
+
+
+def test_no_value_of_an_error_is_in_the_log_of_postgresql(stack: Stack) -> None:
+    name, container = "Only^The^Target^Knows", stack.container("postgresql")
+    twice = f"CREATE TEMPORARY TABLE names (name text PRIMARY KEY); INSERT INTO names VALUES ('{name}'), ('{name}')"
+    refused = run("docker", "exec", container, "psql", "--username=postgres", "--command", twice)
+    assert f"Key (name)=({name}) already exists" in refused.stderr
+    log = run("docker", "logs", container, merged=True).stdout
+    assert "duplicate key value violates unique constraint" in log
+    assert name not in log
 
 
 def test_files_with_secrets_are_for_their_reader_only(stack: Stack) -> None:
