@@ -16,8 +16,8 @@ FOLDERS = [folder for folder in (ROOT / "tests/integration/targets").iterdir() i
 TARGETS = [folder for folder in FOLDERS if not folder.name.startswith("setup_")]
 
 
-def tested_by(target: Path) -> set[str]:
-    """Its name or, where a role has that name and would be run in its stead, what its ``aliases`` name."""
+def modules_of(target: Path) -> set[str]:
+    """Its own name or, where a role has that and would be run in its stead, what its ``aliases`` name."""
     aliases = target / "aliases"
     return set(aliases.read_text().split()) if aliases.exists() else {target.name}
 
@@ -45,7 +45,7 @@ def test_every_module_has_a_target():
     }
     # moto does not have what it asks for; tests/aws/test_restore.py asks the rehearsal's API.
     with_a_rehearsal = {"rds_backup_replication"}
-    assert modules - with_an_archive - with_a_rehearsal == set.union(*map(tested_by, TARGETS))
+    assert modules - with_an_archive - with_a_rehearsal == set.union(*map(modules_of, TARGETS))
 
 
 def test_no_target_has_the_name_of_a_role():
