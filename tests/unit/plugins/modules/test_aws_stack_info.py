@@ -34,6 +34,10 @@ NAMES = {
     "db_subnet_groups": ["orthweb"],
     "db_parameter_groups": ["orthweb-postgres17"],
     "buckets": ["orthweb-images"],
+    "network_acls": ["orthweb-private"],
+    "alarms": ["orthweb/database-storage"],
+    "topics": ["orthweb-alarms"],
+    "event_subscriptions": ["orthweb-alarms"],
 }
 TRUST = json.dumps(
     {
@@ -86,6 +90,7 @@ class Builder:
             VpcId=self.vpc,
             TagSpecifications=self.spec("security-group", "orthweb-imaging"),
         )["GroupId"]
+        ec2.create_network_acl(VpcId=self.vpc, TagSpecifications=self.spec("network-acl", "orthweb-private"))
         self.account("logs").create_log_group(logGroupName="/orthweb/orthweb/flow-logs", tags=self.tags)
         ec2.create_flow_logs(
             ResourceIds=[self.vpc],
@@ -146,6 +151,24 @@ class Builder:
         self.account("logs").create_log_group(logGroupName="/aws/rds/instance/orthweb/postgresql", tags=self.tags)
         rds.create_db_snapshot(DBSnapshotIdentifier="orthweb-final", DBInstanceIdentifier="orthweb", Tags=tags)
 
+    def alarms(self) -> None:
+        tags = listed(self.tags)
+        topic = self.account("sns").create_topic(Name="orthweb-alarms", Tags=tags)["TopicArn"]
+        self.account("cloudwatch").put_metric_alarm(
+            AlarmName="orthweb/database-storage",
+            Namespace="AWS/RDS",
+            MetricName="FreeStorageSpace",
+            Statistic="Minimum",
+            Period=300,
+            EvaluationPeriods=1,
+            Threshold=1.0,
+            ComparisonOperator="LessThanThreshold",
+            Tags=tags,
+        )
+        self.account("rds").create_event_subscription(
+            SubscriptionName="orthweb-alarms", SnsTopicArn=topic, SourceType="db-instance", Tags=tags
+        )
+
     def bucket(self) -> None:
         s3 = self.account("s3")
         s3.create_bucket(Bucket="orthweb-images", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -156,6 +179,7 @@ class Builder:
         self.hosts()
         self.keys()
         self.database()
+        self.alarms()
         self.bucket()
         return self
 
