@@ -40,7 +40,7 @@ MADE = Counter(
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
-    alarms=8,
+    alarms=10,
     topics=1,
     event_subscriptions=1,
 )

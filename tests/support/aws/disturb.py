@@ -31,7 +31,7 @@ DRIFT = {
     "the flow log is gone": "flow_log | Make the VPC's flow log",
     "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
-    "an alarm has no description, and one is gone": "Keep topic, alarms and the subscription to RDS's events",
+    "an alarm has no description, and one is gone": "keep | Keep topic, alarms and the subscription to RDS's events",
     "the database's log is kept for ever": "log_groups | Announce changes to the log groups of the database",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
