@@ -28,7 +28,9 @@ def as_made(step: Step) -> None:
     (events,) = step.raw["event_subscriptions"]
     assert (events["SnsTopicArn"], events["Enabled"]) == (topic["TopicArn"], True)
     assert (events["SourceType"], events["SourceIdsList"]) == ("db-instance", ["orthweb"])
-    assert {"failover", "failure", "low storage", "maintenance", "notification"} <= set(events["EventCategoriesList"])
+    assert {"configuration change", "failover", "failure", "low storage", "maintenance", "notification"} <= set(
+        events["EventCategoriesList"]
+    )
     assert "backup" not in events["EventCategoriesList"]
     hosts = {tags(each["Tags"])["Name"]: each["InstanceId"] for each in step.raw["instances"]}
     watched = {
@@ -39,14 +41,14 @@ def as_made(step: Step) -> None:
     assert set(watched) == set(hosts.values())
     for alarm in watched.values():
         assert "arn:aws:automate:us-east-1:ec2:recover" in alarm["AlarmActions"]
-    for alarm in alarms(step).values():
-        assert topic["TopicArn"] in alarm["AlarmActions"]
     groups = {each["TargetGroupArn"].rpartition(":")[2] for each in step.raw["target_groups"]}
     for what in ("unhealthy", "no-host"):
         named = {each["Name"]: each["Value"] for each in alarms(step)[f"orthweb/balancer-{what}"]["Dimensions"]}
         (balancer,) = step.raw["load_balancers"]
         assert balancer["LoadBalancerArn"].endswith(f":loadbalancer/{named['LoadBalancer']}")
         assert named["TargetGroup"] in groups
+    for alarm in alarms(step).values():
+        assert topic["TopicArn"] in alarm["AlarmActions"]
         assert alarm["OKActions"] == [topic["TopicArn"]]
         assert alarm["ActionsEnabled"]
         assert len(alarm["AlarmDescription"]) > 150
@@ -102,8 +104,6 @@ def test_a_key_with_which_no_alarm_could_be_sent_is_refused(account: Account) ->
     account.play_tasks(check, aws_survey_stack=survey, orthweb_alarm_addresses=[]).ok()
 
 
-def test_the_simulation_refuses_what_could_not_be_sent(lifecycle: Lifecycle) -> None:
-    """So that a key without that policy is found here and not at night."""
 PLAIN = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 5}
 CLOCK = {
     "Id": "clock",
@@ -141,6 +141,8 @@ def test_the_simulation_refuses_alarms_as_aws_does(account: Account, alarm: dict
     assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == (not refused)
 
 
+def test_the_simulation_refuses_what_could_not_be_sent(lifecycle: Lifecycle) -> None:
+    """So that a key without that policy is found here and not at night."""
     lifecycle.created.run.ok()
     kms, sns, rds = (lifecycle.account.client(each) for each in ("kms", "sns", "rds"))
     key = kms.create_key()["KeyMetadata"]["Arn"]
