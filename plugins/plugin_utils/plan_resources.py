@@ -67,7 +67,7 @@ KINDS = {
         "storage of the RDS instance", "name", "options", ("storage_gb", "limit_gb")
     ),
     "cellcs.orthweb.aws_generated_secrets": Kind("secrets", "name", ""),
-    # The plan shows what exists as changed.
+    # They are there, so it is a change.
     "cellcs.orthweb.cloudwatchlogs_log_group_key": Kind(
         "key of log groups", "kms_key_id", "log_groups", ("log_group_names",)
     ),

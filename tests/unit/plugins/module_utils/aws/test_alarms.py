@@ -113,6 +113,7 @@ def test_a_certificate_that_was_renewed_is_seen_and_the_order_of_aws_answers_is_
     clock, days_left = alarm["Metrics"]
     there = {**alarm, "Metrics": [dict(reversed(days_left.items())), {**clock, "Label": None}], "Dimensions": []}
     assert alarms.same(alarm, there)
+    assert not alarms.same(alarm, {**there, "Metrics": [clock]})
     renewed = {**CERTIFICATE, "not_valid_after": "2028-12-24T15:59:59Z"}
     assert not alarms.same(of("db.m7g.large", hosts=HOSTS, certificate=renewed)["clinic/certificates"], there)
     assert alarms.rule(alarm) == "(1829663999 - EPOCH(clock)) / 86400 < 14, 1 x 3600 s, 1 actions"
