@@ -36,7 +36,7 @@ def as_made(step: Step) -> None:
     watched = {
         alarm["Dimensions"][0]["Value"]: alarm
         for alarm in alarms(step).values()
-        if alarm["MetricName"] == "StatusCheckFailed_System"
+        if alarm.get("MetricName") == "StatusCheckFailed_System"
     }
     assert set(watched) == set(hosts.values())
     for alarm in watched.values():

@@ -51,8 +51,13 @@ def failed(prowler: Path, account: Account, tmp_path_factory: pytest.TempPathFac
     command = [prowler, "aws", "--region", REGION, "--services", *SERVICES, "--status", "FAIL"]
     command += ["--mutelist-file", ROOT / "files" / "prowler.yml"]
     command += ["--output-formats", "json-ocsf", "--output-directory", folder, "--output-filename", "found"]
-    simulated = {key: value for key, value in account.environment.items() if key.startswith("AWS_")}
-    environment = {**os.environ, **simulated, "AWS_ENDPOINT_URL": account.url, "HOME": str(folder)}
+    simulated = {
+        "AWS_ENDPOINT_URL": account.url,
+        "AWS_ACCESS_KEY_ID": "notreal",
+        "AWS_SECRET_ACCESS_KEY": "notreal0123456789",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    environment = {**os.environ, **simulated, "HOME": str(folder)}
     done = subprocess.run(
         [*command, "--ignore-exit-code-3"], env=environment, capture_output=True, text=True, check=False
     )
