@@ -39,7 +39,7 @@ def associate(stack: Stack) -> Association:
     ae = AE(CALLING_AET)
     ae.add_requested_context(Verification)
     ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    return ae.associate("localhost", stack.dicom_port, ae_title=CALLED_AET, tls_args=(stack.client_tls(), "localhost"))
+    return ae.associate(stack.host, stack.dicom_port, ae_title=CALLED_AET, tls_args=(stack.client_tls(), stack.host))
 
 
 def is_stored(association: Association, image: Dataset) -> bool:
