@@ -38,8 +38,6 @@ defaults
     mode tcp
     log global
     retries 0
-    timeout connect 10s
-    timeout queue 10s
 """
 # What AWS calls fail-open: with no healthy target, all of them are used.
 LISTENER = """
@@ -50,6 +48,7 @@ frontend port-{port}
     use_backend any-{port} if {{ nbsrv(checked-{port}) eq 0 }}
     default_backend checked-{port}
 backend checked-{port}
+    timeout connect {timeout}s
     timeout server {idle}s
     {balance}
     {check}
@@ -58,6 +57,7 @@ backend checked-{port}
     default-server on-marked-down shutdown-sessions
 {servers}
 backend any-{port}
+    timeout connect {timeout}s
     timeout server {idle}s
     {balance}
 {servers}
