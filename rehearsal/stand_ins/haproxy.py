@@ -37,7 +37,7 @@ global
 defaults
     mode tcp
     log global
-    retries 0
+    retries 1
 """
 # What AWS calls fail-open: with no healthy target, all of them are used.
 LISTENER = """

@@ -109,7 +109,7 @@ class Machine:
 
 
 def fail_over(rehearsal: Rehearsal, seconds: float) -> None:
-    """As a Multi-AZ database whose primary is lost. In the end, its name is the standby's, which has what was committed."""
+    """As a Multi-AZ database whose primary is lost. Its name becomes that of the standby, which has all commits."""
     [found] = rehearsal.client("rds").describe_db_instances()["DBInstances"]
     database = Machine(rehearsal, f"orthweb-rehearsal-{rehearsal.port}-{REGION}-{rehearsal.stack}")
     network, _dot, last = database.address.rpartition(".")
