@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rehearsal.controller import Rehearsal
@@ -32,18 +31,24 @@ class Target:
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.elb = rehearsal.client("elbv2")
-        groups = self.elb.describe_target_groups(Names=[f"{STACK}-11112"])["TargetGroups"]
-        self.group = {"TargetGroupArn": groups[0]["TargetGroupArn"]}
-        self.hosts = sorted(each["Target"]["Id"] for each in self.health())
+        self.group = self.at_port(11112)
+        # All of them, even if a run that was cut off has left one deregistered there.
+        self.hosts = sorted(each["Target"]["Id"] for each in self.health(self.at_port(443)))
 
-    def health(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.elb.describe_target_health(**self.group)["TargetHealthDescriptions"]
+    def at_port(self, port: int) -> dict[str, str]:
+        groups = self.elb.describe_target_groups(Names=[f"{STACK}-{port}"])["TargetGroups"]
+        return {"TargetGroupArn": groups[0]["TargetGroupArn"]}
+
+    def health(self, group: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        answer = self.elb.describe_target_health(**(group or self.group))
+        found: list[dict[str, Any]] = answer["TargetHealthDescriptions"]
         return found
 
     def use(self, number: int) -> None:
         """Send to so many of the hosts. Raises ``BenchmarkError`` if the balancer does not within two minutes."""
         self.elb.register_targets(**self.group, Targets=[{"Id": host} for host in self.hosts[:number]])
-        if rest := self.hosts[number:]:
+        used = {each["Target"]["Id"] for each in self.health()}
+        if rest := used - set(self.hosts[:number]):
             self.elb.deregister_targets(**self.group, Targets=[{"Id": host} for host in rest])
         end = time.monotonic() + 120
         while [each["TargetHealth"]["State"] for each in self.health()] != ["healthy"] * number:
@@ -108,7 +113,8 @@ def main() -> int:
         ):
             rates = measure(rehearsal, *wanted)
     say(table(("hosts", "instances a second"), [(str(hosts), spread(found, 0)) for hosts, found in rates.items()]))
-    say(f"two hosts to one: {median(rates[2]) / median(rates[1]):.2f}")
+    ratios = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
+    say(f"two hosts to one, in turn: {spread(ratios, 2)}")
     return 0
 
 
