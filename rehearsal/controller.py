@@ -113,11 +113,9 @@ class Rehearsal:
 
     def host_containers(self) -> list[str]:
         """The containers that play the EC2 hosts."""
-        label = f"label=orthweb.rehearsal={self.port}"
-        names = subprocess.run(
-            ["docker", "ps", "--filter", label, "--format", "{{.Names}}"], capture_output=True, text=True, check=True
-        ).stdout.split()
-        return [name for name in sorted(names) if "-i-" in name or "host" in name]
+        labels = ["--filter", f"label=orthweb.rehearsal={self.port}", "--filter", "label=orthweb.rehearsal.instance"]
+        command = ["docker", "ps", *labels, "--format", "{{.Names}}"]
+        return sorted(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
     # --- playbooks
 

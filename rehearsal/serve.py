@@ -7,6 +7,7 @@ python -m rehearsal.serve --port 5566 --folder DIR [--log FILE] [--registry] [--
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -17,10 +18,11 @@ from types import FrameType
 from typing import NoReturn
 
 from .api import server
+from .api.elb import healths
 from .api.rds_life import answers
 from .api.rds_snapshots import keepers
 from .settings import settings
-from .stand_ins import databases, hosts
+from .stand_ins import balancers, databases, hosts
 from .stand_ins.authority import Authority
 from .stand_ins.backups import Backups
 from .stand_ins.docker import DockerError, Site, docker, image, newest
@@ -108,7 +110,11 @@ def run(arguments: argparse.Namespace, site: Site) -> None:
             keepers.append(backups)
             sources.append(lambda current: hosts.wanted(site, host, current))
             sources.append(lambda current: databases.wanted(site, database, authority, current))
+            # Few rehearsals have a balancer: its image is built when there is one.
+            balancer = functools.cache(lambda: image("balancer", base))
+            sources.append(lambda current: balancers.wanted(site, balancer, current))
             answers.append(reconciler.answers)
+            healths.append(balancers.Health(reconciler.current))
             reconciler.start()
         threading.Thread(target=http.serve_forever, name="api", daemon=True).start()
         print(f"ready http://127.0.0.1:{arguments.port}", flush=True)

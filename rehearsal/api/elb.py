@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeTargetGroup, elbv2_backends
+from moto.moto_api._internal import mock_random
 
 from ..settings import settings
+from .instances import address
 from .replace import replaces
+
+# What says how a target of a group is: state, reason, description. Nothing does where there are no stand-ins.
+healths: list[Callable[[Any, str], tuple[str, str, str]]] = []
 
 NAME = re.compile("(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
 IDLE = "tcp.idle_timeout.seconds"
@@ -59,7 +64,20 @@ def create_load_balancer(
         elb.load_balancers[made.arn] = elb.load_balancers.pop(before)
         elb.tagging_service.copy_tags(before, made.arn)
         elb.tagging_service.delete_all_tags_for_resource(before)
+        made.dns_name = dns_name(name, elb.region_name)
     return made
+
+
+# AWS gives a Network Load Balancer a name that nobody had. This one ends in its address: no name server knows it.
+def dns_name(name: str, region: str) -> str:
+    last = "".join(f"{int(part):02x}" for part in address().split(".")[1:])
+    return f"{name}-{mock_random.get_random_hex(10)}{last}.elb.{region}.amazonaws.com"
+
+
+def address_of(dns_name: str) -> str:
+    """The address in 127/8 of a Network Load Balancer; inventory/rehearsal finds it in the same way."""
+    last = bytes.fromhex(dns_name.partition(".")[0][-6:])
+    return ".".join(str(part) for part in (127, *last))
 
 
 # AWS refuses to delete a protected one. Its interfaces are in their subnets for a while longer.
@@ -114,3 +132,12 @@ def group_begins(original: Any, group: Any, *args: Any, **kwargs: Any) -> None:
     original(group, *args, **kwargs)
     if group.protocol in ("TCP", "TLS"):
         group.attributes |= {"preserve_client_ip.enabled": "true", "proxy_protocol_v2.enabled": "false"}
+
+
+# To moto a target that is registered is healthy, whatever is behind it.
+@replaces(FakeTargetGroup, "health_for")
+def health_for(original: Any, group: Any, target: dict[str, Any], ec2_backend: Any) -> Any:
+    found = original(group, target, ec2_backend)
+    if found.status == "healthy" and healths:
+        found.status, found.reason, found.description = healths[0](group, target["Id"])
+    return found

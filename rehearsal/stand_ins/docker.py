@@ -107,11 +107,15 @@ class Site:
         return docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", self.name)
 
     def open(self) -> None:
-        """Makes the network. Its range is one that neither the collection's engines nor its VPCs use."""
+        """Makes the network. Its range is one that neither the collection's engines nor its VPCs use.
+
+        The upper half of it is for hosts, whose addresses stay (hosts.py).
+        """
         refused: list[DockerError] = []
         for second in range(31, 17, -1):
             start = f"172.{second}.{self.port % 256}"
-            where = ["--subnet", f"{start}.0/24", "--gateway", f"{start}.1"]  # not told unless given
+            where = ["--subnet", f"{start}.0/24", "--ip-range", f"{start}.0/25"]
+            where += ["--gateway", f"{start}.1"]  # not told unless given
             try:
                 docker("network", "create", "--label", self.label, *where, self.name)
             except DockerError as error:

@@ -28,6 +28,7 @@ class Host:
     reboots: int
     ports: tuple[int, ...] = field(compare=False)  # published when the container is made, and never changed
     model: Any = field(compare=False, repr=False)
+    inside: str = field(compare=False, default="")  # its address in the rehearsal's network
 
     kind = "ec2"
 
@@ -63,6 +64,8 @@ class Host:
                 self.hostname,
                 "--network",
                 self.site.name,
+                "--ip",
+                self.inside,
             ),
             *("--label", self.site.label, "--label", f"orthweb.rehearsal.instance={self.id}"),
             f"--add-host=api.rehearsal:{self.site.gateway}",
@@ -105,11 +108,19 @@ def open_ports(instance: Any) -> tuple[int, ...]:
     )
 
 
+def free(site: Site, taken: set[str]) -> str:
+    """An address in the rehearsal's network that no other host has."""
+    start = site.gateway.rpartition(".")[0]
+    return next(each for last in range(128, 255) if (each := f"{start}.{last}") not in taken)
+
+
 def wanted(site: Site, image: str, current: dict[str, Any]) -> dict[str, Host]:
     """The hosts that should be there, from what the API has now. One that has lost its address goes on unreached."""
     hosts: dict[str, Host] = {}
+    insides = {each.inside for each in current.values() if each.kind == "ec2"}
     for regions in list(ec2_backends.values()):
         for ec2 in list(regions.values()):
+            insides |= {getattr(instance, "rehearsal_inside", "") for instance in ec2.all_instances()}
             addresses = {eip.eni.instance: eip.public_ip for eip in list(ec2.addresses) if eip.eni and eip.eni.instance}
             for instance in ec2.all_instances():
                 before = current.get(instance.id)
@@ -120,6 +131,10 @@ def wanted(site: Site, image: str, current: dict[str, Any]) -> dict[str, Host]:
                     continue
                 if not before and instance.state != "running":
                     continue
+                inside = getattr(instance, "rehearsal_inside", "")
+                if not inside:
+                    inside = instance.rehearsal_inside = free(site, insides)
+                    insides.add(inside)
                 pair = ec2.key_pairs.get(instance.key_name)
                 hosts[instance.id] = Host(
                     site=site,
@@ -132,5 +147,6 @@ def wanted(site: Site, image: str, current: dict[str, Any]) -> dict[str, Host]:
                     reboots=getattr(instance, "rehearsal_reboots", 0),
                     ports=open_ports(instance),
                     model=instance,
+                    inside=inside,
                 )
     return hosts

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +109,8 @@ def test_names_gateway_and_zones_are_checked(place: Place) -> None:
         assert code(place.create, Name=name) == "ValidationError", name
     assert code(place.create, Subnets=place.subnets[:1] * 2) == "InvalidConfigurationRequest"
     assert ":loadbalancer/net/orthweb/" in place.create()
+    (made,) = place.elb.describe_load_balancers()["LoadBalancers"]
+    assert re.fullmatch(rf"orthweb-[0-9a-f]{{16}}\.elb\.{REGION}\.amazonaws\.com", made["DNSName"])
 
 
 def test_a_group_is_taken_only_when_it_is_made(place: Place) -> None:

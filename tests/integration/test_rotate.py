@@ -4,47 +4,17 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 
 import pytest
 from pydicom.uid import generate_uid
 
-from support.images import associate, ct_image, fetch, is_stored
+from support.images import fetch
+from support.ledger import Modality
 from support.process import run
 from support.rest import remove
 from support.stack import Stack
 
 USERS = {"orthanc": "database_password", "identity": "identity_database_password"}
-
-
-class Modality(threading.Thread):
-    """Sends one image after the other until it is told to end, and connects again where it was cut."""
-
-    def __init__(self, stack: Stack, study: str) -> None:
-        super().__init__()
-        self.stack, self.study = stack, study
-        self.end = threading.Event()
-        self.acknowledged: dict[str, bytes] = {}
-        self.times: list[float] = []
-
-    def run(self) -> None:
-        association = associate(self.stack)
-        while not self.end.wait(0.5):
-            if not association.is_established:
-                association = associate(self.stack)
-                continue
-            image = ct_image(self.study)
-            if is_stored(association, image):
-                self.acknowledged[image.SOPInstanceUID] = image.PixelData
-                self.times.append(time.monotonic())
-        if association.is_established:
-            association.release()
-
-    @property
-    def longest_gap(self) -> float:
-        """s between two images that were acknowledged."""
-        return max(later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False))
 
 
 def kept(stack: Stack) -> dict[str, str]:

@@ -37,9 +37,10 @@ def encoded(given: Dataset) -> bytes:
 def associate(stack: Stack) -> Association:
     """An association through nginx, with the client certificate."""
     ae = AE(CALLING_AET)
+    ae.connection_timeout = 30  # with the handshake: whoever answers may die in between
     ae.add_requested_context(Verification)
     ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    return ae.associate("localhost", stack.dicom_port, ae_title=CALLED_AET, tls_args=(stack.client_tls(), "localhost"))
+    return ae.associate(stack.host, stack.dicom_port, ae_title=CALLED_AET, tls_args=(stack.client_tls(), stack.host))
 
 
 def is_stored(association: Association, image: Dataset) -> bool:

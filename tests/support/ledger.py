@@ -49,3 +49,46 @@ def kill_while_images_arrive(stack: Stack, part: str) -> None:
     association = associate(stack)
     assert is_stored(association, ct_image(study))
     association.release()
+
+
+class Modality(threading.Thread):
+    """Sends one image after the other until it is told to end, and connects again where it was cut.
+
+    What was not acknowledged, it sends again.
+    """
+
+    def __init__(self, stack: Stack, study: str, pause: float = 0.5) -> None:
+        super().__init__()
+        self.stack, self.study, self.pause = stack, study, pause
+        self.end = threading.Event()
+        self.acknowledged: dict[str, bytes] = {}
+        self.times: list[float] = []
+        self.refused: list[int] = []  # what the archive said instead of success
+        self.associations = 0
+
+    def run(self) -> None:
+        image, association = ct_image(self.study), None
+        while not self.end.wait(self.pause):
+            if not association or not association.is_established:
+                association = associate(self.stack)
+                self.associations += association.is_established
+                continue
+            try:
+                answer = association.send_c_store(image)
+            except (RuntimeError, ValueError):  # the association is gone
+                continue
+            if "Status" not in answer:
+                continue
+            if answer.Status != 0x0000:
+                self.refused.append(answer.Status)
+                continue
+            self.acknowledged[image.SOPInstanceUID] = image.PixelData
+            self.times.append(time.monotonic())
+            image = ct_image(self.study)
+        if association and association.is_established:
+            association.release()
+
+    @property
+    def longest_gap(self) -> float:
+        """s between two images that were acknowledged."""
+        return max(later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False))

@@ -53,6 +53,7 @@ class Stack:
     portal_port: int
     orthanc_port: int
     variables: dict[str, object] = field(default_factory=dict)
+    host: str = "localhost"  # as clients call it
     looks_at_images: bool = False  # for their age and for updates, which takes seconds of each run
 
     # --- playbooks
@@ -165,11 +166,11 @@ class Stack:
 
     @property
     def portal(self) -> str:
-        return f"https://localhost:{self.portal_port}"
+        return f"https://{self.host}:{self.portal_port}"
 
     @property
     def orthanc(self) -> str:
-        return f"https://localhost:{self.orthanc_port}"
+        return f"https://{self.host}:{self.orthanc_port}"
 
     @property
     def cookie(self) -> str:
@@ -192,7 +193,7 @@ class Stack:
         self, program: str, *arguments: str, client: str = "client-workstation"
     ) -> subprocess.CompletedProcess[str]:
         tls = ["+tls", str(self.pki / f"{client}.key"), str(self.pki / f"{client}.crt"), "+cf", self.ca]
-        peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", "localhost", str(self.dicom_port)]
+        peer = ["-aet", "WORKSTATION", "-aec", "ORTHANC", self.host, str(self.dicom_port)]
         return run(program, *tls, *peer, *arguments, seconds=60)
 
 

@@ -23,13 +23,18 @@ CIDRS = ["10.42.0.0/18", "10.42.64.0/18"]
 
 
 def said(
-    folder: Path, hosts: dict[str, dict[str, Any]], *expressions: str, of: str = "imaging", **given: Any
+    folder: Path,
+    hosts: dict[str, dict[str, Any]],
+    *expressions: str,
+    of: str = "imaging",
+    where: str = "aws",
+    **given: Any,
 ) -> list[Any]:
     """What the expressions are on the first host of a group."""
     inventory = folder / "inventory"
     inventory.mkdir()
     (folder / "empty.cfg").touch()
-    (inventory / "group_vars").symlink_to(ROOT / "inventory" / "aws" / "group_vars")
+    (inventory / "group_vars").symlink_to(ROOT / "inventory" / where / "group_vars")
     groups = {
         "aws_account": {"hosts": {"aws": {"ansible_connection": "local", **given}}},
         "imaging": {
@@ -81,6 +86,19 @@ def test_behind_a_load_balancer_it_has_that_ones_name_and_its_own_in_its_certifi
         CIDRS,
         f"https://{BALANCER}",
     ]
+
+
+def test_in_a_rehearsal_a_load_balancer_is_reached_by_the_address_at_the_end_of_its_name(tmp_path: Path) -> None:
+    one = {"balancer_dns_name": "orthweb-0a1b2c3d4e570a0b.elb.us-east-1.amazonaws.com"}
+    name, names, ranges, _url = said(tmp_path, {"one": one}, *NAMES, where="rehearsal")
+    assert name == "127.87.10.11"  # rehearsal.api.elb.address_of
+    assert set(names) == {name, one["balancer_dns_name"], "203.0.113.7", "ec2-1.example"}
+    assert ranges, "the balancer may not ask how the host is"
+
+
+def test_in_a_rehearsal_a_host_by_itself_is_reached_by_its_address(tmp_path: Path) -> None:
+    name, names, ranges, _url = said(tmp_path, {"one": {}}, *NAMES, where="rehearsal")
+    assert (name, names, ranges) == ("203.0.113.7", ["203.0.113.7", "ec2-1.example"], [])
 
 
 def test_with_a_name_of_ones_own_the_certificate_has_the_load_balancers_too(tmp_path: Path) -> None:
