@@ -31,6 +31,10 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
     log_days_problems,
     stack_name_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.systems_manager import (
+    agent_problems,
+    program_problems,
+)
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import modality_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.acme import acme_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.listeners import dicom_listener_problems
@@ -51,6 +55,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from stack_name_problems(given["stack"])
     yield from setting_problems(given["settings"]).values()
     yield from range_problems(**given["access"])
+    yield from program_problems(given["access"]["connect_by"])
     yield from vpc_problems(**given["network"])
     yield from instance_count_problems(given["instance_count"])
     yield from log_days_problems(given["log_days"])
@@ -90,6 +95,10 @@ def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator
         docker_networks=given["network"]["docker_networks"],
         connect_by=given["access"]["connect_by"],
         region=answers["region"],
+    )
+    there = answers["resources"]
+    yield from agent_problems(
+        given["access"]["connect_by"], there["instances"], there["iam_roles"], f"{given['stack']}-imaging"
     )
     if not list(instance_count_problems(given["instance_count"])):
         yield from limit_problems(

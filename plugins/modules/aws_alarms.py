@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - The OrthWeb authors (@cellcs)
 description:
-  - Keeps an encrypted SNS topic with its subscribers, the CloudWatch alarms of a stack's database and hosts, and the
-    subscription to RDS's events. All of them have the stack's tag.
+  - Keeps an encrypted SNS topic with its subscribers, the CloudWatch alarms of a stack's database, hosts, load balancer
+    and certificates, and the subscription to RDS's events. All of them have the stack's tag.
   - A host whose hardware fails is moved to other hardware by its alarm (EC2 recovery).
   - Alarms of the stack that it does not need any more, such as those of a host that is gone, are deleted.
   - M(community.aws.sns_topic) cannot encrypt a topic, M(amazon.aws.cloudwatch_metric_alarm) cannot tag an alarm, and
@@ -64,6 +64,36 @@ options:
     type: list
     elements: str
     default: []
+  balancer:
+    description: Whether the hosts have a Network Load Balancer. It is found by its tag.
+    type: bool
+    default: false
+  certificate:
+    description:
+      - The certificate that ends first; none is watched if it is not given.
+      - CloudWatch compares its end with the time, so that the alarm comes also when nobody deploys, and no matter
+        whether the hosts are well.
+    type: dict
+    suboptions:
+      path:
+        description: Its file, whose name is in the mail.
+        type: str
+        required: true
+      not_valid_after:
+        description: Its end, in UTC, as M(cellcs.orthweb.pki_info) has it.
+        type: str
+        required: true
+      days:
+        description: With less than so many days left, it is an alarm.
+        type: int
+        required: true
+  surveyed:
+    description:
+      - What M(cellcs.orthweb.aws_stack_info) has found of alarms, each with its ARN and tags. AWS is not asked again
+        for these tags.
+    type: list
+    elements: dict
+    default: []
   tags:
     description: Tags of topic, alarms and subscription. C(orthweb:stack) is added.
     type: dict
@@ -92,6 +122,10 @@ EXAMPLES = r"""
       class: db.t4g.medium
       storage_gb: 50
     events: [failover, failure, low storage]
+    certificate:
+      path: /home/it/.orthweb/clinic/pki/server.crt
+      not_valid_after: "2027-12-24T15:59:59Z"
+      days: 14
 
 - name: Let them sleep
   cellcs.orthweb.aws_alarms:
@@ -126,22 +160,31 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import alarm_topic
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.alarm_account import AlarmAccount
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.alarms import rule, wanted
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.alarms import Watched, rule, wanted
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.failure import sentence
+
+NO_BALANCER_YET = {"LoadBalancer": "", "TargetGroup": ""}
 
 
 def ensure_present(module: AnsibleAWSModule, account: AlarmAccount) -> dict[str, Any]:
     options = module.params
     before = account.shown()
-    hosts = {name: "" for name in options["hosts"] if module.check_mode} | account.hosts()
-    names = [each["AlarmName"] for each in wanted(options["stack"], options["database"], hosts, "", "")]
+    watched = Watched(
+        hosts={name: "" for name in options["hosts"] if module.check_mode} | account.hosts(),
+        database=options["database"],
+        balancer=(account.balancer() or (NO_BALANCER_YET if module.check_mode else None))
+        if options["balancer"]
+        else None,
+        certificate=options["certificate"],
+    )
+    names = [each["AlarmName"] for each in wanted(options["stack"], watched, "", "")]
     if taken := account.taken(names):
         module.fail_json(
             msg=f"The alarm {', '.join(taken)} exists without the tag orthweb:stack={options['stack']}: it is somebody "
             "else's. Nothing was changed. Delete or rename it, or choose another ORTHWEB_STACK."
         )
     topic = account.keep_topic(options["kms_key_id"], options["addresses"])
-    alarms = wanted(options["stack"], options["database"], hosts, topic, account.recover)
+    alarms = wanted(options["stack"], watched, topic, account.recover)
     account.keep_alarms(alarms)
     categories = options["events"] if options["database"] else []
     account.keep_events(topic, (options["database"] or {}).get("name", ""), categories)
@@ -181,15 +224,26 @@ def main() -> None:
             },
             "events": {"type": "list", "elements": "str", "default": []},
             "hosts": {"type": "list", "elements": "str", "default": []},
+            "balancer": {"type": "bool", "default": False},
+            "certificate": {
+                "type": "dict",
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "not_valid_after": {"type": "str", "required": True},
+                    "days": {"type": "int", "required": True},
+                },
+            },
+            "surveyed": {"type": "list", "elements": "dict", "default": []},
             "tags": {"type": "dict", "default": {}},
         },
         required_if=[("state", "present", ["kms_key_id"])],
         supports_check_mode=True,
     )
     stack = module.params["stack"]
+    known = {each["arn"]: each["tags"] for each in module.params["surveyed"]}
     account: AlarmAccount | None = None
     try:
-        account = AlarmAccount(module.client, stack, module.params["tags"], module.check_mode)
+        account = AlarmAccount(module.client, stack, module.params["tags"], module.check_mode, known)
         result = ensure_absent(account) if module.params["state"] == "absent" else ensure_present(module, account)
     except (BotoCoreError, ClientError) as error:
         asked = account.asked if account else "cloudwatch"

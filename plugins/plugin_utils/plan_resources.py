@@ -67,6 +67,10 @@ KINDS = {
         "storage of the RDS instance", "name", "options", ("storage_gb", "limit_gb")
     ),
     "cellcs.orthweb.aws_generated_secrets": Kind("secrets", "name", ""),
+    # They are there, so it is a change.
+    "cellcs.orthweb.cloudwatchlogs_log_group_key": Kind(
+        "key of log groups", "kms_key_id", "log_groups", ("log_group_names",)
+    ),
     "cellcs.orthweb.ec2_vpc_flow_log": Kind(
         "flow log", "tags.Name", "diff.before.log_group_name", ("vpc_id", "log_group_name", "traffic_type")
     ),

@@ -24,6 +24,7 @@ from ..settings import settings
 # Importing them corrects moto.
 from . import (  # noqa: F401  # pylint: disable=unused-import
     calls,
+    cloudwatch,
     elb,
     iam,
     instances,

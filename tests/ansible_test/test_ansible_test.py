@@ -43,8 +43,8 @@ def test_every_module_has_a_target():
         "orthanc_modalities",
         "orthanc_storage_verify",
     }
-    # moto does not have what it asks for; tests/aws/test_restore.py asks the rehearsal's API.
-    with_a_rehearsal = {"rds_backup_replication"}
+    # moto does not have what they ask for; tests/aws/test_restore.py and test_logs.py ask the rehearsal's API.
+    with_a_rehearsal = {"rds_backup_replication", "cloudwatchlogs_log_group_key"}
     assert modules - with_an_archive - with_a_rehearsal == set.union(*map(modules_of, TARGETS))
 
 

@@ -61,6 +61,7 @@ PUBLISHED = {
     "files/aws_prices.yml",
     "files/iam_policy.yml",
     "files/images",
+    "files/prowler.yml",
     "tools/audit.py",
     "tools/bundle.py",
     "tools/iam_policy.py",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from support.aws.account import REGION
@@ -40,7 +42,7 @@ MADE = Counter(
     db_instances=1,
     db_subnet_groups=1,
     db_parameter_groups=1,
-    alarms=8,
+    alarms=10,
     topics=1,
     event_subscriptions=1,
 )
@@ -462,6 +464,20 @@ def test_hosts_stay_open_for_the_time_of_a_move(lifecycle: Lifecycle) -> None:
     (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
     assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
     assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
+
+
+def test_by_systems_manager_port_22_is_closed_whatever_the_ranges_say(lifecycle: Lifecycle) -> None:
+    imaging = named(lifecycle.revived, "security_groups", "orthweb-imaging")
+    assert {rule["FromPort"] for rule in imaging["IpPermissions"]} == {443, 8042, 11112}
+
+
+def test_a_host_that_is_reached_by_systems_manager_is_told_to_install_its_agent(lifecycle: Lifecycle) -> None:
+    (host,) = own(lifecycle.revived, "instances")
+    ec2 = lifecycle.account.client("ec2")
+    said = ec2.describe_instance_attribute(InstanceId=host["InstanceId"], Attribute="userData")["UserData"]["Value"]
+    given = yaml.safe_load(base64.b64decode(said))
+    agent = "https://s3.us-east-1.amazonaws.com/amazon-ssm-us-east-1/latest/debian_amd64/amazon-ssm-agent.deb"
+    assert agent in given["write_files"][0]["content"]
 
 
 class TestMoveToAndFromALoadBalancer:

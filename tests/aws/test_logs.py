@@ -40,6 +40,24 @@ def test_what_somebody_changed_is_put_right(lifecycle: Lifecycle) -> None:
     as_made(lifecycle.fixed)
 
 
+def test_one_with_a_key_of_its_own_keeps_it(lifecycle: Lifecycle) -> None:
+    """The task names those that have none."""
+    lifecycle.again.run.ok()
+    kms, logs = (lifecycle.account.client(each) for each in ("kms", "logs"))
+    arn = lifecycle.created.more["key"]["Arn"]
+    theirs = kms.create_key(Policy=kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])["KeyMetadata"]["Arn"]
+    for name, key in (("/orthweb/own/key", {"kmsKeyId": theirs}), ("/orthweb/own/bare", {})):
+        logs.create_log_group(logGroupName=name, **key)
+    names = ["/orthweb/own/key", "/orthweb/own/bare", "/orthweb/own/none"]
+    give = {"cellcs.orthweb.cloudwatchlogs_log_group_key": {"log_group_names": names, "kms_key_id": arn}}
+    lifecycle.account.play_tasks([give, {**give, "failed_when": "given is changed", "register": "given"}]).ok()
+    there = logs.describe_log_groups(logGroupNamePrefix="/orthweb/own/")["logGroups"]
+    for name in (each["logGroupName"] for each in there):
+        logs.delete_log_group(logGroupName=name)
+    kms.schedule_key_deletion(KeyId=theirs)
+    assert {each["logGroupName"]: each["kmsKeyId"] for each in there} == {names[0]: theirs, names[1]: arn}
+
+
 def test_those_of_rds_go_with_the_stack(lifecycle: Lifecycle) -> None:
     lifecycle.gone.run.ok()
     assert [each["logGroupName"] for each in lifecycle.gone.raw["log_groups"]] == ["/orthweb/orthweb/audit"]
@@ -51,4 +69,8 @@ def test_the_simulation_refuses_a_key_that_is_not_for_logs(lifecycle: Lifecycle)
     key = kms.create_key()["KeyMetadata"]["Arn"]
     with pytest.raises(logs.exceptions.InvalidParameterException):
         logs.create_log_group(logGroupName="unreadable", kmsKeyId=key)
+    with pytest.raises(logs.exceptions.InvalidParameterException):
+        logs.associate_kms_key(logGroupName="/orthweb/orthweb/audit", kmsKeyId=key)
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        logs.associate_kms_key(logGroupName="nowhere", kmsKeyId=key)
     kms.schedule_key_deletion(KeyId=key)

@@ -17,6 +17,8 @@ LONG = {
     "acme",
     "acceptance",
     "audit",
+    "aws_alarms",
+    "aws_balancer",
     "aws_controller_state",
     "aws_database",
     "aws_encryption",

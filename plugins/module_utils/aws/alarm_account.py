@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import alarm_topic, alarms
-from .resource import STACK_TAG, pages, tags_of
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
+
+from . import alarm_topic, alarms, elb
+from .resource import STACK_TAG, Question, lacking_tags, pages, tags_of
 
 ALARMS_A_CALL = 100
 ALIVE = ["pending", "running", "stopping", "stopped"]
@@ -16,18 +18,28 @@ ALIVE = ["pending", "running", "stopping", "stopped"]
 class AlarmAccount:
     """:param client: makes the boto3 client of a service
     :param tags: of all that is made; what is there keeps others that it has
+    :param known: tags of alarms, by ARN, so far as they are known
     :ivar asked: the service that was asked last, for the sentence about a failure
     :ivar changed: whether something was changed, or would be without ``check_mode``
     """
 
-    def __init__(self, client: Callable[[str], Any], stack: str, tags: Mapping[str, Any], check_mode: bool) -> None:
+    def __init__(
+        self,
+        client: Callable[[str], Any],
+        stack: str,
+        tags: Mapping[str, Any],
+        check_mode: bool,
+        known: Mapping[str, dict[str, str]],
+    ) -> None:
         self.stack, self.check_mode, self.changed, self.asked = stack, check_mode, False, ""
         self.tags = {**{key: str(value) for key, value in tags.items()}, STACK_TAG: stack}
         self._make, self._clients = client, dict[str, Any]()
         self.topic = alarm_topic.find_topic(self.client("sns"), stack)
         self.events = alarm_topic.find_events(self.client("rds"), stack)
         self.found = {each["AlarmName"]: each for each in self._alarms()}
-        self.alarm_tags = {name: self._tags_of_alarm(each) for name, each in self.found.items()}
+        self.alarm_tags = {
+            name: known.get(each["AlarmArn"]) or self._tags_of_alarm(each) for name, each in self.found.items()
+        }
 
     def client(self, service: str) -> Any:
         self.asked = service
@@ -52,6 +64,18 @@ class AlarmAccount:
         found = pages(self.client("ec2"), "describe_instances", "Reservations", Filters=filters)
         hosts = [each for reservation in found for each in reservation["Instances"]]
         return {tags_of(each["Tags"]).get("Name", each["InstanceId"]): each["InstanceId"] for each in hosts}
+
+    def balancer(self) -> dict[str, str] | None:
+        """The stack's load balancer and one of its target groups, as CloudWatch names them; None without."""
+        question = Question(self.client("elbv2"), self.stack, (), list)
+        found = [
+            next((each["id"] for each in how(question) if question.is_ours(each["tags"])), "")
+            for how in (elb.load_balancers, elb.target_groups)
+        ]
+        if not all(found):
+            return None
+        balancer, group = found
+        return {"LoadBalancer": balancer.partition(":loadbalancer/")[2], "TargetGroup": group.rpartition(":")[2]}
 
     def subscribers(self) -> dict[str, str]:
         return alarm_topic.subscribers(self.client("sns"), self.topic)
@@ -80,7 +104,7 @@ class AlarmAccount:
         return tags_of(answer.get("Tags"))
 
     def _missing(self, tags: Mapping[str, str]) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.tags.items() if tags.get(key) != value]
+        return ansible_dict_to_boto3_tag_list(lacking_tags(self.tags, tags))
 
     @property
     def _tag_list(self) -> list[dict[str, str]]:

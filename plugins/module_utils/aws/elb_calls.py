@@ -11,7 +11,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import ClientError
 
 from .elb import tags_by_arn
-from .resource import STACK_TAG
+from .resource import STACK_TAG, lacking_tags
 
 
 class BalancerError(Exception):
@@ -74,7 +74,7 @@ class Calls:
 
     def keep_tags(self, what: str, arn: str) -> None:
         """Somebody else may add to them."""
-        if lacking := differing(self.tags, self.has_tags(arn)):
+        if lacking := lacking_tags(self.tags, self.has_tags(arn)):
             self.write(f"tags of the {what} differ", "add_tags", ResourceArns=[arn], Tags=key_values(lacking))
 
     def keep_attributes(self, what: str, kind: str, arn: str, wanted: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .resource import STACK_TAG, tags_of
+from .resource import STACK_TAG, lacking_tags, tags_of
 
 SETTINGS = {
     "log_group_name": "LogGroupName",
@@ -75,7 +75,7 @@ def plan_present(
     if keep is None:
         differing = {key for each in existing for key in SETTINGS if each.settings[key] != settings[key]}
         return Plan(None, remove, {}, [], [f"{key}_differs" for key in SETTINGS if key in differing] or ["missing"])
-    set_tags = {key: value for key, value in tags.items() if keep.tags.get(key) != value}
+    set_tags = lacking_tags(tags, keep.tags)
     unset_tags = [key for key in keep.tags if purge_tags and key not in tags and not key.startswith("aws:")]
     reasons = ["tags_differ"] if set_tags or unset_tags else []
     return Plan(keep, remove, set_tags, unset_tags, reasons + (["surplus"] if remove else []))

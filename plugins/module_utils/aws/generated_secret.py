@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .resource import lacking_tags, tags_of
+
 
 @dataclass(frozen=True)
 class Update:
@@ -61,8 +63,7 @@ def update_of(
         options["SecretString"] = json.dumps(wanted)
     if kms_key and _key_id(kms_key) != _key_id(described.get("KmsKeyId", "")):
         options["KmsKeyId"] = kms_key
-    there = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
-    return Update(options, {tag: value for tag, value in tags.items() if there.get(tag) != value})
+    return Update(options, lacking_tags(tags, tags_of(described.get("Tags"))))
 
 
 def _key_id(key: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tells people about a stack: CloudWatch's alarms, SNS's topics, subscriptions to RDS's events."""
+"""What tells people about a stack: CloudWatch's alarms and SNS's topics."""
 
 from __future__ import annotations
 
@@ -32,18 +32,3 @@ def topics(question: Question) -> list[dict[str, Any]]:
             tags = tags_of(question.client.list_tags_for_resource(ResourceArn=arn).get("Tags"))
             found.append(resource(arn, name, None, tags, arn=arn))
     return found
-
-
-def event_subscriptions(question: Question) -> list[dict[str, Any]]:
-    found = pages(question.client, "describe_event_subscriptions", "EventSubscriptionsList")
-    return [
-        resource(
-            item["CustSubscriptionId"],
-            item["CustSubscriptionId"],
-            item.get("Status"),
-            tags_of(question.client.list_tags_for_resource(ResourceName=item["EventSubscriptionArn"]).get("TagList")),
-            arn=item["EventSubscriptionArn"],
-        )
-        for item in found
-        if question.may_be_ours(item["CustSubscriptionId"])
-    ]

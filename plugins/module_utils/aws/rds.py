@@ -113,6 +113,21 @@ def _parameter_group(question: Question, item: dict[str, Any]) -> dict[str, Any]
     )
 
 
+def event_subscriptions(question: Question) -> list[dict[str, Any]]:
+    found = pages(question.client, "describe_event_subscriptions", "EventSubscriptionsList")
+    return [
+        resource(
+            item["CustSubscriptionId"],
+            item["CustSubscriptionId"],
+            item.get("Status"),
+            _tags(question, item["EventSubscriptionArn"]),
+            arn=item["EventSubscriptionArn"],
+        )
+        for item in found
+        if question.may_be_ours(item["CustSubscriptionId"])
+    ]
+
+
 def _tags(question: Question, arn: str) -> dict[str, str]:
     return tags_of(question.client.list_tags_for_resource(ResourceName=arn).get("TagList"))
 

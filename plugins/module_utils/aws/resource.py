@@ -52,6 +52,11 @@ def tags_of(entries: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def lacking_tags(wanted: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``wanted`` that something does not have so. Somebody else may add to its tags."""
+    return {key: value for key, value in wanted.items() if there.get(key) != value}
+
+
 def pages(client: Any, call: str, answer: str, **arguments: Any) -> list[dict[str, Any]]:
     """All items of a describe or list call, over all its pages."""
     if not client.can_paginate(call):

@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[str, Answer]] = {
     "db_subnet_groups": ("rds", rds.subnet_groups),
     "db_parameter_groups": ("rds", rds.parameter_groups),
     "db_snapshots": ("rds", rds.snapshots),
-    "event_subscriptions": ("rds", notices.event_subscriptions),
+    "event_subscriptions": ("rds", rds.event_subscriptions),
     "alarms": ("cloudwatch", notices.alarms),
     "topics": ("sns", notices.topics),
     "buckets": ("s3", by_name.buckets),

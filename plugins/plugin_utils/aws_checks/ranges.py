@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, ip_network
 from typing import Any
 
 from .network import network_problem
+from .systems_manager import SYSTEMS_MANAGER
 
 CONTROLLER = "orthweb_controller_ranges"
 IF_MEANT = ", which is the whole Internet. If that is intended, set orthweb_allow_the_whole_internet: true."
@@ -34,6 +35,8 @@ def range_problems(
         CONTROLLER: "log in by SSH: the address of this controller as the Internet sees it",
     }
     for variable, networks in ranges.items():
+        if networks is None and variable == CONTROLLER and connect_by == SYSTEMS_MANAGER:
+            continue  # port 22 is closed in any case
         if networks is None:
             yield (
                 f"{variable} is not set. It says who may {purposes[variable]}, as a list of networks, for example "
@@ -65,8 +68,8 @@ def _entry_problems(variable: str, networks: Sequence[object], whole_internet_al
             yield f"{variable}: {problem}"
         elif _is_whole_internet(network) and variable == CONTROLLER:
             yield (
-                f"{variable}: port 22 is never opened to the whole Internet; use the address of this controller, or [] "
-                "with orthweb_connect_by: systems_manager."
+                f"{variable}: port 22 is never opened to the whole Internet; use the address of this controller, or "
+                "orthweb_connect_by: systems_manager, with which it is closed."
             )
         elif _is_whole_internet(network) and not whole_internet_allowed:
             yield f"{variable} has {network}{IF_MEANT}"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import yaml
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.systems_manager import PROGRAMS
 
 from rehearsal import controller
 
@@ -76,6 +77,10 @@ class Account(controller.Rehearsal):
                 if not tries_left:
                     raise
         (self.folder / "rds-ca.pem").write_text("certificates of the CAs\n")
+        # What SSH would call to reach a host by Systems Manager. There are no hosts.
+        (self.folder / "programs").mkdir()
+        for name in PROGRAMS:
+            (self.folder / "programs" / name).touch(mode=0o755)
         return self
 
     def __exit__(
@@ -123,6 +128,7 @@ class Account(controller.Rehearsal):
     def environment(self) -> dict[str, str]:
         """As where somebody calls ansible-playbook without make."""
         environment = {**super().environment, "ORTHWEB_REHEARSAL_URL": self.seen_at}
+        environment["PATH"] = f"{self.folder / 'programs'}:{environment['PATH']}"
         del environment["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"]
         return environment
 

@@ -28,10 +28,11 @@ DRIFT = {
     "the hosts may do everything": "role | Make the role of the hosts",
     "the hosts may read every bucket": "role | Remove all other policies",
     "the key does not rotate": "Make the key that encrypts database, disks and secrets",
+    "a log group is of a version that encrypted none": "Encrypt log groups that have no key yet",
     "the flow log is gone": "flow_log | Make the VPC's flow log",
     "a host has another profile": "hosts | Make the imaging hosts",
     "flow logs are kept for ever": "flow_log | Announce changes to the log group",
-    "an alarm has no description, and one is gone": "Keep topic, alarms and the subscription to RDS's events",
+    "an alarm has no description, and one is gone": "keep | Keep topic, alarms and the subscription to RDS's events",
     "the database's log is kept for ever": "log_groups | Announce changes to the log groups of the database",
     "the audit trail is kept for a day": "audit_log | Announce changes to the log group of the audit trail",
 }
@@ -141,6 +142,10 @@ def everything(account: Account) -> None:
     logs.delete_retention_policy(logGroupName="/orthweb/orthweb/flow-logs")
     logs.delete_retention_policy(logGroupName="/aws/rds/instance/orthweb/postgresql")
     logs.put_retention_policy(logGroupName="/orthweb/orthweb/audit", retentionInDays=1)
+    upgrades = {"logGroupName": "/aws/rds/instance/orthweb/upgrade"}
+    logs.delete_log_group(**upgrades)
+    logs.create_log_group(**upgrades, tags={"orthweb:stack": "orthweb"})
+    logs.put_retention_policy(**upgrades, retentionInDays=90)
 
 
 def balancer(account: Account, vpc: str, host: str) -> None:

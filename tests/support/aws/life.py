@@ -15,6 +15,8 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import S
 from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state import folder
 from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.archive import Entry
 
+from support.authority import Authority
+
 from . import disturb
 from .account import Account, Run
 from .listing import TAG, Thing, details, raw, tags, things
@@ -51,6 +53,7 @@ CHANGED = {
 }
 # What is in the controller's folder, as configure.yml would have put it there.
 SECRET = "only-the-controller-knows"
+CERTIFICATE_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,11 @@ class Lifecycle:
 
     @once
     def fixed(self) -> Step:
-        """With a tag more from now on, by which nothing may be taken for something new."""
+        """With a tag more from now on, by which nothing may be taken for something new; and with certificates."""
         assert self.drifted
+        pki = self.folder / "pki"
+        pki.mkdir(mode=0o700)
+        Authority(pki).issue("orthweb", days=CERTIFICATE_DAYS)
         self.keep("secrets.json", SECRET.encode())
         run = self.provision(orthweb_tags=MORE_TAGS)
         return self.step(run, **details(self.account))

@@ -81,7 +81,7 @@ def given() -> dict[str, Any]:
                     "quotas": {"vpcs": {"limit": 5, "used": 5}, "addresses": {"limit": 5, "used": 4}},
                     "denied": [],
                 },
-                "resources": {"instances": [], "addresses": [], "vpcs": [], "db_instances": []},
+                "resources": {"instances": [], "addresses": [], "vpcs": [], "db_instances": [], "iam_roles": []},
             },
         }
     )

@@ -19,6 +19,7 @@ class Stack:
 
     def __init__(self, account: Callable[[str], Any], run: Run) -> None:
         self.ec2, self.sns, self.cloudwatch = (account(each) for each in ("ec2", "sns", "cloudwatch"))
+        self.elb = account("elbv2")
         self._run = run
 
     def host(self) -> str:
@@ -27,6 +28,18 @@ class Stack:
         specified = [{"ResourceType": "instance", "Tags": tags}]
         made = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=specified)
         return made["Instances"][0]["InstanceId"]
+
+    def balancer(self, tags: list[dict[str, str]]) -> dict[str, str]:
+        """As CloudWatch names it and its target group."""
+        vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        subnet = self.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        made = self.elb.create_load_balancer(Name="clinic", Type="network", Subnets=[subnet], Tags=tags)
+        group = {"Protocol": "TCP", "Port": 443, "VpcId": vpc, "Tags": tags}
+        groups = self.elb.create_target_group(Name="clinic-443", **group)["TargetGroups"]
+        return {
+            "LoadBalancer": made["LoadBalancers"][0]["LoadBalancerArn"].partition(":loadbalancer/")[2],
+            "TargetGroup": groups[0]["TargetGroupArn"].rpartition(":")[2],
+        }
 
     def run(self, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         given = {"stack": "clinic", "addresses": ADDRESSES, "kms_key_id": KEY, **options}
@@ -77,6 +90,49 @@ def test_alarms_follow_a_host_that_was_made_again_and_go_with_it(stack: Stack) -
     assert len(stack.alarms()) == 2
     assert stack.run()["changed"]
     assert stack.alarms() == {}
+
+
+def test_a_load_balancer_is_found_by_its_tag(stack: Stack) -> None:
+    stack.host()
+    planned = stack.run(check_mode=True, balancer=True)
+    assert {"clinic/balancer-no-host", "clinic/balancer-unhealthy"} < set(planned["alarms"])
+    named = stack.balancer([{"Key": "orthweb:stack", "Value": "clinic"}])
+    stack.run(balancer=True)
+    alarm = stack.alarms()["clinic/balancer-no-host"]
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == named
+    assert named["TargetGroup"].startswith("targetgroup/clinic-443/")
+    assert not stack.run(balancer=True)["changed"]
+    stack.run(balancer=False)
+    assert set(stack.alarms()) == {"clinic/clinic-imaging-1-system", "clinic/clinic-imaging-1-instance"}
+
+
+def test_a_load_balancer_of_another_stack_is_not_watched(stack: Stack) -> None:
+    stack.host()
+    stack.balancer([{"Key": "orthweb:stack", "Value": "ward"}])
+    stack.run(balancer=True)
+    assert not [name for name in stack.alarms() if "balancer" in name]
+
+
+def test_a_renewed_certificate_moves_its_alarm(stack: Stack) -> None:
+    stack.host()
+    certificate = {"path": "/pki/server.crt", "not_valid_after": "2027-12-24T15:59:59Z", "days": 14}
+    stack.run(certificate=certificate)
+    (expression,) = [
+        each["Expression"] for each in stack.alarms()["clinic/certificates"]["Metrics"] if "Expression" in each
+    ]
+    assert expression == "(1829663999 - EPOCH(clock)) / 86400"
+    assert not stack.run(certificate=certificate)["changed"]
+    assert stack.run(certificate={**certificate, "not_valid_after": "2028-12-24T15:59:59Z"})["changed"]
+    assert "2028-12-24" in stack.alarms()["clinic/certificates"]["AlarmDescription"]
+
+
+def test_aws_is_not_asked_again_for_tags_that_are_known(stack: Stack) -> None:
+    stack.host()
+    stack.run()
+    arns = [each["AlarmArn"] for each in stack.alarms().values()]
+    theirs = [{"arn": arn, "tags": {"orthweb:stack": "ward"}} for arn in arns]
+    assert "it is somebody else's" in stack.run(surveyed=theirs)["msg"]
+    assert not stack.run(surveyed=[{"arn": arn, "tags": {"orthweb:stack": "clinic"}} for arn in arns])["changed"]
 
 
 def test_tags_and_key_that_differ_are_set(stack: Stack) -> None:

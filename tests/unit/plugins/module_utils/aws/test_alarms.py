@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
-from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import alarm_topic, alarms, key_policy
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import alarm_kinds, alarm_topic, alarms, key_policy
 
 TOPIC, RECOVER = "arn:aws:sns:eu-central-1:123456789012:clinic-alarms", "arn:aws:automate:eu-central-1:ec2:recover"
 HOSTS = {"clinic-imaging-1": "i-1", "clinic-imaging-2": "i-2"}
+BALANCER = {"LoadBalancer": "net/clinic/1", "TargetGroup": "targetgroup/clinic-11112/2"}
+CERTIFICATE = {"path": "/root/.orthweb/clinic/pki/server.crt", "not_valid_after": "2027-12-24T15:59:59Z", "days": 14}
 
 
-def of(class_: str, storage_gb: int = 50, hosts: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def of(
+    class_: str, storage_gb: int = 50, hosts: dict[str, str] | None = None, **more: Any
+) -> dict[str, dict[str, Any]]:
     database = {"name": "clinic", "class": class_, "storage_gb": storage_gb}
-    return {each["AlarmName"]: each for each in alarms.wanted("clinic", database, hosts or {}, TOPIC, RECOVER)}
+    watched = alarms.Watched(hosts or {}, database, **more)
+    return {each["AlarmName"]: each for each in alarms.wanted("clinic", watched, TOPIC, RECOVER)}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ def of(class_: str, storage_gb: int = 50, hosts: dict[str, str] | None = None) -
     ],
 )
 def test_memory_of_a_class(class_: str, memory: float | None) -> None:
-    assert alarms.memory_gib(class_) == memory
+    assert alarm_kinds.memory_gib(class_) == memory
 
 
 def test_credits_are_of_t_classes_only() -> None:
@@ -76,15 +82,58 @@ def test_a_host_with_failed_hardware_is_recovered() -> None:
         assert {each["Value"] for alarm in (system, system_hangs) for each in alarm["Dimensions"]} == {instance}
 
 
+def test_a_host_that_cannot_store_and_that_none_can_are_two_alarms() -> None:
+    """One of several passes, and the others carry on; with none left, each minute counts."""
+    found = of("db.m7g.large", hosts=HOSTS, balancer=BALANCER)
+    one, all_of_them = found["clinic/balancer-unhealthy"], found["clinic/balancer-no-host"]
+    for alarm in (one, all_of_them):
+        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == BALANCER
+        assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("AWS/NetworkELB", "Maximum", 1)
+    assert (one["MetricName"], one["ComparisonOperator"]) == ("UnHealthyHostCount", "GreaterThanOrEqualToThreshold")
+    assert (all_of_them["MetricName"], all_of_them["ComparisonOperator"]) == ("HealthyHostCount", "LessThanThreshold")
+    assert all_of_them["TreatMissingData"] == "breaching"
+    assert all_of_them["EvaluationPeriods"] < one["EvaluationPeriods"]
+
+
+@pytest.mark.parametrize(("day", "alarmed"), [("2027-12-09", False), ("2027-12-11", True), ("2028-06-01", True)])
+def test_a_certificate_that_nobody_renews_is_an_alarm_by_the_passing_of_time_alone(day: str, alarmed: bool) -> None:
+    alarm = of("db.m7g.large", hosts=HOSTS, certificate=CERTIFICATE)["clinic/certificates"]
+    clock, days_left = alarm["Metrics"]
+    assert (clock["Id"], clock["ReturnData"], days_left["ReturnData"]) == ("clock", False, True)
+    assert clock["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "InstanceId", "Value": "i-1"}]
+    now = datetime.fromisoformat(f"{day}T12:00:00Z").timestamp()
+    left = eval(days_left["Expression"], {"EPOCH": lambda series: series, "clock": now})
+    assert (left < alarm["Threshold"], alarm["ComparisonOperator"]) == (alarmed, "LessThanThreshold")
+    assert alarm["TreatMissingData"] == "breaching"
+    assert "server.crt ends on 2027-12-24" in alarm["AlarmDescription"]
+
+
+def test_a_certificate_that_was_renewed_is_seen_and_the_order_of_aws_answers_is_not() -> None:
+    alarm = of("db.m7g.large", hosts=HOSTS, certificate=CERTIFICATE)["clinic/certificates"]
+    clock, days_left = alarm["Metrics"]
+    there = {**alarm, "Metrics": [dict(reversed(days_left.items())), {**clock, "Label": None}], "Dimensions": []}
+    assert alarms.same(alarm, there)
+    assert not alarms.same(alarm, {**there, "Metrics": [clock]})
+    renewed = {**CERTIFICATE, "not_valid_after": "2028-12-24T15:59:59Z"}
+    assert not alarms.same(of("db.m7g.large", hosts=HOSTS, certificate=renewed)["clinic/certificates"], there)
+    assert alarms.rule(alarm) == "(1829663999 - EPOCH(clock)) / 86400 < 14, 1 x 3600 s, 1 actions"
+
+
+def test_without_a_host_nothing_tells_the_time() -> None:
+    assert "clinic/certificates" not in of("db.m7g.large", certificate=CERTIFICATE)
+
+
 def test_each_says_what_to_do_and_when_it_is_over() -> None:
-    for alarm in of("db.t4g.medium", hosts=HOSTS).values():
+    found = of("db.t4g.medium", hosts=HOSTS, balancer=BALANCER, certificate=CERTIFICATE)
+    assert len(found) == 4 + 4 + 2 + 1
+    for alarm in found.values():
         assert 150 < len(alarm["AlarmDescription"]) <= 1024  # CloudWatch takes no more
         assert alarm["OKActions"] == [TOPIC]
         assert TOPIC in alarm["AlarmActions"]
 
 
 def test_without_a_database_there_are_those_of_hosts() -> None:
-    found = alarms.wanted("clinic", None, HOSTS, TOPIC, RECOVER)
+    found = alarms.wanted("clinic", alarms.Watched(HOSTS), TOPIC, RECOVER)
     assert {each["Namespace"] for each in found} == {"AWS/EC2"}
 
 

@@ -722,7 +722,7 @@ def test_subscriptions_to_events_are_looked_at_if_they_may_be_ours() -> None:
         for name in ("payroll", "orthweb-alarms")
     ]
     [found] = ask(
-        notices.event_subscriptions,
+        rds.event_subscriptions,
         "rds",
         ("describe_event_subscriptions", {}, {"EventSubscriptionsList": listed}),
         ("list_tags_for_resource", {"ResourceName": ARN("rds", "es:orthweb-alarms")}, {"TagList": OURS}),

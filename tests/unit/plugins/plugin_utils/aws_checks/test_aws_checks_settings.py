@@ -200,8 +200,8 @@ class TestRanges:
     @pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/0.0.0.0"])
     def test_port_22_is_never_open_to_it(self, network: str, allowed: bool) -> None:
         assert self.problems({CONTROLLER: [network]}, whole_internet_allowed=allowed) == [
-            f"{CONTROLLER}: port 22 is never opened to the whole Internet; use the address of this controller, or [] "
-            "with orthweb_connect_by: systems_manager."
+            f"{CONTROLLER}: port 22 is never opened to the whole Internet; use the address of this controller, or "
+            "orthweb_connect_by: systems_manager, with which it is closed."
         ]
 
     def test_nobody_could_log_in(self) -> None:
@@ -211,6 +211,11 @@ class TestRanges:
         ]
         assert self.problems({CONTROLLER: []}, connect_by="systems_manager") == []
         assert self.problems({CONTROLLER: []}, connect_by="private") == []
+
+    def test_by_systems_manager_nobody_has_to_say_from_where(self) -> None:
+        assert self.problems({CONTROLLER: None}, connect_by="systems_manager") == []
+        (said,) = self.problems({CONTROLLER: None}, connect_by="private")
+        assert said.startswith(f"{CONTROLLER} is not set.")
 
 
 def test_listener_that_is_open_to_everybody() -> None:
