@@ -247,6 +247,8 @@ class TestCreate:
             assert attributes["stickiness.enabled"] == sticky[name]
             assert attributes["preserve_client_ip.enabled"] == "true"
             assert attributes["deregistration_delay.timeout_seconds"] == "300"
+            for taken_out in ("deregistration_delay", "target_health_state.unhealthy"):
+                assert attributes[f"{taken_out}.connection_termination.enabled"] == "false"
             assert said["targets"][name] == hosts
 
     def test_hosts_know_the_name_of_the_load_balancer(self, created: Step) -> None:

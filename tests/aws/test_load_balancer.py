@@ -69,6 +69,10 @@ class Place:
         network_load_balancer.present(calls, wanted)
         return calls.reasons
 
+    def attributes(self, group: str) -> dict[str, str]:
+        said = self.elb.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        return {each["Key"]: each["Value"] for each in said}
+
     def remove(self) -> None:
         network_load_balancer.absent(Calls(Patient(self.elb), TAGS, check_mode=False), "orthweb")
 
@@ -152,6 +156,18 @@ def test_idle_time_outs_and_targets_of_another_vpc_are_refused(place: Place) -> 
     group = place.elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
     wrong = {"TargetGroupArn": group, "Targets": [{"Id": elsewhere}]}
     assert code(place.elb.register_targets, **wrong) == "InvalidTarget"
+
+
+def test_a_host_that_is_taken_out_keeps_its_associations(place: Place) -> None:
+    """AWS cuts the connections of an unhealthy target, unless it is told not to."""
+    place.attach()
+    cuts = "target_health_state.unhealthy.connection_termination.enabled"
+    group = place.elb.create_target_group(Name="others", Protocol="TCP", Port=104, VpcId=place.vpc, TargetType="instance")
+    assert place.attributes(group["TargetGroups"][0]["TargetGroupArn"])[cuts] == "true"
+    place.keep()
+    ours = place.elb.describe_target_groups(Names=["orthweb-11112"])["TargetGroups"][0]["TargetGroupArn"]
+    assert place.attributes(ours)[cuts] == "false"
+    assert place.attributes(ours)["deregistration_delay.connection_termination.enabled"] == "false"
 
 
 def test_the_module_repairs_it_here_too_and_the_policy_allows_that(place: Place) -> None:
