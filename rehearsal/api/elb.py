@@ -108,8 +108,8 @@ def register(original: Any, group: Any, targets: list[dict[str, Any]]) -> Any:
     return original(group, targets)
 
 
-# AWS has these attributes from the start where targets are instances; moto has none, and takes what it is given. The connections of
-# a target that becomes unhealthy are cut unless the last one is false.
+# AWS has these attributes from the start where targets are instances; moto has none, and takes what it is given.
+# The connections of a target that becomes unhealthy are cut unless the last one is false.
 @replaces(FakeTargetGroup, "__init__")
 def group_begins(original: Any, group: Any, *args: Any, **kwargs: Any) -> None:
     original(group, *args, **kwargs)

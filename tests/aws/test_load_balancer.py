@@ -162,7 +162,8 @@ def test_a_host_that_is_taken_out_keeps_its_associations(place: Place) -> None:
     """AWS cuts the connections of an unhealthy target, unless it is told not to."""
     place.attach()
     cuts = "target_health_state.unhealthy.connection_termination.enabled"
-    group = place.elb.create_target_group(Name="others", Protocol="TCP", Port=104, VpcId=place.vpc, TargetType="instance")
+    wanted = {"Protocol": "TCP", "Port": 104, "VpcId": place.vpc, "TargetType": "instance"}
+    group = place.elb.create_target_group(Name="others", **wanted)
     assert place.attributes(group["TargetGroups"][0]["TargetGroupArn"])[cuts] == "true"
     place.keep()
     ours = place.elb.describe_target_groups(Names=["orthweb-11112"])["TargetGroups"][0]["TargetGroupArn"]
