@@ -207,7 +207,8 @@ class TestCreate:
 
         forwarded = (11112, 443, 8042)
         assert open_to(balancer) == {(11112, 11112, DICOM), (443, 443, PORTAL), (8042, 8042, PORTAL)}
-        assert open_to(imaging) == {(22, 22, CONTROLLER), *((port, port, balancer["GroupId"]) for port in forwarded)}
+        directly = {(port, port, CONTROLLER) for port in (22, *forwarded)}
+        assert open_to(imaging) == {*directly, *((port, port, balancer["GroupId"]) for port in forwarded)}
         public = {each["CidrBlock"] for each in own(created, "subnets") if "-public-" in tags(each["Tags"])["Name"]}
         reaches = {
             (rule["FromPort"], each["CidrIp"]) for rule in balancer["IpPermissionsEgress"] for each in rule["IpRanges"]
@@ -462,7 +463,7 @@ def test_hosts_stay_open_for_the_time_of_a_move(lifecycle: Lifecycle) -> None:
     revived = lifecycle.revived  # with aws_network_direct_access
     imaging, balancer = (named(revived, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer"))
     (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
-    assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
+    assert {each["CidrIp"] for each in dicom["IpRanges"]} == {DICOM, CONTROLLER}
     assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
 
 

@@ -58,8 +58,9 @@ def said(
 NAMES = (
     "orthweb_server_name",
     "[orthweb_server_name] + orthweb_server_aliases | sort",
-    "nginx_ready_ranges",
+    "orthweb_balancer_ranges",
     "site_portal_url",
+    "orthweb_direct_name",
 )
 
 
@@ -70,6 +71,7 @@ def test_a_host_by_itself_has_its_own_name(tmp_path: Path, own: dict[str, str]) 
         ["ec2-1.example", "203.0.113.7"],
         [],
         "https://ec2-1.example",
+        "",
     ]
 
 
@@ -80,7 +82,20 @@ def test_behind_a_load_balancer_it_has_that_ones_name_and_its_own_in_its_certifi
         [BALANCER, "203.0.113.7", "ec2-1.example"],
         CIDRS,
         f"https://{BALANCER}",
+        "203.0.113.7",
     ]
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ({"orthweb_connect_by": "private"}, "10.42.0.7"),  # in the certificate as an address of the host
+        ({"orthweb_connect_by": "systems_manager"}, ""),
+        ({"orthweb_acme": {"names": ["pacs.example"]}}, ""),
+    ],
+)
+def test_where_the_controller_checks_a_host_that_is_drained(tmp_path: Path, how: dict[str, Any], name: str) -> None:
+    assert said(tmp_path, {"one": {"balancer_dns_name": BALANCER, **how}}, "orthweb_direct_name") == [name]
 
 
 def test_with_a_name_of_ones_own_the_certificate_has_the_load_balancers_too(tmp_path: Path) -> None:
