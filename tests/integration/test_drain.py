@@ -47,8 +47,8 @@ class Twins:
         (self.folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": {"imaging": {"hosts": HOSTS}}}}))
         play = {"hosts": "one", "gather_facts": False, "roles": ["cellcs.orthweb.site"], "tasks": [*tasks]}
         (self.folder / "play.yml").write_text(yaml.safe_dump([play]))
-        given = {"orthweb_stack": self.stack.name, **self.stack.variables, **QUICK, "drain_other_hosts": others}
-        given |= {"orthweb_balancer_ranges": ["192.0.2.0/24"]}
+        given = {"orthweb_stack": self.stack.name, "orthweb_dicom_port": self.stack.dicom_port, **self.stack.variables}
+        given |= {**QUICK, "drain_other_hosts": others, "orthweb_balancer_ranges": ["192.0.2.0/24"]}
         command = [PLAYBOOK, "-i", self.folder / "hosts.yml", self.folder / "play.yml", "-e", json.dumps(given)]
         environment = self.stack.environment
         done = run(*map(str, command), folder=ROOT, environment=environment, merged=True, seconds=300)
@@ -65,6 +65,14 @@ def twins(stack: Stack, tmp_path: Path) -> Iterator[Twins]:
     yield twins
     twins.flag.unlink(missing_ok=True)
     take_images_again(stack)
+
+
+def patient_association(stack: Stack) -> Association:
+    """One that says nothing for as long as a deployment takes, and goes on."""
+    association = associate(stack)
+    assert association.is_established
+    association.network_timeout = None  # it would abort after a minute
+    return association
 
 
 def readiness(place: Place, stack: Stack) -> str:
@@ -88,7 +96,7 @@ def test_a_drained_host_keeps_its_associations_until_the_next_deployment(
     twins: Twins, stack: Stack, modality: Place
 ) -> None:
     nginx = container_id(stack.container("nginx"))
-    association = associate(stack)
+    association = patient_association(stack)
     drained = twins.play(role(), role("still.yml"), others=["two"]).ok()
     assert "WARNING: 1 association(s) on one have not ended within 5 seconds. They are cut now" in drained.output
     assert "WARNING: one STAYS DRAINED" in drained.output
@@ -118,7 +126,7 @@ def test_a_restart_waits_for_associations_and_no_change_drains_nothing(
     inventories = ["-i", str(ROOT / "inventory" / "local"), "-i", str(other)]
     balanced = {"docker_engine_drains": True, "drain_balanced": True, "drain_other_hosts": ["two"], **QUICK}
     changed = {**balanced, "drain_wait_seconds": 60, "orthanc_config": {"ConcurrentJobs": 3}}
-    association, orthanc = associate(stack), container_id(stack.container("orthanc"))
+    association, orthanc = patient_association(stack), container_id(stack.container("orthanc"))
     seen: list[object] = []
     thread = threading.Thread(target=lambda: seen.extend(said_while_drained(twins, modality, association)))
     thread.start()
