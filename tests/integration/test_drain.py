@@ -78,7 +78,18 @@ def patient_association(stack: Stack) -> Association:
 def readiness(place: Place, stack: Stack) -> str:
     url = stack.portal.replace("localhost", place.archive)
     return place.run(
-        ["curl", "--silent", "--insecure", "--max-time", "10", "-w", "%{http_code}", f"{url}/ready"]
+        [
+            "curl",
+            "--silent",
+            "--insecure",
+            "--max-time",
+            "10",
+            "--output",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            f"{url}/ready",
+        ]
     ).stdout
 
 
