@@ -13,6 +13,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority
     folder_problems,
     stranger_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.balancer import balancer_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database import database_problems, place_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images import image_problems
@@ -43,6 +44,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     wrong = setting_problems(given["settings"])
     yield from wrong.values()
     yield from audit_problems(given["settings"])
+    yield from balancer_problems(given["settings"])
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])
     modalities = list(modality_problems(given["modalities"], given["archive_aet"]))
@@ -72,7 +74,9 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
             given_certificate_problems,
         )
 
-        yield from given_certificate_problems(given["server_certificate"], given["server_names"][0])
+        yield from given_certificate_problems(
+            given["server_certificate"], given["server_names"][0], given["settings"].get("orthweb_direct_name") or ""
+        )
     for problem in portal_user_problems(given["users"], given["default_credentials_allowed"]):
         yield f"orthweb_users, {problem}"
     yield from login_provider_problems(given["login_providers"], given["users"])

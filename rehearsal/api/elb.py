@@ -127,11 +127,17 @@ def register(original: Any, group: Any, targets: list[dict[str, Any]]) -> Any:
 
 
 # AWS has these attributes from the start where targets are instances; moto has none, and takes what it is given.
+# The connections of a target that becomes unhealthy are cut unless the last one is false.
 @replaces(FakeTargetGroup, "__init__")
 def group_begins(original: Any, group: Any, *args: Any, **kwargs: Any) -> None:
     original(group, *args, **kwargs)
     if group.protocol in ("TCP", "TLS"):
-        group.attributes |= {"preserve_client_ip.enabled": "true", "proxy_protocol_v2.enabled": "false"}
+        group.attributes |= {
+            "preserve_client_ip.enabled": "true",
+            "proxy_protocol_v2.enabled": "false",
+            "deregistration_delay.connection_termination.enabled": "false",
+            "target_health_state.unhealthy.connection_termination.enabled": "true",
+        }
 
 
 # To moto a target that is registered is healthy, whatever is behind it.

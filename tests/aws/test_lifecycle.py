@@ -209,7 +209,8 @@ class TestCreate:
 
         forwarded = (11112, 443, 8042)
         assert open_to(balancer) == {(11112, 11112, DICOM), (443, 443, PORTAL), (8042, 8042, PORTAL)}
-        assert open_to(imaging) == {(22, 22, CONTROLLER), *((port, port, balancer["GroupId"]) for port in forwarded)}
+        directly = {(port, port, CONTROLLER) for port in (22, *forwarded)}
+        assert open_to(imaging) == {*directly, *((port, port, balancer["GroupId"]) for port in forwarded)}
         public = {each["CidrBlock"] for each in own(created, "subnets") if "-public-" in tags(each["Tags"])["Name"]}
         reaches = {
             (rule["FromPort"], each["CidrIp"]) for rule in balancer["IpPermissionsEgress"] for each in rule["IpRanges"]
@@ -249,6 +250,8 @@ class TestCreate:
             assert attributes["stickiness.enabled"] == sticky[name]
             assert attributes["preserve_client_ip.enabled"] == "true"
             assert attributes["deregistration_delay.timeout_seconds"] == "300"
+            for taken_out in ("deregistration_delay", "target_health_state.unhealthy"):
+                assert attributes[f"{taken_out}.connection_termination.enabled"] == "false"
             assert said["targets"][name] == hosts
 
     def test_hosts_know_the_name_of_the_load_balancer(self, created: Step) -> None:
@@ -462,7 +465,7 @@ def test_hosts_stay_open_for_the_time_of_a_move(lifecycle: Lifecycle) -> None:
     revived = lifecycle.revived  # with aws_network_direct_access
     imaging, balancer = (named(revived, "security_groups", f"orthweb-{name}") for name in ("imaging", "balancer"))
     (dicom,) = [rule for rule in imaging["IpPermissions"] if rule["FromPort"] == 11112]
-    assert [each["CidrIp"] for each in dicom["IpRanges"]] == [DICOM]
+    assert {each["CidrIp"] for each in dicom["IpRanges"]} == {DICOM, CONTROLLER}
     assert [each["GroupId"] for each in dicom["UserIdGroupPairs"]] == [balancer["GroupId"]]
 
 

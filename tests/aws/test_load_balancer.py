@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import network_load_balancer
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.elb_calls import Calls
 from botocore.exceptions import ClientError
@@ -69,6 +73,10 @@ class Place:
         }
         network_load_balancer.present(calls, wanted)
         return calls.reasons
+
+    def attributes(self, group: str) -> dict[str, str]:
+        said = self.elb.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        return {each["Key"]: each["Value"] for each in said}
 
     def remove(self) -> None:
         network_load_balancer.absent(Calls(Patient(self.elb), TAGS, check_mode=False), "orthweb")
@@ -155,6 +163,55 @@ def test_idle_time_outs_and_targets_of_another_vpc_are_refused(place: Place) -> 
     group = place.elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
     wrong = {"TargetGroupArn": group, "Targets": [{"Id": elsewhere}]}
     assert code(place.elb.register_targets, **wrong) == "InvalidTarget"
+
+
+def test_a_host_that_is_taken_out_keeps_its_associations(place: Place) -> None:
+    """AWS cuts the connections of an unhealthy target, unless it is told not to."""
+    place.attach()
+    cuts = "target_health_state.unhealthy.connection_termination.enabled"
+    wanted = {"Protocol": "TCP", "Port": 104, "VpcId": place.vpc, "TargetType": "instance"}
+    group = place.elb.create_target_group(Name="others", **wanted)
+    assert place.attributes(group["TargetGroups"][0]["TargetGroupArn"])[cuts] == "true"
+    place.keep()
+    ours = place.elb.describe_target_groups(Names=["orthweb-11112"])["TargetGroups"][0]["TargetGroupArn"]
+    assert place.attributes(ours)[cuts] == "false"
+    assert place.attributes(ours)["deregistration_delay.connection_termination.enabled"] == "false"
+
+
+def test_a_host_that_was_drained_is_waited_for_where_the_account_is(place: Place, tmp_path: Path) -> None:
+    """With the account's credentials, and not on the host: here, one whose nginx says that images can be stored."""
+    place.attach()
+    image = place.ec2.describe_images()["Images"][0]["ImageId"]
+    (one, other) = place.ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2, SubnetId=place.subnets[0])[
+        "Instances"
+    ]
+    place.keep(targets=[one["InstanceId"]])
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 200\n")
+    (tmp_path / "docker").chmod(0o755)
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    names = {"used": one["InstanceId"], "unused": other["InstanceId"]}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict.fromkeys(names, here)}}))
+    used = {"ansible.builtin.include_role": {"name": "cellcs.orthweb.drain", "tasks_from": "used.yml"}}
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    (tmp_path / "play.yml").write_text(
+        yaml.safe_dump([{"hosts": "used:unused", "gather_facts": False, "environment": path, "tasks": [used]}])
+    )
+    run = place.account.play(
+        tmp_path / "play.yml",
+        f"--inventory={tmp_path / 'hosts.yml'}",
+        orthweb_balancer="present",
+        drain_notice_seconds=1,
+        aws_instance_ids=names,
+        aws_balancer_ports=[11112],
+        aws_balancer_wait_seconds=2,
+        __aws_balancer_pause_seconds=1,
+    )
+    assert run.code != 0
+    assert "[used -> aws" in run.output
+    assert "The load balancer orthweb sends nobody to unused at port 11112 (not registered)." in run.message
+    assert "sends nobody to used" not in run.message
+    assert {"DescribeTargetGroups", "DescribeTargetHealth"} <= {call["action"] for call in run.calls}
+    assert run.writes == []
 
 
 def test_the_module_repairs_it_here_too_and_the_policy_allows_that(place: Place) -> None:

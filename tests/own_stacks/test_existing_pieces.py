@@ -16,6 +16,7 @@ from support.process import output_of, run
 from support.stack import Run, Stack, docker
 
 EXAMPLE = ROOT / "inventory" / "onprem.example"
+NAME = "pacs.clinic.example"  # the load balancer's
 HOSTS = ["pacs1.clinic.example", "pacs2.clinic.example"]
 
 
@@ -158,10 +159,10 @@ def test_what_is_known_later_is_not_asked_for_yet(tmp_path: Path) -> None:
 
 def test_a_certificate_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "pki")
-    certificate, key = authority.issue(*HOSTS, days=12.5)
+    certificate, key = authority.issue(NAME, *HOSTS, days=12.5)
     given = {"certificate": str(certificate), "private_key": str(key), "ca_certificate": str(authority.file)}
     values = {"vault_database_admin_password": "the admin's", "orthweb_server_certificate": given}
     run = preflight(tmp_path, "-i", str(EXAMPLE), **values).ok()
     assert f"WARNING: {certificate} expires in 12 days." in " ".join(run.output.split())
-    authority.issue(*HOSTS, days=90)
+    authority.issue(NAME, *HOSTS, days=90)
     assert "WARNING: " not in preflight(tmp_path, "-i", str(EXAMPLE), **values).ok().output

@@ -33,11 +33,16 @@ def health_check(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attributes(listener: Mapping[str, Any], deregistration_seconds: int) -> dict[str, str]:
-    """Client addresses are preserved: allow-lists, lock-outs and the audit trail use them."""
+    """Client addresses are preserved: allow-lists, lock-outs and the audit trail use them.
+
+    A host that says it cannot store keeps its associations until they end, as one that is deregistered does.
+    """
     return {
         "preserve_client_ip.enabled": "true",
         "proxy_protocol_v2.enabled": "false",
         "deregistration_delay.timeout_seconds": str(deregistration_seconds),
+        "deregistration_delay.connection_termination.enabled": "false",
+        "target_health_state.unhealthy.connection_termination.enabled": "false",
         "stickiness.enabled": "true" if listener["sticky"] else "false",
         "stickiness.type": "source_ip",
     }

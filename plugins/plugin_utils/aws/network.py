@@ -10,6 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import names
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.modalities import ipv4_network
 
 ANYWHERE = "0.0.0.0/0"
+SSH = 22
 
 
 def subnets(stack: str, zones: Sequence[str], cidrs: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
@@ -51,7 +52,7 @@ def ingress(
         rules += _rule("portal", port, ranges["portal"])
     if http_port:
         rules += _rule("ACME CA, redirection to the portal", http_port, ANYWHERE)
-    return rules + _rule("SSH from the controller", 22, ranges["controller"])
+    return rules + _rule("SSH from the controller", SSH, ranges["controller"])
 
 
 def balanced(
@@ -64,7 +65,8 @@ def balanced(
 ) -> dict[str, list[dict[str, Any]]]:
     """The same with a load balancer before the hosts: who was let in to them is let in to it, and it to them.
 
-    It also asks the hosts how they are. SSH goes to each host.
+    It also asks the hosts how they are. SSH goes to each host; so do the checks of a controller that comes by SSH: it
+    must know whether this host works, and not one that the balancer chooses.
 
     :param rules: as :func:`ingress` gives them
     :param ports: those that the balancer forwards
@@ -75,6 +77,10 @@ def balanced(
     ports = list(dict.fromkeys(int(str(port)) for port in ports))
     once = [{"proto": "tcp", "from_port": port, "to_port": port} for port in ports]
     own = [dict(rule) for rule in rules if direct_access or rule["from_port"] not in ports]
+    controllers = [network for rule in rules if rule["from_port"] == SSH for network in rule["cidr_ip"]]
+    for port in ports:
+        open_already = {network for rule in own if rule["from_port"] == port for network in rule["cidr_ip"]}
+        own += _rule("checks by the controller", port, [each for each in controllers if each not in open_already])
     return {
         "balancer": [dict(rule) for rule in rules if rule["from_port"] in ports],
         "balancer_egress": [{**rule, "cidr_ip": list(cidrs), "rule_desc": "hosts"} for rule in once],

@@ -30,7 +30,7 @@ FILES = ("certificate", "private_key", "ca_certificate")
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def given_certificate_problems(given: Mapping[str, Any], server_name: str) -> Iterator[str]:
+def given_certificate_problems(given: Mapping[str, Any], server_name: str, direct_name: str = "") -> Iterator[str]:
     """Of ``orthweb_server_certificate``: paths of ``certificate``, ``private_key`` and ``ca_certificate``."""
     missing = [key for key in FILES if not Path(str(given.get(key) or "")).is_file()]
     for key in missing:
@@ -43,19 +43,22 @@ def given_certificate_problems(given: Mapping[str, Any], server_name: str) -> It
         yield f"orthweb_server_certificate {unknown}"
     if not missing and not unknown:
         texts = {key: Path(str(given[key])).read_text(encoding="utf-8", errors="replace") for key in FILES}
-        for problem in server_certificate_problems(texts, server_name):
+        for problem in server_certificate_problems(texts, server_name, direct_name):
             yield f"orthweb_server_certificate: {problem}"
 
 
-def server_certificate_problems(given: dict[str, str], server_name: str) -> list[str]:
-    """``given`` has the text of ``certificate`` (with its chain), ``private_key`` and ``ca_certificate``, all PEM."""
+def server_certificate_problems(given: dict[str, str], server_name: str, direct_name: str = "") -> list[str]:
+    """``given`` has the text of ``certificate`` (with its chain), ``private_key`` and ``ca_certificate``, all PEM.
+
+    :param direct_name: by which the controller reaches the host past a load balancer; empty for none
+    """
     missing = library_problem()
     if missing:
         raise AnsibleFilterError(missing["msg"])
     try:
         chain = _certificates(given, "certificate")
         authorities = _certificates(given, "ca_certificate")
-        return [*_key_problems(given, chain[0]), *_certificate_problems(chain, authorities, server_name)]
+        return [*_key_problems(given, chain[0]), *_certificate_problems(chain, authorities, server_name, direct_name)]
     except ValueError as error:
         return [str(error)]
 
@@ -85,7 +88,7 @@ def _key_problems(given: dict[str, str], leaf: x509.Certificate) -> Iterator[str
 
 
 def _certificate_problems(
-    chain: list[x509.Certificate], authorities: list[x509.Certificate], server_name: str
+    chain: list[x509.Certificate], authorities: list[x509.Certificate], server_name: str, direct_name: str
 ) -> Iterator[str]:
     leaf, now = chain[0], dt.datetime.now(dt.UTC)
     if not_valid_after(leaf) <= now:
@@ -98,6 +101,11 @@ def _certificate_problems(
             f"certificate is not valid for orthweb_server_name ({server_name}) but for "
             f"{', '.join(names) or 'no name'}: set orthweb_server_name to one of these, or get a certificate for that "
             "name."
+        )
+    if direct_name and not any(_covers(name, direct_name.lower()) for name in names):
+        yield (
+            f"certificate is not valid for orthweb_direct_name ({direct_name}), by which this host is checked while it "
+            'is drained: get a certificate for that name, too, or set orthweb_direct_name to "".'
         )
     if not _leads_to(leaf, chain[1:], authorities):
         yield (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Pages that nginx makes, in the browser's language: its error answers, of which programs get only the sentence, and what links open.
 
+import fs from 'fs'
 import names from 'names.js'
 import texts from 'texts.js'
 
@@ -120,8 +121,22 @@ async function sayWhetherDicomAnswers(r) {
     r.return(200, JSON.stringify({ answers }))
 }
 
+// While a deployment keeps this file there, load balancers send nobody here (role drain).
+function isDrained() {
+    try {
+        fs.accessSync('/run/drain/drained')
+        return true
+    } catch (error) {
+        return false
+    }
+}
+
 // Whether an association would end well here: Orthanc accepts it, and reaches its database.
 async function sayWhetherReady(r) {
+    if (isDrained()) {
+        r.return(503)
+        return
+    }
     const answers = await Promise.all([dicomAnswers(r), r.subrequest('/_index')])
     r.return(answers[0] && answers[1].status === 200 ? 200 : 503)
 }

@@ -63,8 +63,9 @@ def said(
 NAMES = (
     "orthweb_server_name",
     "[orthweb_server_name] + orthweb_server_aliases | sort",
-    "nginx_ready_ranges",
+    "orthweb_balancer_ranges",
     "site_portal_url",
+    "orthweb_direct_name",
 )
 
 
@@ -75,6 +76,7 @@ def test_a_host_by_itself_has_its_own_name(tmp_path: Path, own: dict[str, str]) 
         ["ec2-1.example", "203.0.113.7"],
         [],
         "https://ec2-1.example",
+        "",
     ]
 
 
@@ -85,6 +87,7 @@ def test_behind_a_load_balancer_it_has_that_ones_name_and_its_own_in_its_certifi
         [BALANCER, "203.0.113.7", "ec2-1.example"],
         CIDRS,
         f"https://{BALANCER}",
+        "203.0.113.7",
     ]
 
 
@@ -99,6 +102,18 @@ def test_in_a_rehearsal_a_load_balancer_is_reached_by_the_address_at_the_end_of_
 def test_in_a_rehearsal_a_host_by_itself_is_reached_by_its_address(tmp_path: Path) -> None:
     name, names, ranges, _url = said(tmp_path, {"one": {}}, *NAMES, where="rehearsal")
     assert (name, names, ranges) == ("203.0.113.7", ["203.0.113.7", "ec2-1.example"], [])
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        ({"orthweb_connect_by": "private"}, "10.42.0.7"),  # in the certificate as an address of the host
+        ({"orthweb_connect_by": "systems_manager"}, ""),
+        ({"orthweb_acme": {"names": ["pacs.example"]}}, ""),
+    ],
+)
+def test_where_the_controller_checks_a_host_that_is_drained(tmp_path: Path, how: dict[str, Any], name: str) -> None:
+    assert said(tmp_path, {"one": {"balancer_dns_name": BALANCER, **how}}, "orthweb_direct_name") == [name]
 
 
 def test_with_a_name_of_ones_own_the_certificate_has_the_load_balancers_too(tmp_path: Path) -> None:

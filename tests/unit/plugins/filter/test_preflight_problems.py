@@ -128,6 +128,11 @@ def test_what_has_the_wrong_type_is_named_and_not_looked_at_further(setting: str
     assert problem.startswith(f"{setting} is {value!r}: use ")
 
 
+def test_a_load_balancer_is_judged() -> None:
+    (problem,) = preflight_problems({**GOOD, "settings": {"orthweb_balancer_ranges": ["balancer"]}})
+    assert problem.startswith("orthweb_balancer_ranges has 'balancer'")
+
+
 def test_the_name_is_judged_although_the_aliases_have_the_wrong_type() -> None:
     given = {**GOOD, "settings": {"orthweb_server_aliases": "a b/"}, "server_names": ["no name/", "a b/"]}
     of_aliases, of_name = preflight_problems(given)

@@ -29,17 +29,27 @@ def test_the_balancer_is_open_as_the_hosts_were_and_they_to_it() -> None:
         (11113, ["10.1.0.0/16"]),
         (443, ["203.0.113.0/24"]),
     ]
-    assert sources(found["hosts"]) == [(11112, "sg-1"), (11113, "sg-1"), (443, "sg-1"), (22, ["192.0.2.10/32"])]
+    to_each = [(22, ["192.0.2.10/32"]), *((port, ["192.0.2.10/32"]) for port in PORTS)]  # the controller checks each
+    assert sources(found["hosts"]) == [(11112, "sg-1"), (11113, "sg-1"), (443, "sg-1"), *to_each]
     assert sources(found["balancer_egress"]) == [(port, ["10.42.0.0/18"]) for port in PORTS]
 
 
 def test_during_a_move_the_hosts_stay_open_too() -> None:
-    assert sources(rules(direct_access=True)["hosts"])[3:] == [
+    found = rules(direct_access=True, ranges={"controller": ["192.0.2.10/32", "203.0.113.0/24"]})
+    assert sources(found["hosts"])[3:] == [
         (11112, ["198.51.100.0/24"]),
         (11113, ["10.1.0.0/16"]),
         (443, ["203.0.113.0/24"]),
-        (22, ["192.0.2.10/32"]),
+        (22, ["192.0.2.10/32", "203.0.113.0/24"]),
+        (11112, ["192.0.2.10/32", "203.0.113.0/24"]),
+        (11113, ["192.0.2.10/32", "203.0.113.0/24"]),
+        (443, ["192.0.2.10/32"]),  # AWS refuses a rule that is there
     ]
+
+
+def test_a_controller_that_comes_by_systems_manager_gets_by_the_balancer_only() -> None:
+    found = rules(ranges={"controller": []})
+    assert sources(found["hosts"]) == [(11112, "sg-1"), (11113, "sg-1"), (443, "sg-1")]
 
 
 def test_the_health_check_gets_through_where_nobody_may_open_the_portal() -> None:

@@ -56,6 +56,12 @@ def test_a_name_that_it_does_not_carry(authority: Authority, carried: str, reach
     assert problem.startswith(f"certificate is not valid for orthweb_server_name ({reached_as}) but for {carried}")
 
 
+def test_behind_a_load_balancer_it_carries_the_hosts_own_name_too(authority: Authority) -> None:
+    (problem,) = server_certificate_problems(given(authority, NAME), NAME, "own.example")
+    assert problem.startswith("certificate is not valid for orthweb_direct_name (own.example)")
+    assert server_certificate_problems(given(authority, NAME, "own.example"), NAME, "own.example") == []
+
+
 def test_all_that_is_wrong_is_said(authority: Authority, tmp_path: Path) -> None:
     files = given(authority, "other.example", days=-1)
     files["private_key"] = given(authority, stem="another")["private_key"]
