@@ -158,6 +158,7 @@ def groups(elb: Any, balancer: Any, current: dict[str, Any]) -> Iterator[Group]:
             idle_seconds=int(listener.attributes["tcp.idle_timeout.seconds"]),
             drain_seconds=int(group.attributes["deregistration_delay.timeout_seconds"]),
             sticky=group.attributes["stickiness.enabled"] == "true",
+            cuts=group.attributes["target_health_state.unhealthy.connection_termination.enabled"] == "true",
             check_protocol=group.health_check_protocol,
             check_port=check,
             check_path=group.health_check_path or "/",

@@ -17,6 +17,7 @@ class Group:
     idle_seconds: int
     drain_seconds: int
     sticky: bool
+    cuts: bool  # the connections of a target that becomes unhealthy
     check_protocol: str
     check_port: int
     check_path: str
@@ -26,8 +27,6 @@ class Group:
     check_fall: int
 
 
-# Connections to a target that has become unhealthy are ended, as AWS does unless
-# target_health_state.unhealthy.connection_termination.enabled is false.
 GLOBAL = """
 global
     log stdout format raw local0 notice
@@ -53,8 +52,7 @@ backend checked-{port}
     {balance}
     {check}
     timeout check {timeout}s
-    default-server check{tls} port {check_port} inter {interval}s rise {rise} fall {fall}
-    default-server on-marked-down shutdown-sessions
+    default-server check{tls} port {check_port} inter {interval}s rise {rise} fall {fall}{cuts}
 {servers}
 backend any-{port}
     timeout connect {timeout}s
@@ -82,6 +80,7 @@ def listener(address: str, group: Group) -> str:
         port=group.port,
         idle=group.idle_seconds,
         allowed=" ".join(group.allowed) or "255.255.255.255",
+        cuts=" on-marked-down shutdown-sessions" if group.cuts else "",
         balance=STICKY if group.sticky else "balance roundrobin",
         check=HTTP_CHECK.format(path=group.check_path) if over_http else "option tcp-check",
         tls=" check-ssl verify none" if group.check_protocol == "HTTPS" else "",
