@@ -16,8 +16,8 @@ INVENTORY ?= inventory/local
 # An inventory that cannot be read (no credentials, no region) is an error, not an empty list of hosts.
 PLAYBOOK = ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=True $(VENV)/bin/ansible-playbook --inventory $(INVENTORY)
 
-# Two processes: what needs the engine in one, what needs the simulated AWS in the other, the rest where there is room.
-BESIDE_EACH_OTHER ?= --numprocesses 2 --no-loadscope-reorder
+# Three processes, also on two cores, as much of a test is waiting: the stack of tests/integration, the simulated AWS, all others.
+BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 

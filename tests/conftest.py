@@ -35,7 +35,7 @@ MARKERS = (
 )
 
 # What shares ports or names on the engine, or one simulated account, stays in one process. The longest groups begin.
-FIRST = ("integration", "aws", "rehearsal", "machine", "hosts", "package", "ansible_test")
+FIRST = ("integration", "aws", "rehearsal", "own_stacks", "machine", "hosts", "package", "ansible_test")
 
 
 def group(test: str) -> str:

@@ -91,7 +91,7 @@ def test_each_command_is_run_or_listed(command: str) -> None:
     else:
         assert len(places) == 1, (
             f"No test runs {command!r}, and commands.yml has it {len(places)} times. Type it in a test "
-            "(tests/integration/test_documented.py), or list it with the test that does the same."
+            "(tests/own_stacks/test_documented.py), or list it with the test that does the same."
         )
 
 

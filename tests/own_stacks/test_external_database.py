@@ -96,9 +96,9 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     (folder / "inventory").mkdir()
     (folder / "inventory" / "hosts.yml").write_text(INVENTORY)
     (folder / "inventory" / "group_vars").symlink_to(ROOT / "inventory" / "local" / "group_vars")
-    database = ExternalDatabase("orthweb-pytest-hospital", folder / "database")
+    database = ExternalDatabase("orthweb-hospital", folder / "database")
     database.folder.mkdir()
-    stack = Stack("orthweb-pytest-given", folder / "state", dicom_port=24612, portal_port=24613, orthanc_port=18080)
+    stack = Stack("orthweb-given", folder / "state", dicom_port=24612, portal_port=24613, orthanc_port=18080)
     stack.state_root.mkdir()
     hospital = Hospital(stack, database, folder / "inventory")
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What README and the guides tell people to type, typed for the stack of the tests, and what must come of it.
+"""What README and the guides tell people to type, typed for a stack of their own, and what must come of it.
 
 tests/docs/test_every_command.py reads from the calls of ``run`` which commands are covered,
 and fails for any that is not.
@@ -41,15 +41,23 @@ def all_modalities() -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def in_service(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Run]]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack("orthweb-guides", tmp_path_factory.mktemp("state"), 23212, 23543, 23142)
+    try:
+        yield stack
+    finally:
+        stack.teardown(orthweb_confirm_teardown=stack.name).ok()
+
+
+@pytest.fixture(scope="module")
+def in_service(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Run]:
     """With the modalities of the examples in service, and their files where the examples have them."""
     desk = Desk(stack, tmp_path_factory.mktemp("desk"))
     desk.settings(orthweb_modalities=all_modalities())
     deployed = desk.run("docs/connect-a-modality.md", "2. Write the entry").ok()
     for name in ("ca.crt", "client-ct-1.crt", "client-ct-1.key"):
         (desk.checkout / name).symlink_to(stack.pki / name)
-    yield desk, deployed
-    stack.configure().ok()
+    return desk, deployed
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +98,7 @@ def test_how_old_the_packages_are(desk: Desk) -> None:
 
 
 def test_take_it_away(tmp_path: Path) -> None:
-    """What a stack keeps here, of a stack that has nothing else. The whole of it is taken away when all tests end."""
+    """What a stack keeps here, of a stack that has nothing else."""
     stack = Stack("orthweb-documented", tmp_path / "state", dicom_port=22113, portal_port=22444, orthanc_port=22044)
     stack.folder.mkdir(parents=True)
     desk = Desk(stack, tmp_path)
@@ -116,7 +124,7 @@ def test_hand_over_to_an_old_system(desk: Desk) -> None:
 def test_further_listeners(desk: Desk) -> None:
     [block] = chosen(LISTENERS, "Further listeners", language="yaml")
     listeners = yaml.safe_load(block.text)["orthweb_dicom_listeners"]
-    others = {11112: desk.stack.dicom_port, 2762: 22762, 104: 22104}
+    others = {11112: desk.stack.dicom_port, 2762: 23262, 104: 23104}
     adapted = [{**listener, "port": others[listener["port"]]} for listener in listeners]
     desk.settings(orthweb_modalities=all_modalities(), orthweb_dicom_listeners=adapted)
     desk.run("docs/dicom-listeners.md", "Further listeners").ok()
@@ -125,7 +133,7 @@ def test_further_listeners(desk: Desk) -> None:
     line = json.loads(desk.run("docs/dicom-listeners.md", "Who it was").ok().output)
     assert line.keys() == json.loads(chosen(LISTENERS, "Who it was", language="json")[0].text).keys()
     assert line["listener"] == str(desk.stack.dicom_port)
-    for port in (22762, 22104):
+    for port in (23262, 23104):
         assert docker("port", desk.stack.container("nginx"), str(port)) == f"0.0.0.0:{port}"
 
 
