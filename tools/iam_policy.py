@@ -106,6 +106,7 @@ def asked(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--interface-endpoints", action="store_true", help="for aws_network_interface_endpoints (default: not allowed)"
     )
+    parser.add_argument("--backup", action="store_true", help="for aws_backup_plan (default: not allowed)")
     parser.add_argument(
         "--buckets",
         nargs="+",
@@ -159,6 +160,7 @@ def values_of(chosen: argparse.Namespace) -> dict[str, list[str]]:
         "vpc": [chosen.vpc] if chosen.vpc else [],
         "boundary": [chosen.boundary] if chosen.boundary else [],
         "systems_manager": ["yes"] if chosen.systems_manager else [],
+        "backup": ["yes"] if chosen.backup else [],
         "interface_endpoints": ["yes"] if chosen.interface_endpoints else [],
     }
 

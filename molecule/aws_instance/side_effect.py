@@ -23,7 +23,7 @@ ec2.disassociate_address(AssociationId=address["AssociationId"])
 ec2.release_address(AllocationId=address["AllocationId"])
 ec2.stop_instances(InstanceIds=[host["InstanceId"]])
 
-role = f"{STACK}-imaging"
+role = f"{STACK}_us-east-1-imaging"
 iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
 reading = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
 iam.put_role_policy(RoleName=role, PolicyName="by-hand", PolicyDocument=json.dumps(reading))

@@ -8,7 +8,7 @@ from api import STACK, client, looking, named, tags
 ec2, iam = client("ec2"), client("iam")
 (host,) = named("instances", f"{STACK}-imaging-1")["Instances"]
 key = client("kms").describe_key(KeyId=f"alias/{STACK}")["KeyMetadata"]["Arn"]
-role = f"{STACK}-imaging"
+role = f"{STACK}_us-east-1-imaging"
 
 with looking() as expect:
     expect("state", host["State"]["Name"], "running")

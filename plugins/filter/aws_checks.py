@@ -13,6 +13,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.answers 
     image_problems,
     zone_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.backup import backup_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.balancer import balancer_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.database import database_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.explain import failure_advice, inventory
@@ -29,6 +30,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
     boundary_problems,
     instance_count_problems,
     log_days_problems,
+    role_name_problems,
     stack_name_problems,
 )
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.systems_manager import (
@@ -68,6 +70,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     yield from balancer_problems(
         given["needs"]["balancer"], stack=given["stack"], acme=given["acme"], zones=_given_zones(given)
     )
+    yield from backup_problems(given["needs"]["backup"], **_of_backups(given["answers"]))
     databases = given["answers"]["databases"] if given["answers"] else []
     yield from database_problems(databases, stack=given["stack"], **given["database"])
     if given["answers"]:
@@ -80,7 +83,21 @@ def _listener_problems(listeners: Any, access: dict[str, Any]) -> list[str]:
     )
 
 
+def _of_backups(answers: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the account, for who judges the settings of backups."""
+    if not answers:
+        return {}
+    resources = answers["resources"]
+    return {
+        "account": answers["account"],
+        "region": answers["region"],
+        "keys": resources["kms_keys"] + answers["going_keys"],
+        "vaults": resources["backup_vaults"],
+    }
+
+
 def _answer_problems(given: dict[str, Any], answers: dict[str, Any]) -> Iterator[str]:
+    yield from role_name_problems(answers["role_names"])
     yield from zone_problems(**answers["zones"], region=answers["region"])
     yield from image_problems(**answers["images"], region=answers["region"])
     yield from foreign_name_problems(answers["foreign"], given["stack"])

@@ -18,6 +18,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws import (
     network,
     parameters,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks import backup
 
 
 def new_storage(wanted: dict[str, Any]) -> dict[str, int]:
@@ -28,6 +29,7 @@ def new_storage(wanted: dict[str, Any]) -> dict[str, int]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "aws_backup_key_statements": backup.key_statements,
             "aws_database_news": database_news.news,
             "aws_database_new_storage": new_storage,
             "aws_database_state": database_states.state,
@@ -35,6 +37,7 @@ class FilterModule:
             "aws_drift": drift.drift,
             "aws_ids": drift.ids,
             "aws_names": names.names,
+            "aws_role_names": names.roles,
             "aws_host_names": names.hosts,
             "aws_endpoint_name": names.endpoint,
             "aws_subnets": network.subnets,

@@ -30,6 +30,7 @@ INPUT: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "secrets": (int, 0),
     "kms_keys": (int, 0),
     "alarms": (int, 0),
+    "backup_plans": (int, 0),
     "log_gb": (float, 0),
 }
 
@@ -132,6 +133,11 @@ def _rates(stack: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[tupl
     if stack["database_class"]:
         kept = "a GB a month of backups beyond the size of the database, and of snapshots that are left"
         yield kept, prices.get("backup_gb_month")
+    if stack["backup_plans"]:
+        yield (
+            "a GB a month of AWS Backup's backups and of each copy; between regions, their transfer, too",
+            prices.get("backup_gb_month"),
+        )
     if stack["instance_count"] or stack["database_class"]:
         yield "a GB of logs taken in: flow logs, audit trail, database", prices.get("log_gb")
         yield "a GB a month of logs kept", prices.get("log_gb_month")

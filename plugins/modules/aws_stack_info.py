@@ -24,9 +24,19 @@ options:
       - What the stack calls its resources. The keys are kinds, as in RV(resources), the values lists of names.
       - A name is that of the API where the kind has one there (security groups, key pairs, RDS, IAM, secrets, log
         groups, load balancers, buckets, C(alias/) and the alias for keys), else the tag C(Name).
-      - IAM roles and instance profiles are found by these names only, for AWS has no list of them by tag.
+      - IAM roles and instance profiles are found by these names only, for AWS has no list of them by tag. IAM belongs
+        to the account and not to a region, so their names should have C({region}), which stands for the region.
     type: dict
     default: {}
+  former_names:
+    description:
+      - What earlier versions called the stack's resources, as O(names). What has the tag is found under these names,
+        too; what somebody else has is not reported.
+      - A role or instance profile without a region in its name is taken for one of this region if the role may write to
+        a log group here, or else if an instance or a flow log of the stack uses it here.
+    type: dict
+    default: {}
+    version_added: 0.2.0
   limits_for:
     description: What is to be made, to report which zones offer it and whether the account's quotas allow it.
     type: dict
@@ -63,7 +73,7 @@ EXAMPLES = r"""
     names:
       vpcs: [orthweb]
       kms_keys: [alias/orthweb]
-      iam_roles: [orthweb-imaging]
+      iam_roles: ['orthweb_{region}-imaging']
   register: stack
 
 - name: Leave alone what is not ours
@@ -80,14 +90,15 @@ resources:
       C(key_pairs), C(instances), C(volumes), C(addresses), C(flow_logs), C(network_interfaces), C(kms_keys),
       C(secrets), C(iam_roles), C(instance_profiles), C(log_groups), C(load_balancers), C(target_groups),
       C(db_instances), C(db_subnet_groups), C(db_parameter_groups), C(db_snapshots) (without the automated ones),
-      C(event_subscriptions), C(alarms), C(topics) and C(buckets).
+      C(event_subscriptions), C(alarms), C(topics), C(backup_vaults), C(backup_plans) and C(buckets).
     - Each resource has C(id), C(name), C(state) and C(tags), and what its kind has beside, such as the C(endpoint) of
       a database instance, the C(parameters) of a parameter group, or C(needed_by) of a key.
     - Of a database of the stack, C(upgrades) are the versions that RDS could upgrade it to (C(version), C(major),
       C(automatic)), and C(maintenance) is what RDS is going to do (C(action), C(description), C(date), C(forced_date)).
       C(parameter_apply_status) says of each parameter group whether its values are in force.
-    - Of a key of the stack, C(services) are those of AWS that its policy lets encrypt with it. C(log_groups) are the
-      names of those that it encrypts.
+    - Of a key of the stack, C(services) are those of AWS that its policy lets encrypt with it, and C(accounts) those
+      that it lets decrypt. C(log_groups) are the names of those that it encrypts.
+    - A backup vault has the number of its C(recovery_points); a plan its C(rules) and C(selections).
     - C(needed_by) has C(kind) and C(id) of what could not be read without the key, namely backups, whatever their tags
       are, and what is not the stack's.
   returned: success
@@ -120,6 +131,17 @@ foreign:
   type: list
   elements: dict
   sample: [{kind: vpcs, id: vpc-0a1b2c3d4e5f60718, name: orthweb}]
+elsewhere:
+  description: Roles and instance profiles with the stack's tag that are of another region, or of an unknown one.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{kind: iam_roles, id: AROA0A1B2C3D4E5F60718, name: orthweb_eu-west-1-imaging, region: eu-west-1}]
+region:
+  description: The region that was asked.
+  returned: success
+  type: str
+  sample: eu-central-1
 limits:
   description:
     - What the account can have. C(offers) has the zones with the C(instance_type) and with the C(database_class), in
@@ -153,6 +175,7 @@ def main() -> None:
         argument_spec={
             "stack": {"type": "str", "required": True},
             "names": {"type": "dict", "default": {}},
+            "former_names": {"type": "dict", "default": {}},
             "limits_for": {
                 "type": "dict",
                 "options": {
@@ -164,17 +187,21 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    names = module.params["names"]
-    unknown = sorted(set(names) - set(KINDS))
-    if unknown:
-        module.fail_json(msg=f"names has unknown kinds: {', '.join(unknown)}. Known kinds: {', '.join(sorted(KINDS))}.")
-    wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
-    if wrong:
-        module.fail_json(msg=f"names must have a list of names for each kind. Not a list: {', '.join(wrong)}.")
+    for option in ("names", "former_names"):
+        names = module.params[option]
+        unknown = sorted(set(names) - set(KINDS))
+        if unknown:
+            known = ", ".join(sorted(KINDS))
+            module.fail_json(msg=f"{option} has unknown kinds: {', '.join(unknown)}. Known kinds: {known}.")
+        wrong = sorted(kind for kind, given in names.items() if not isinstance(given, list))
+        if wrong:
+            module.fail_json(msg=f"{option} must have a list of names for each kind. Not a list: {', '.join(wrong)}.")
     client = functools.cache(module.client)
     more = {}
     try:
-        found = survey(client, module.params["stack"], names)
+        found = survey(
+            client, module.params["stack"], module.params["names"], module.region, module.params["former_names"]
+        )
         if module.params["limits_for"]:
             more["limits"] = limits(client, **module.params["limits_for"])
     except (SurveyError, LimitsError) as error:
@@ -186,6 +213,8 @@ def main() -> None:
         count=sum(map(len, found.resources.values())),
         counts={kind: len(each) for kind, each in found.resources.items()},
         foreign=found.foreign,
+        elsewhere=found.elsewhere,
+        region=module.region,
         **more,
     )
 

@@ -32,6 +32,11 @@ class Kind:
 
 
 KINDS = {
+    "amazon.aws.backup_plan": Kind("backup plan", "backup_plan_name", "version_id", ("rules",)),
+    "amazon.aws.backup_selection": Kind("backup selection", "backup_plan_name", "current_selection", ("resources",)),
+    "amazon.aws.backup_vault": Kind(
+        "backup vault", "backup_vault_name", "vault.backup_vault_arn", ("encryption_key_arn",)
+    ),
     "amazon.aws.cloudwatchlogs_log_group": Kind("log group", "log_group_name", "log_groups", ("retention",)),
     "amazon.aws.ec2_eip": Kind("elastic IP", "tags.Name", "allocation_id", ("device_id",)),
     "amazon.aws.ec2_instance": Kind("instance", "name", "instances", ("instance_type", "image_id", "vpc_subnet_id")),

@@ -10,11 +10,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from botocore.parsers import RpcV2CBORParser
+from moto.backup.models import backup_backends
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.request import Request
+from moto.core.routing import get_service_router
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
+from werkzeug.exceptions import NotFound
 
 # Names of what is called upon, and what a condition of IAM asks for. Everything else, such as a password or the content
 # of a secret, has no place in a log.
@@ -24,15 +28,24 @@ NAMES = re.compile(
 INDEX = re.compile(r"[.](member[.])?\d+(?=[.]|$)")
 # What the call is compared with, or a rule refers to: it is not called upon.
 BESIDE = re.compile(r"^(Filters?|Owner|Parameters|IpPermissions|BlockDeviceMapping)[.]")
+# Services of the protocol `rest-json`, and where a call has its tags.
+REST = {"backup": {"CreateBackupVault": "BackupVaultTags", "CreateBackupPlan": "BackupPlanTags"}}
 FORM_TAG = re.compile(r"(?:^|[.])Tags?[.](?:Tag[.]|member[.])?(\d+)[.](Key|Value)$")
 
 
-def parameters(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """The parameters of the protocols `query` (also of EC2), `json` and `cbor`, flat; empty for S3."""
+def parameters(service: str, environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """The parameters of the protocols `query` (also of EC2), `json`, `rest-json` and `cbor`, flat; empty for S3."""
     if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         parser = RpcV2CBORParser()
         return dict(parser.parse_data_item(parser.get_peekable_stream_from_bytes(body))) if body else {}
     text = body.decode("utf-8", "replace")
+    if operation := rest_operation(service, environ):
+        content = json.loads(text or "{}")
+        return {
+            **operation[1],
+            **dict(_flat(content)),
+            "Tags": content.get(REST[service].get(operation[0], "Tags"), {}),
+        }
     if environ.get("HTTP_X_AMZ_TARGET"):
         try:
             given = json.loads(text or "{}")
@@ -40,6 +53,27 @@ def parameters(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
             return {}
         return dict(given) if isinstance(given, dict) else {}
     return dict(parse_qsl(environ.get("QUERY_STRING", "") + "&" + text, keep_blank_values=True))
+
+
+def rest_operation(service: str, environ: Mapping[str, Any]) -> tuple[str, dict[str, str]] | None:
+    """Of the protocol `rest-json`: what is called, and the parameters in its path."""
+    if service not in REST:
+        return None
+    try:
+        operation, given = get_service_router(service).match(Request(dict(environ)))
+    except NotFound:
+        return None
+    return operation.name, {f"{name[0].upper()}{name[1:]}": value for name, value in given.items()}
+
+
+def _flat(given: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The members of a body of the protocol `rest-json`, as those of `query`: C(List.1.Key)."""
+    pairs = given.items() if isinstance(given, dict) else enumerate(given, 1)
+    for key, value in pairs:
+        if isinstance(value, (dict, list)):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def names(given: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -76,6 +110,11 @@ def targets(service: str, region: str, asked: Mapping[str, list[str]]) -> list[d
         return list(_of_elb(elbv2_backends[DEFAULT_ACCOUNT_ID][region], asked))
     if service == "kms":
         return list(_of_kms(kms_backends[DEFAULT_ACCOUNT_ID][region], asked))
+    if service == "backup":
+        tagger = backup_backends[DEFAULT_ACCOUNT_ID][region].tagger
+        plans = [*asked.get("BackupPlanId", []), *(arn.rpartition(":")[2] for arn in asked.get("ResourceArn", []))]
+        arn = f"arn:aws:backup:{region}:{DEFAULT_ACCOUNT_ID}:backup-plan:"
+        return [{"id": each, "tags": tagger.get_tag_dict_for_resource(f"{arn}{each}")} for each in plans]
     if service == "iam":
         roles = list(iam_backends[DEFAULT_ACCOUNT_ID]["aws"].roles.values())
         named = [role for role in roles if role.name in asked.get("RoleName", [])]
@@ -126,7 +165,7 @@ def _of_kms(backend: Any, asked: Mapping[str, list[str]]) -> Iterator[dict[str, 
 def described(service: str, environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     """What the log says of a call beside its name. To be asked for before the call is answered."""
     scope = re.search(r"Credential=[^/]*/\d+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    given = parameters(environ, body)
+    given = parameters(service, environ, body)
     asked = names(given)
     return {
         "region": scope[1] if scope else "",

@@ -47,13 +47,28 @@ def create_db_snapshot(original: Any, rds: Any, db_instance_identifier: str, *ar
     return snapshot
 
 
-# AWS finds an automated one by its name only if told the type.
+# AWS finds an automated one, and one of AWS Backup, by its name only if told the type.
 @replaces(RDSResponse, "describe_db_snapshots")
 def describe_db_snapshots(original: Any, response: Any) -> Any:
     name = response.params.get("DBSnapshotIdentifier") or ""
-    if name.rpartition(":snapshot:")[2].startswith("rds:") and not response.params.get("SnapshotType"):
+    if name.rpartition(":snapshot:")[2].startswith(("rds:", "awsbackup:")) and not response.params.get("SnapshotType"):
         raise DBSnapshotNotFoundFault(name)
     return original(response)
+
+
+# A restoration need not be told.
+@replaces(models.RDSBackend, "describe_db_snapshots")
+def described_by_name(
+    original: Any,
+    rds: Any,
+    db_instance_identifier: str | None,
+    db_snapshot_identifier: str | None = None,
+    snapshot_type: str | None = None,
+    filters: dict[str, Any] | None = None,
+) -> Any:
+    if (db_snapshot_identifier or "").startswith("awsbackup:"):
+        snapshot_type = snapshot_type or "awsbackup"
+    return original(rds, db_instance_identifier, db_snapshot_identifier, snapshot_type, filters)
 
 
 @replaces(models.RDSBackend, "copy_db_snapshot")
@@ -82,7 +97,7 @@ def restored(overrides: dict[str, Any], origin: Origin) -> dict[str, Any]:
 def restore_db_instance_from_db_snapshot(
     original: Any, rds: Any, from_snapshot_id: str, overrides: dict[str, Any]
 ) -> Any:
-    snapshot = rds.describe_db_snapshots(None, from_snapshot_id.rpartition(":")[2])[0]
+    snapshot = rds.describe_db_snapshots(None, from_snapshot_id.rpartition(":snapshot:")[2])[0]
     if snapshot.status != "available":
         raise RDSClientError(
             "InvalidDBSnapshotState", f"DBSnapshot must have state available but actually has {snapshot.status}"

@@ -23,6 +23,7 @@ from ..settings import settings
 
 # Importing them corrects moto.
 from . import (  # noqa: F401  # pylint: disable=unused-import
+    backup,
     calls,
     cloudwatch,
     elb,
@@ -73,6 +74,8 @@ def service_and_action(environ: Environment, body: bytes) -> tuple[str, str]:
         return service, form[1]
     if operation := re.search(r"/operation/(\w+)$", path):
         return service, operation[1]
+    if called := calls.rest_operation(service, environ):
+        return service, called[0]
     # What S3 is asked for of a bucket is a parameter without a value: ?tagging, ?versions.
     parts = (each.removesuffix("=") for each in query.split("&"))
     part = next((f"?{each}" for each in parts if each and "=" not in each), "") if service == "s3" else ""

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from support.aws.account import REGION
+from support.aws.account import FLOW_LOGS_ROLE, IMAGING_ROLE, REGION
 from support.aws.disturb import DRIFT
-from support.aws.life import BOUNDARY, CONTROLLER, DICOM, PORTAL, SECRET, Lifecycle, Step
+from support.aws.life import BOUNDARY, CONTROLLER, COPIES, DICOM, PORTAL, SECRET, Lifecycle, Step
 from support.aws.listing import TAG, Thing, tags
 
 MADE = Counter(
@@ -130,7 +130,7 @@ class TestCreate:
             options = host["MetadataOptions"]
             assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
             assert [each["GroupId"] for each in host["SecurityGroups"]] == [group]
-            assert host["IamInstanceProfile"]["Arn"].endswith(":instance-profile/orthweb-imaging")
+            assert host["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{IMAGING_ROLE}")
             assert host["KeyName"] == "orthweb"
             assert tags(host["Tags"])["orthweb:role"] == "imaging"
             disk = only(host["BlockDeviceMappings"])
@@ -447,6 +447,7 @@ class TestCreateAfterTeardown:
         assert revived.more["key"]["Arn"] == lifecycle.created.more["key"]["Arn"]
         made = MADE - Counter(instances=1, volumes=1, addresses=1, alarms=2)
         made += Counter(db_snapshots=1, security_groups=1, vpc_endpoints=1)
+        made += Counter(backup_vaults=1, backup_plans=1, iam_roles=1)
         assert Counter(thing.kind for thing in revived.things if thing.stack == "orthweb") == made
 
     def test_leaves_somebody_elses_vpc_of_the_same_name_alone(self, lifecycle: Lifecycle) -> None:
@@ -502,19 +503,35 @@ class TestMoveToAndFromALoadBalancer:
         assert tags(host["Tags"])["orthweb:server-name"] == ""
 
 
+class TestBackupPlan:
+    """With what calls it makes; what is in it: test_backup.py."""
+
+    def test_follows_its_settings(self, lifecycle: Lifecycle) -> None:
+        for step, schedule, days, copies in (
+            (lifecycle.revived, "cron(0 6 ? * * *)", 35, []),
+            (lifecycle.changed, "cron(30 7 ? * * *)", 14, [(COPIES, 35)]),
+        ):
+            (rule,) = step.more["backup_rules"]
+            assert (rule["ScheduleExpression"], rule["Lifecycle"]["DeleteAfterDays"]) == (schedule, days)
+            there = rule.get("CopyActions", [])
+            assert [
+                (each["DestinationBackupVaultArn"], each["Lifecycle"]["DeleteAfterDays"]) for each in there
+            ] == copies
+
+
 class TestPermissionsBoundary:
     def test_roles_have_none_unless_asked(self, lifecycle: Lifecycle) -> None:
-        assert lifecycle.created.more["boundaries"] == {"orthweb-imaging": None, "orthweb-flow-logs": None}
+        assert lifecycle.created.more["boundaries"] == {IMAGING_ROLE: None, FLOW_LOGS_ROLE: None}
 
     def test_roles_are_made_with_it_where_an_organisation_insists(self, lifecycle: Lifecycle) -> None:
-        assert lifecycle.revived.more["boundaries"] == {"orthweb-imaging": BOUNDARY, "orthweb-flow-logs": BOUNDARY}
+        assert lifecycle.revived.more["boundaries"] == {IMAGING_ROLE: BOUNDARY, FLOW_LOGS_ROLE: BOUNDARY}
         iam = lifecycle.account.client("iam")
         with pytest.raises(ClientError, match="not authorized to perform: iam:CreateRole"):
             iam.create_role(RoleName="without", AssumeRolePolicyDocument="{}")
 
     def test_what_somebody_changed_is_put_right(self, lifecycle: Lifecycle) -> None:
         lifecycle.changed.run.ok()
-        assert lifecycle.changed.more["boundaries"] == {"orthweb-imaging": BOUNDARY, "orthweb-flow-logs": BOUNDARY}
+        assert lifecycle.changed.more["boundaries"] == {IMAGING_ROLE: BOUNDARY, FLOW_LOGS_ROLE: BOUNDARY}
 
 
 class TestTeardownOfEverything:

@@ -15,7 +15,7 @@ from typing import Any
 with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
     from botocore.exceptions import ClientError
 
-from . import key_policy
+from . import key_policy, role_region
 from .resource import (
     STACK_TAG,
     Question,
@@ -53,6 +53,7 @@ def kms_keys(question: Question) -> list[dict[str, Any]]:
                 description=key.get("Description"),
                 rotates=rotates,
                 services=key_policy.services(policy),
+                accounts=key_policy.accounts(policy),
             )
     return list(found.values())
 
@@ -77,8 +78,13 @@ def secrets(question: Question) -> list[dict[str, Any]]:
 
 
 def iam_roles(question: Question) -> list[dict[str, Any]]:
+    """Roles by name, and those that would have one of the names in another region."""
+    patterns = [role_region.pattern(name) for name in question.names_anywhere]
+    listed = pages(question.client, "list_roles", "Roles") if patterns else []
+    others = [each["RoleName"] for each in listed if any(one.fullmatch(each["RoleName"]) for one in patterns)]
     found = []
-    for name in question.names:
+    # A new role may not be listed yet.
+    for name in dict.fromkeys([*question.names, *others]):
         with _missing("NoSuchEntity"):
             item = question.client.get_role(RoleName=name)["Role"]
             tags = tags_of(item.get("Tags"))

@@ -21,6 +21,7 @@ class Question:
 
     :ivar client: the boto3 client of the kind's service
     :ivar names: what the stack calls its resources of this kind
+    :ivar names_anywhere: those that have the region in them, with C({region}) in its place
     :ivar arns: gives all ARNs (of any kind) that AWS's tag index has for the stack; it lags some minutes behind
     """
 
@@ -28,6 +29,7 @@ class Question:
     stack: str
     names: tuple[str, ...]
     arns: Callable[[], list[str]]
+    names_anywhere: tuple[str, ...] = ()
 
     def may_be_ours(self, name: str) -> bool:
         """Whether it is worth a call to see the tags of what is called so."""

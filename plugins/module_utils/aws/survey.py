@@ -14,7 +14,7 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule says so.
 
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
-from . import by_name, ec2, elb, encrypted, notices, rds
+from . import backup, by_name, ec2, elb, encrypted, notices, rds, role_region
 from .failure import denied_action, denied_sentence, sentence
 from .resource import (
     GOING,
@@ -43,6 +43,8 @@ KINDS: dict[str, tuple[str, Answer]] = {
     "event_subscriptions": ("rds", rds.event_subscriptions),
     "alarms": ("cloudwatch", notices.alarms),
     "topics": ("sns", notices.topics),
+    "backup_vaults": ("backup", backup.vaults),
+    "backup_plans": ("backup", backup.plans),
     "buckets": ("s3", by_name.buckets),
 }
 # What may need one of the stack's keys, whatever its tags.
@@ -67,19 +69,30 @@ class Survey:
     :ivar resources: what carries the stack's tag, by kind
     :ivar going: the same of what is on its way out
     :ivar foreign: what has one of our names and lacks the tag
+    :ivar elsewhere: roles and instance profiles with the tag that are of the same stack in another region
     """
 
     resources: dict[str, list[dict[str, Any]]]
     going: dict[str, list[dict[str, Any]]]
     foreign: list[dict[str, str]]
+    elsewhere: list[dict[str, str]]
 
 
-def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequence[str]]) -> Survey:
+def survey(
+    client: Callable[[str], Any],
+    stack: str,
+    names: Mapping[str, Sequence[str]],
+    region: str = "",
+    former_names: Mapping[str, Sequence[str]] | None = None,
+) -> Survey:
     """Look at the account.
 
     :param client: makes the boto3 client of a service
-    :param names: what the stack calls its resources, by kind
+    :param names: what the stack calls its resources, by kind, with C({region}) for the region
+    :param former_names: what earlier versions called them; anybody else may have these names now
     """
+    names_anywhere = {kind: [name for name in given if role_region.REGION in name] for kind, given in names.items()}
+    current = role_region.filled(names, region)
     # boto3 makes clients in one thread only, and lets many use them.
     clients = {service: client(service) for service in dict.fromkeys([INDEX, *(each[0] for each in ASKED.values())])}
     retried = AWSRetry.jittered_backoff(retries=6, delay=1, catch_extra_error_codes=["ThrottlingException"])
@@ -87,7 +100,14 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
         index = threads.submit(retried(_arns), clients[INDEX], stack)
         asked = {
             kind: threads.submit(
-                retried(answer), Question(clients[service], stack, tuple(names.get(kind, ())), index.result)
+                retried(answer),
+                Question(
+                    clients[service],
+                    stack,
+                    (*current.get(kind, ()), *(former_names or {}).get(kind, ())),
+                    index.result,
+                    tuple(names_anywhere.get(kind, ())),
+                ),
             )
             for kind, (service, answer) in ASKED.items()
         }
@@ -105,22 +125,24 @@ def survey(client: Callable[[str], Any], stack: str, names: Mapping[str, Sequenc
             each["name"] for each in asked["log_groups"].result() if each["kms_key_arn"] == key["arn"]
         )
         key["needed_by"] = sorted(needs, key=lambda each: (each["kind"], each["id"]))
+    elsewhere = role_region.elsewhere(stack, region, names, {kind: asked[kind].result() for kind in KINDS})
+    not_here = {(each["kind"], each["id"]) for each in elsewhere}
     resources: dict[str, list[dict[str, Any]]] = {}
     going: dict[str, list[dict[str, Any]]] = {}
     foreign: list[dict[str, str]] = []
     for kind in sorted(KINDS):
         found = sorted(asked[kind].result(), key=lambda each: (each["name"], each["id"]))
-        ours = [each for each in found if each["tags"].get(STACK_TAG) == stack]
+        ours = [each for each in found if each["tags"].get(STACK_TAG) == stack and (kind, each["id"]) not in not_here]
         resources[kind] = [each for each in ours if each["state"] not in GOING]
         going[kind] = [each for each in ours if each["state"] in GOING]
         foreign += [
             {"kind": kind, "id": each["id"], "name": each["name"]}
             for each in found
-            if each["name"] in names.get(kind, ())
+            if each["name"] in current.get(kind, ())
             and each["tags"].get(STACK_TAG) != stack
             and each["state"] not in GONE
         ]
-    return Survey(resources, going, sorted(foreign, key=lambda each: (each["kind"], each["id"])))
+    return Survey(resources, going, sorted(foreign, key=lambda each: (each["kind"], each["id"])), elsewhere)
 
 
 def _arns(client: Any, stack: str) -> list[str]:

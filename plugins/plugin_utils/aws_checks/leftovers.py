@@ -11,7 +11,9 @@ def left_over(
     log_groups_kept: Collection[str] = (),
     secrets_kept: Collection[str] = (),
 ) -> list[str]:
-    """``subnets: orthweb-public-1 (subnet-1)`` for each. A snapshot stays, and a key that something needs.
+    """``subnets: orthweb-public-1 (subnet-1)`` for each.
+
+    A snapshot stays, a vault with backups, and a key that something needs.
 
     :param resources: what carries the stack's tag, by kind, each with ``id`` and ``name``
     :param log_groups_kept: names of log groups that stay, too, with the key that encrypts them
@@ -23,6 +25,6 @@ def left_over(
         for kind, things in resources.items()
         if kind != "db_snapshots" and not (kind == "kms_keys" and secrets_kept)
         for thing in things
-        if not thing.get("needed_by") and thing["name"] not in kept.get(kind, ())
+        if not thing.get("needed_by") and not thing.get("recovery_points") and thing["name"] not in kept.get(kind, ())
         if not set(thing.get("log_groups", ())) & set(log_groups_kept)
     ]

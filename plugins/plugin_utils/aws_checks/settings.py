@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 STACK = re.compile("(?=.{1,31}$)[a-z](-?[a-z0-9])*")
 # Refused by EC2 for security groups, by ELB for load balancers, and by RDS for subnet groups.
@@ -14,6 +14,8 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827,
 INSTANCE_COUNT = re.compile("[1-9][0-9]?")
 # As SNS takes one.
 MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
+# Of a role's name, says IAM.
+ROLE_NAME_LENGTH = 64
 BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+")
 
 
@@ -29,6 +31,16 @@ def stack_name_problems(stack: object) -> Iterator[str]:
             f'orthweb_stack is "{stack}": AWS reserves "default" and names that begin with "sg-" or "internal-". '
             "Choose another."
         )
+
+
+def role_name_problems(names: Sequence[str]) -> Iterator[str]:
+    """Of the names of roles, which have the region in them."""
+    for name in names:
+        if len(name) > ROLE_NAME_LENGTH:
+            yield (
+                f"orthweb_stack is too long for this region: the role {name} would have {len(name)} letters, and IAM "
+                f"takes {ROLE_NAME_LENGTH}. Use a name that is {len(name) - ROLE_NAME_LENGTH} shorter."
+            )
 
 
 def log_days_problems(days: Mapping[str, object]) -> Iterator[str]:

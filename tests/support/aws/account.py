@@ -20,6 +20,8 @@ from rehearsal import controller
 from . import permissions
 
 REGION = controller.REGION
+# The role of the hosts, as their instance profile, and that of the flow logs.
+IMAGING_ROLE, FLOW_LOGS_ROLE = (f"orthweb_{REGION}-{name}" for name in ("imaging", "flow-logs"))
 PORTS = range(26200, 26220)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .account import Account
+from .account import FLOW_LOGS_ROLE, IMAGING_ROLE, Account
 
 ROUTES = "routes | Make a public route table to the Internet and a private one without a way out"
 # What is changed by hand → the task of a plan that has to say so.
@@ -121,9 +121,9 @@ def everything(account: Account) -> None:
     )
     off = {"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}
     rds.modify_db_parameter_group(DBParameterGroupName="orthweb-postgres17", Parameters=[off])
-    iam.attach_role_policy(RoleName="orthweb-imaging", PolicyArn=ADMINISTRATOR)
+    iam.attach_role_policy(RoleName=IMAGING_ROLE, PolicyArn=ADMINISTRATOR)
     reading = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
-    iam.put_role_policy(RoleName="orthweb-imaging", PolicyName="by-hand", PolicyDocument=json.dumps(reading))
+    iam.put_role_policy(RoleName=IMAGING_ROLE, PolicyName="by-hand", PolicyDocument=json.dumps(reading))
     kms.disable_key_rotation(KeyId=kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"])
     flow_logs = [each["FlowLogId"] for each in account.every("ec2", "describe_flow_logs", "FlowLogs")]
     ec2.delete_flow_logs(FlowLogIds=flow_logs)
@@ -219,10 +219,10 @@ def more(account: Account) -> None:
     ec2.disassociate_address(AssociationId=addresses[0]["AssociationId"])
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    iam.update_assume_role_policy(RoleName="orthweb-imaging", PolicyDocument=document)
-    iam.update_role(RoleName="orthweb-imaging", Description="by hand")
-    iam.delete_role_permissions_boundary(RoleName="orthweb-imaging")
-    iam.put_role_permissions_boundary(RoleName="orthweb-flow-logs", PermissionsBoundary=ADMINISTRATOR)
+    iam.update_assume_role_policy(RoleName=IMAGING_ROLE, PolicyDocument=document)
+    iam.update_role(RoleName=IMAGING_ROLE, Description="by hand")
+    iam.delete_role_permissions_boundary(RoleName=IMAGING_ROLE)
+    iam.put_role_permissions_boundary(RoleName=FLOW_LOGS_ROLE, PermissionsBoundary=ADMINISTRATOR)
     key = kms.describe_key(KeyId="alias/orthweb")["KeyMetadata"]["KeyId"]
     kms.update_key_description(KeyId=key, Description="by hand")
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)

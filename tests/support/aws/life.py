@@ -18,7 +18,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.controller_state.ar
 from support.authority import Authority
 
 from . import disturb
-from .account import Account, Run
+from .account import REGION, Account, Run
 from .listing import TAG, Thing, details, raw, tags, things
 
 DICOM, PORTAL, CONTROLLER = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.10/32"
@@ -32,6 +32,7 @@ ADDRESSES = ["it@clinic.example", "night@clinic.example"]
 SETTINGS = {**RANGES, "orthweb_alarm_addresses": ADDRESSES}
 NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False}
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
+COPIES = "arn:aws:backup:eu-west-1:123456789012:backup-vault:copies"
 # What calls that nothing else does, and a change of what can be changed.
 VARIANT = {
     "orthweb_instance_count": 1,
@@ -39,6 +40,7 @@ VARIANT = {
     "orthweb_connect_by": "systems_manager",
     "aws_network_interface_endpoints": ["secretsmanager"],
     "orthweb_permissions_boundary": BOUNDARY,
+    "aws_backup_plan": True,
 }
 CHANGED = {
     **VARIANT,
@@ -49,6 +51,9 @@ CHANGED = {
     "orthweb_portal_ranges": ["203.0.113.0/25"],
     "orthweb_alarm_addresses": [],
     "aws_database_backup_days": 14,
+    "aws_backup_days": 14,
+    "aws_backup_copy_to": COPIES,
+    "aws_backup_schedule": "cron(30 7 ? * * *)",
     "aws_database_user": "archive",
 }
 # What is in the controller's folder, as configure.yml would have put it there.
@@ -261,5 +266,6 @@ class Lifecycle:
 
     def survey(self) -> Survey:
         """What aws_stack_info says about the account now."""
-        names = {"iam_roles": ["orthweb-imaging", "orthweb-flow-logs"], "instance_profiles": ["orthweb-imaging"]}
-        return survey(self.account.client, "orthweb", names)
+        imaging, flow_logs = "orthweb_{region}-imaging", "orthweb_{region}-flow-logs"
+        names = {"iam_roles": [imaging, flow_logs], "instance_profiles": [imaging]}
+        return survey(self.account.client, "orthweb", names, REGION)

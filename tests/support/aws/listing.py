@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from .account import Account
+from .account import FLOW_LOGS_ROLE, IMAGING_ROLE, Account
 
 TAG = "orthweb:stack"
 
@@ -52,6 +52,8 @@ ELB = {
     "load_balancers": ("describe_load_balancers", "LoadBalancers", "LoadBalancer"),
     "target_groups": ("describe_target_groups", "TargetGroups", "TargetGroup"),
 }
+BACKUP = {"backup_vaults": "BackupVault", "backup_plans": "BackupPlan"}
+BACKUP_ID = {"backup_vaults": "Name", "backup_plans": "Id"}
 RDS = {
     "db_instances": ("describe_db_instances", "DBInstances", "DBInstance"),
     "db_subnet_groups": ("describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroup"),
@@ -82,6 +84,8 @@ def raw(account: Account) -> dict[str, list[Any]]:
         account.client("sns").get_topic_attributes(TopicArn=each["TopicArn"])["Attributes"]
         for each in account.every("sns", "list_topics", "Topics")
     ]
+    found["backup_vaults"] = account.every("backup", "list_backup_vaults", "BackupVaultList")
+    found["backup_plans"] = account.every("backup", "list_backup_plans", "BackupPlansList")
     found["log_groups"] = account.every("logs", "describe_log_groups", "logGroups")
     found["buckets"] = account.client("s3").list_buckets()["Buckets"]
     return found
@@ -136,6 +140,9 @@ def named(account: Account, kind: str, items: list[Any]) -> Iterator[tuple[str, 
         elif kind == "log_groups":
             identity = name = item["logGroupName"]
             own = account.client("logs").list_tags_for_resource(resourceArn=item["arn"].removesuffix(":*"))["tags"]
+        elif kind in BACKUP:
+            arn, identity, name = (item[f"{BACKUP[kind]}{key}"] for key in ("Arn", BACKUP_ID[kind], "Name"))
+            own = account.client("backup").list_tags(ResourceArn=arn)["Tags"]
         elif kind == "buckets":
             identity = name = item["Name"]
             own = {}
@@ -162,7 +169,7 @@ def made_by_aws(kind: str, item: Any) -> bool:
 def details(account: Account) -> dict[str, Any]:
     """Of one deployed stack, what the lists do not have."""
     iam, kms = account.client("iam"), account.client("kms")
-    role = "orthweb-imaging"
+    role = IMAGING_ROLE
     inline = {
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in account.every("iam", "list_role_policies", "PolicyNames", RoleName=role)
@@ -177,8 +184,15 @@ def details(account: Account) -> dict[str, Any]:
         "inline_policies": inline,
         "boundaries": {
             name: iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-            for name in (role, "orthweb-flow-logs")
+            for name in (role, FLOW_LOGS_ROLE)
         },
+        "backup_rules": [
+            rule
+            for each in account.every("backup", "list_backup_plans", "BackupPlansList")
+            for rule in account.client("backup").get_backup_plan(BackupPlanId=each["BackupPlanId"])["BackupPlan"][
+                "Rules"
+            ]
+        ],
         "attached_policies": [each["PolicyArn"] for each in attached],
         "parameters": {each["ParameterName"]: each.get("ParameterValue") for each in parameters},
         "passwords": {

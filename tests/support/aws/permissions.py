@@ -26,6 +26,8 @@ def options_for(variables: dict[str, Any]) -> list[str]:
         options.append("--systems-manager")
     if variables.get("aws_network_interface_endpoints"):
         options.append("--interface-endpoints")
+    if variables.get("aws_backup_plan"):
+        options.append("--backup")
     if variables.get("orthweb_empty_buckets"):
         options += ["--buckets", BUCKET]
     if variables.get("orthweb_vpc_id"):

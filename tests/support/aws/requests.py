@@ -69,11 +69,14 @@ NAMED = {
     },
     "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}", "ResourceARN": ""},
     "sns": {"Name": "{}", "TopicArn": "", "ResourceArn": ""},
+    "backup": {"BackupVaultName": "backup-vault:{}", "BackupPlanId": "backup-plan:{}", "ResourceArn": ""},
     "iam": {"RoleName": "role/{}", "InstanceProfileName": "instance-profile/{}"},
     "secretsmanager": {"SecretId": "secret:{}-AbCdEf", "Name": "secret:{}-AbCdEf"},
     "logs": {"logGroupName": "log-group:{}", "resourceArn": ""},
     "kms": {"AliasName": "{}"},
 }
+# Kinds as IAM spells them.
+SPELLED = {"backup-plan": "backupPlan", "backup-vault": "backupVault", "secret": "Secret"}
 # What a call of Elastic Load Balancing makes, as its ARN begins.
 NEW_OF_BALANCER = {
     "CreateLoadBalancer": "loadbalancer/net",
@@ -82,6 +85,7 @@ NEW_OF_BALANCER = {
 }
 # What is checked in the call that makes something with tags, besides that call.
 TAGGING = {
+    "backup": "TagResource",
     "ec2": "CreateTags",
     "elasticloadbalancing": "AddTags",
     "kms": "TagResource",
@@ -100,6 +104,7 @@ PASSING = {
     "ec2:ReplaceIamInstanceProfileAssociation": "ec2.amazonaws.com",
     "iam:AddRoleToInstanceProfile": "ec2.amazonaws.com",
     "ec2:CreateFlowLogs": "vpc-flow-logs.amazonaws.com",
+    "backup:CreateBackupSelection": "backup.amazonaws.com",
 }
 
 
@@ -171,7 +176,9 @@ def _named(service: str, call: Call, region: str) -> Iterator[tuple[str, str]]:
         for name in call.get("names", {}).get(parameter, []):
             arn = name if name.startswith("arn:") else _arn(service, region, rest.format(name))
             kind = "topic" if service == "sns" else re.split("[:/]", arn.split(":", 5)[5])[0]
-            yield "Secret" if kind == "secret" else kind, arn
+            yield SPELLED.get(kind, kind), arn
+    if call["action"] == "CreateBackupPlan":
+        yield "backupPlan", _arn(service, region, "backup-plan:new")
 
 
 def _balanced(call: Call, region: str) -> Iterator[tuple[str, str]]:
@@ -198,7 +205,7 @@ def _context(service: str, call: Call, kind: str, arn: str, action: str = "") ->
     if has_key(service, name, kind, "aws:RequestTag") and (tagged is None or kind in tagged or action):
         context |= {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
     for target in call.get("targets", []):
-        if arn.endswith(f"/{target['id']}"):
+        if re.search(f"[/:]{re.escape(target['id'])}$", arn):
             if has_key(service, name, kind, "aws:ResourceTag"):
                 context |= {f"aws:ResourceTag/{key}": [value] for key, value in target.get("tags", {}).items()}
             if target.get("aliases"):
@@ -244,7 +251,7 @@ def _made(service: str, call: Call) -> Iterator[tuple[str, str]]:
 def _passing(action: str, call: Call) -> Iterator[Request]:
     names = call.get("names", {})
     roles = [name for key in ("IamInstanceProfile.Name", "IamInstanceProfile.Arn") for name in names.get(key, [])]
-    roles += names.get("DeliverLogsPermissionArn", [])
+    roles += names.get("DeliverLogsPermissionArn", []) + names.get("BackupSelection.IamRoleArn", [])
     if action == "iam:AddRoleToInstanceProfile":
         roles += names["RoleName"]
     for role in roles:

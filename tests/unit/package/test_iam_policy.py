@@ -21,7 +21,15 @@ from tools import iam_policy
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
-EVERYTHING = ["--systems-manager", "--interface-endpoints", "--buckets", "scratch", "--vpc", "vpc-0123456789abcdef0"]
+EVERYTHING = [
+    "--systems-manager",
+    "--backup",
+    "--interface-endpoints",
+    "--buckets",
+    "scratch",
+    "--vpc",
+    "vpc-0123456789abcdef0",
+]
 
 OURS, THEIRS = {"aws:ResourceTag/orthweb:stack": "clinic"}, {"aws:ResourceTag/orthweb:stack": "ward"}
 TAGGING = {"aws:RequestTag/orthweb:stack": "clinic", "aws:TagKeys": "orthweb:stack"}
@@ -39,6 +47,7 @@ def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 
+BACKUP_VAULT = f"arn:aws:backup:eu-central-1:{ACCOUNT}:backup-vault:clinic-backup"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/theirs"
 SECRET = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:payroll-AbCdEf"
 LOGS = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/payroll"
@@ -119,6 +128,13 @@ ATTACKS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "hand out somebody's role": ("iam:PassRole", role("admin"), {"iam:PassedToService": "ec2.amazonaws.com"}),
     "hand ours to code": ("iam:PassRole", role("clinic-imaging"), {"iam:PassedToService": "lambda.amazonaws.com"}),
+    "hand out a role of another stack": (
+        "iam:PassRole",
+        role("clinic-ct_eu-central-1-imaging"),
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    "widen a role of another stack": ("iam:PutRolePolicy", role("clinic-ct_eu-central-1-imaging"), OURS),
+    "widen one of an earlier version": ("iam:PutRolePolicy", role("clinic-ct-imaging"), OURS),
     "make a user": ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/me", TAGGING),
     # Alarms
     "silence an alarm": ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:payroll", OURS),
@@ -130,6 +146,29 @@ ATTACKS: dict[str, tuple[str, str, dict[str, str]]] = {
     "listen to a topic": ("sns:Subscribe", f"arn:aws:sns:eu-central-1:{ACCOUNT}:payroll", {}),
     "end somebody's subscription": ("sns:Unsubscribe", "*", {}),
     "stop RDS's events": ("rds:DeleteEventSubscription", rds("es:payroll"), OURS),
+    # AWS Backup
+    "delete another stack's plan": (
+        "backup:DeleteBackupPlan",
+        f"arn:aws:backup:eu-central-1:{ACCOUNT}:backup-plan:1",
+        THEIRS,
+    ),
+    "make another stack's plan ours": (
+        "backup:TagResource",
+        f"arn:aws:backup:eu-central-1:{ACCOUNT}:backup-plan:1",
+        {**TAGGING, **THEIRS},
+    ),
+    "delete another stack's vault": (
+        "backup:DeleteBackupVault",
+        f"arn:aws:backup:eu-central-1:{ACCOUNT}:backup-vault:clinic-2-backup",
+        OURS,
+    ),
+    "delete a backup": ("backup:DeleteRecoveryPoint", rds("snapshot:awsbackup:job-1"), OURS),
+    "unlock our vault": ("backup:DeleteBackupVaultLockConfiguration", BACKUP_VAULT, OURS),
+    "start a host with the role of AWS Backup": (
+        "iam:PassRole",
+        role("clinic_eu-central-1-backup"),
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
     # Logs and buckets
     "delete logs": ("logs:DeleteLogGroup", LOGS, {}),
     "delete logs after tagging them": ("logs:DeleteLogGroup", LOGS, OURS),
@@ -187,8 +226,15 @@ REMAINS: dict[str, tuple[str, str, dict[str, str]]] = {
     "rotate a key": ("kms:EnableKeyRotation", KEY, {"kms:ResourceAliases": "alias/payroll"}),
     "close a group": ("ec2:RevokeSecurityGroupIngress", ec2("security-group/sg-1"), {}),
     "start a host with an interface that is there": ("ec2:RunInstances", ec2("network-interface/eni-1"), {}),
-    "let the hosts do anything": ("iam:PutRolePolicy", role("clinic-imaging"), {}),
+    "let the hosts do anything": ("iam:PutRolePolicy", role("clinic_eu-central-1-imaging"), {}),
+    "let older hosts do anything": ("iam:PutRolePolicy", role("clinic-imaging"), {}),
 }
+
+
+def test_plans_without_our_tag_can_be_tagged_as_the_guide_says() -> None:
+    request = ask("backup:TagResource", f"arn:aws:backup:eu-central-1:{ACCOUNT}:backup-plan:1", TAGGING)
+    assert allowed(policies("clinic", "--backup"), request)
+    assert not allowed(policies("clinic"), request)
 
 
 @pytest.mark.parametrize("abuse", REMAINS)
@@ -200,6 +246,7 @@ def test_what_remains_is_what_the_guide_says(abuse: str) -> None:
     ("option", "action", "resource"),
     [
         (["--systems-manager"], "ssmmessages:OpenDataChannel", f"arn:aws:ssm:eu-central-1:{ACCOUNT}:session/me-1"),
+        (["--backup"], "backup:CreateBackupVault", BACKUP_VAULT),
         (["--interface-endpoints"], "route53:AssociateVPCWithHostedZone", "*"),
         (["--buckets", "scratch", "other"], "s3:DeleteObject", "arn:aws:s3:::other/one"),
         (["--vpc", "vpc-01234567"], "ec2:CreateSecurityGroup", ec2("vpc/vpc-01234567")),
@@ -248,11 +295,16 @@ def test_each_resource_is_one_that_an_action_of_its_statement_has() -> None:
             found = [kind for service, action in actions_of(statement) for kind in kinds(service, action) if kind]
             if resource == "*":
                 continue
-            of_one_kind = {"s3": "bucket", "sns": "topic"}.get(resource.split(":")[2])
+            of_one_kind = {"backup-vault": "backupVault", "backup-plan": "backupPlan"}.get(resource.split(":")[5])
+            of_one_kind = of_one_kind or {"s3": "bucket", "sns": "topic"}.get(resource.split(":")[2])
             kind = of_one_kind or re.split("[:/]", resource.split(":", 5)[5])[0]
             # Those of load balancers have the balancer's type in their names: listener/net.
             known = {each.lower().partition("/")[0] for each in found}
             assert kind.lower() in known, f"{statement['Sid']}: {resource}"
+
+
+# What it is for is in a permission of another service.
+WITHOUT_RESOURCE = {"backup-storage:MountCapsule", "route53:AssociateVPCWithHostedZone"}
 
 
 def test_no_statement_allows_to_change_anything_without_a_limit() -> None:
@@ -260,7 +312,7 @@ def test_no_statement_allows_to_change_anything_without_a_limit() -> None:
         if statement["Resource"] == ["*"] and "Condition" not in statement:
             for service, action in actions_of(statement):
                 level = privileges(service)[action]["access_level"]
-                assert level in {"Read", "List"} or f"{service}:{action}" == "route53:AssociateVPCWithHostedZone"
+                assert level in {"Read", "List"} or f"{service}:{action}" in WITHOUT_RESOURCE
 
 
 # --- The script

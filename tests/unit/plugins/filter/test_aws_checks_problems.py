@@ -56,6 +56,7 @@ def given() -> dict[str, Any]:
                 "instance_type": "t3.medium",
                 "database": {"class": "db.t4g.medium", "storage_gb": 50, "multi_az": False},
                 "balancer": {},
+                "backup": {},
             },
             "log_days": {"aws_network_flow_log_days": 90},
             "permissions_boundary": "",
@@ -67,11 +68,14 @@ def given() -> dict[str, Any]:
             },
             "answers": {
                 "region": "us-east-1",
+                "role_names": ["orthweb_us-east-1-imaging"],
                 "zones": {"wanted": [], "found": ["us-east-1a", "us-east-1b"], "used": ["us-east-1a", "us-east-1b"]},
                 "images": {"images": [{"image_id": "ami-1"}], "names": "debian-*", "owner": "1"},
                 "foreign": [],
                 "databases": [],
                 "going_databases": [],
+                "going_keys": [],
+                "account": "123456789012",
                 "given_subnets": SUBNETS,
                 "given_vpcs": [VPC],
                 "given_tables": [TABLE],
@@ -81,7 +85,15 @@ def given() -> dict[str, Any]:
                     "quotas": {"vpcs": {"limit": 5, "used": 5}, "addresses": {"limit": 5, "used": 4}},
                     "denied": [],
                 },
-                "resources": {"instances": [], "addresses": [], "vpcs": [], "db_instances": [], "iam_roles": []},
+                "resources": {
+                    "instances": [],
+                    "addresses": [],
+                    "vpcs": [],
+                    "db_instances": [],
+                    "iam_roles": [],
+                    "kms_keys": [],
+                    "backup_vaults": [],
+                },
             },
         }
     )
@@ -98,8 +110,10 @@ def break_everything(given: dict[str, Any]) -> None:
     given["permissions_boundary"] = "boundary"
     given["alarm_addresses"] = ["nobody"]
     given["database"]["storage"]["storage_gb"] = 500
+    given["needs"]["backup"] = {"plan": False, "copy_to": "arn"}
     given["modalities"] = "ct"
     given["answers"] |= {
+        "role_names": ["x" * 65],
         "foreign": [{"kind": "key_pairs", "id": "key-1", "name": "theirs"}],
         "going_databases": [{"id": "db-1", "name": "orthweb"}],
         "given_subnets": SUBNETS[1:],
@@ -120,9 +134,11 @@ OF_SETTINGS = [
     'orthweb_alarm_addresses has "nobody"',
     "orthweb_dicom_listeners, entry 2 (port 2762): allowed has 0.0.0.0/0",
     "orthweb_modalities must be a list of entries",
+    "aws_backup_copy_to is set, but aws_backup_plan is false",
     "aws_database_storage_limit_gb is 500, and aws_database_storage_gb is 500",
 ]
 OF_ANSWERS = [
+    "orthweb_stack is too long for this region: the role xxx",
     "aws_survey_zones has us-east-1z",
     "RDS needs subnets in at least two zones",
     "There is no image debian-* of the account 1 in us-east-1",

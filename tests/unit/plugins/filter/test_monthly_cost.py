@@ -121,10 +121,17 @@ def test_a_load_balancer_and_its_addresses() -> None:
     }
 
 
+def test_backups_of_aws_backup_are_paid_for_by_use() -> None:
+    said = "0.095 USD  a GB a month of AWS Backup's backups and of each copy; between regions, their transfer, too"
+    assert said in " ".join(monthly_cost({**SMALL, "backup_plans": 1}, PRICES)["rates"])
+    assert "AWS Backup" not in " ".join(monthly_cost(SMALL, PRICES)["rates"])
+
+
 def test_every_price_in_the_table_is_used() -> None:
     more = {
         "log_gb": 1,
         "alarms": 1,
+        "backup_plans": 1,
         "database_iops": 12001,
         "database_throughput": 501,
         "load_balancers": 1,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import survey
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.survey import KINDS
 from ansible_collections.cellcs.orthweb.plugins.modules import aws_stack_info as module
 
@@ -38,6 +39,7 @@ NAMES = {
     "alarms": ["orthweb/database-storage"],
     "topics": ["orthweb-alarms"],
     "event_subscriptions": ["orthweb-alarms"],
+    "backup_vaults": ["orthweb-backup"],
 }
 TRUST = json.dumps(
     {
@@ -181,6 +183,7 @@ class Builder:
         self.database()
         self.alarms()
         self.bucket()
+        self.account("backup").create_backup_vault(BackupVaultName="orthweb-backup", BackupVaultTags=self.tags)
         return self
 
 
@@ -189,6 +192,7 @@ EXPECTED = {
     "subnets": 2,
     "log_groups": 2,
     "network_interfaces": 0,
+    "backup_plans": 0,  # moto does not know what they back up
 }
 
 
@@ -266,6 +270,19 @@ def test_what_is_renamed_is_still_found(account: Any, run: Callable[..., dict[st
     assert look(run, names={})["counts"] == {**EXPECTED, **unnamed}
 
 
+def test_roles_of_another_region_are_not_among_ours(account: Any, run: Callable[..., dict[str, Any]]) -> None:
+    iam, tags = account("iam"), listed({"orthweb:stack": "orthweb"})
+    for name in ("orthweb_eu-central-1-x", "orthweb_eu-west-1-x", "orthweb-2_eu-west-1-x", "orthweb-old"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST, Tags=tags)
+    iam.create_role(RoleName="orthweb-theirs", AssumeRolePolicyDocument=TRUST)
+    former = {"iam_roles": ["orthweb-old", "orthweb-theirs"]}
+    found = look(run, names={"iam_roles": ["orthweb_{region}-x"]}, former_names=former)
+    assert [each["name"] for each in found["resources"]["iam_roles"]] == ["orthweb_eu-central-1-x"]
+    outside = [(each["name"], each["region"]) for each in found["elsewhere"]]
+    assert outside == [("orthweb-old", ""), ("orthweb_eu-west-1-x", "eu-west-1")]
+    assert (found["foreign"], found["region"]) == ([], "eu-central-1")
+
+
 def test_what_is_going_is_told_by_itself(account: Any, run: Callable[..., dict[str, Any]]) -> None:
     made = Builder(account, "orthweb")
     made.network()
@@ -292,7 +309,12 @@ def test_a_terminated_host_of_somebody_else_holds_no_name(account: Any, run: Cal
     assert "instances" not in {each["kind"] for each in look(run)["foreign"]}
 
 
-def test_a_missing_permission_is_named(account: Any, run: Callable[..., dict[str, Any]], moto_url: str) -> None:
+def test_a_missing_permission_is_named(
+    account: Any, run: Callable[..., dict[str, Any]], moto_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("backup_vaults", "backup_plans"):  # of AWS Backup, moto can tell nobody what he may
+        monkeypatch.delitem(KINDS, kind)
+        monkeypatch.delitem(survey.ASKED, kind)
     policy = {
         "Version": "2012-10-17",
         "Statement": [
@@ -313,7 +335,7 @@ def test_a_missing_permission_is_named(account: Any, run: Callable[..., dict[str
         result = run(
             module,
             stack="orthweb",
-            names=NAMES,
+            names={kind: names for kind, names in NAMES.items() if kind in KINDS},
             access_key=key["AccessKeyId"],
             secret_key=key["SecretAccessKey"],
         )
@@ -339,5 +361,8 @@ def test_no_credentials(run: Callable[..., dict[str, Any]], monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("names", [{"vpcx": ["orthweb"]}, {"vpcs": "orthweb"}])
-def test_names_that_cannot_be_meant_are_refused(run: Callable[..., dict[str, Any]], names: dict[str, Any]) -> None:
-    assert run(module, stack="orthweb", names=names)["failed"]
+@pytest.mark.parametrize("option", ["names", "former_names"])
+def test_names_that_cannot_be_meant_are_refused(
+    run: Callable[..., dict[str, Any]], option: str, names: dict[str, Any]
+) -> None:
+    assert run(module, stack="orthweb", **{option: names})["failed"]

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import (
+    backup,
     by_name,
     ec2,
     elb,
@@ -534,6 +535,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             "arn": key,
             "aliases": ["alias/orthweb", "alias/a", "alias/z"],
             "services": ["logs.x"],
+            "accounts": [],
             **undescribed,
         },
         {
@@ -544,6 +546,7 @@ def test_a_key_has_the_name_of_ours_among_its_aliases() -> None:
             "arn": ARN("kms", "key/2"),
             "aliases": [],
             "services": [],
+            "accounts": [],
             **undescribed,
         },
     ]
@@ -862,6 +865,74 @@ def test_what_is_going_and_what_holds_our_names_still() -> None:
     ]
 
 
+def test_a_backup_vault_has_its_lock_and_its_number_of_backups() -> None:
+    vault = {"BackupVaultName": "orthweb-backup", "BackupVaultArn": ARN("backup", "backup-vault:orthweb-backup")}
+    lock = {"Locked": True, "MinRetentionDays": 7, "MaxRetentionDays": 90, "NumberOfRecoveryPoints": 3}
+    others = {"BackupVaultName": "Default", "BackupVaultArn": ARN("backup", "backup-vault:Default")}
+    assert ask(
+        backup.vaults,
+        "backup",
+        ("list_backup_vaults", {}, {"BackupVaultList": [vault | lock, others]}),
+        ("list_tags", {"ResourceArn": vault["BackupVaultArn"]}, {"Tags": {"orthweb:stack": "orthweb"}}),
+    ) == [
+        {
+            "id": "orthweb-backup",
+            "name": "orthweb-backup",
+            "state": "available",
+            "tags": {"orthweb:stack": "orthweb"},
+            "arn": vault["BackupVaultArn"],
+            "recovery_points": 3,
+            "locked": True,
+            "min_days": 7,
+            "max_days": 90,
+        }
+    ]
+
+
+def test_a_backup_plan_of_ours_has_its_rules_and_what_it_backs_up() -> None:
+    plan = {
+        "BackupPlanId": "p-1",
+        "BackupPlanName": "orthweb-backup",
+        "BackupPlanArn": ARN("backup", "backup-plan:p-1"),
+    }
+    theirs = {key: value.replace("p-1", "p-2") for key, value in plan.items()}
+    other, to = ARN("backup", "backup-vault:copies"), ARN("rds", "db:orthweb")
+    rule = {
+        "RuleName": "database",
+        "TargetBackupVaultName": "orthweb-backup",
+        "ScheduleExpression": "cron(0 6 ? * * *)",
+        "Lifecycle": {"DeleteAfterDays": 35},
+        "CopyActions": [{"DestinationBackupVaultArn": other, "Lifecycle": {"DeleteAfterDays": 14}}],
+    }
+    selection = {"SelectionName": "database", "IamRoleArn": ARN("iam", "role/backup"), "Resources": [to]}
+    found = ask(
+        backup.plans,
+        "backup",
+        ("list_backup_plans", {}, {"BackupPlansList": [plan, theirs]}),
+        ("list_tags", {"ResourceArn": plan["BackupPlanArn"]}, {"Tags": {"orthweb:stack": "orthweb"}}),
+        ("get_backup_plan", {"BackupPlanId": "p-1"}, {"BackupPlan": {"BackupPlanName": "x", "Rules": [rule]}}),
+        ("list_backup_selections", {"BackupPlanId": "p-1"}, {"BackupSelectionsList": [{"SelectionId": "s-1"}]}),
+        ("get_backup_selection", {"BackupPlanId": "p-1", "SelectionId": "s-1"}, {"BackupSelection": selection}),
+        ("list_tags", {"ResourceArn": theirs["BackupPlanArn"]}, {"Tags": {}}),
+    )
+    assert [(each["id"], each["rules"], each["selections"]) for each in found] == [
+        (
+            "p-1",
+            [
+                {
+                    "name": "database",
+                    "vault": "orthweb-backup",
+                    "schedule": "cron(0 6 ? * * *)",
+                    "days": 35,
+                    "copies": [{"vault_arn": other, "days": 14}],
+                }
+            ],
+            [{"name": "database", "role_arn": ARN("iam", "role/backup"), "resources": [to]}],
+        ),
+        ("p-2", [], []),
+    ]
+
+
 def test_what_of_rds_outlives_the_stack_and_needs_a_key() -> None:
     key = ARN("kms", "key/1")
     copies = [{"DBSnapshotIdentifier": "copy", "KmsKeyId": key}, {"DBSnapshotIdentifier": "clear"}]
@@ -928,7 +999,7 @@ def test_what_could_not_be_read_without_the_key() -> None:
 def test_one_client_a_service_and_all_of_them_in_one_thread() -> None:
     account = Account()
     account.survey()
-    assert account.made_in == [threading.current_thread()] * 11
+    assert account.made_in == [threading.current_thread()] * 12
 
 
 def test_the_index_is_asked_for_the_kinds_that_need_it_and_no_others() -> None:

@@ -27,11 +27,31 @@ class TestNames:
 
     def test_every_name_has_the_stack_in_it(self) -> None:
         found = names.names("clinic", "17")
-        claimed = found.pop("claimed")
+        claimed, former = found.pop("claimed"), found.pop("former")
         del found["parameter_family"]
         assert all("clinic" in name for name in found.values())
-        assert all("clinic" in name for each in claimed.values() for name in each)
+        assert all("clinic" in name for kinds in (claimed, former) for each in kinds.values() for name in each)
         assert claimed.keys() <= KINDS.keys()
+
+    @pytest.mark.parametrize(
+        ("there", "imaging"),
+        [
+            ([], "clinic_eu-west-1-imaging"),
+            (["clinic_eu-west-1-imaging"], "clinic_eu-west-1-imaging"),
+            (["clinic-imaging"], "clinic-imaging"),
+            (["clinic-imaging", "clinic_eu-west-1-imaging"], "clinic_eu-west-1-imaging"),
+            (["ward-imaging"], "clinic_eu-west-1-imaging"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["iam_roles", "instance_profiles"])
+    def test_roles_of_an_earlier_version_keep_their_names(self, kind: str, there: list[str], imaging: str) -> None:
+        resources = {"iam_roles": [], "instance_profiles": [], kind: [{"name": name} for name in there]}
+        found = names.roles("clinic", {"region": "eu-west-1", "resources": resources})
+        assert found == {
+            "imaging": imaging,
+            "flow_logs": "clinic_eu-west-1-flow-logs",
+            "backup": "clinic_eu-west-1-backup",
+        }
 
     def test_of_hosts_subnets_and_endpoints(self) -> None:
         assert names.hosts("clinic", 2) == ["clinic-imaging-1", "clinic-imaging-2"]

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
+from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.role_region import filled
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws.names import hosts, names
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.ranges import (
     open_listener_problems,
@@ -18,6 +22,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.aws_checks.settings
     boundary_problems,
     instance_count_problems,
     log_days_problems,
+    role_name_problems,
     stack_name_problems,
 )
 
@@ -62,13 +67,35 @@ LIMITS = {
     "secrets": (512, r"[\w/+=.@-]+"),
     "network_acls": (256, "[ -~]+"),  # the tag Name
     "topics": (256, r"[\w-]+"),
+    "backup_vaults": (50, "[a-zA-Z0-9_-]{2,}"),
+    "backup_plans": (50, "[a-zA-Z0-9_.-]+"),
     "event_subscriptions": (254, "[a-z](-?[a-z0-9])*"),
 }
 
 
+LONGEST_REGION = "us-isof-south-1"
+
+
+def test_no_region_is_longer() -> None:
+    partitions = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())["partitions"]
+    known = [name for each in partitions for name in each["regions"] if not name.endswith("-global")]
+    assert len(known) > 30
+    assert max(map(len, known)) == len(LONGEST_REGION)
+
+
+@pytest.mark.parametrize(("letters", "over"), [(64, 0), (65, 1), (70, 6)])
+def test_name_of_a_role_that_is_too_long_for_iam(letters: int, over: int) -> None:
+    role = "x" * letters
+    said = (
+        f"orthweb_stack is too long for this region: the role {role} would have {letters} letters, and IAM takes 64. "
+        f"Use a name that is {over} shorter."
+    )
+    assert list(role_name_problems(["orthweb_us-east-1-imaging", role])) == ([said] if over else [])
+
+
 def test_every_name_that_follows_from_the_longest_one_is_allowed() -> None:
     longest = "a" * 31
-    claimed = names(longest, "17.6")["claimed"]
+    claimed = filled(names(longest, "17.6")["claimed"], LONGEST_REGION)
     assert set(claimed) == set(LIMITS)
     for kind, given in claimed.items():
         most, allowed = LIMITS[kind]
