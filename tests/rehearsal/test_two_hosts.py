@@ -138,6 +138,27 @@ def test_wrong_passwords_at_both_lock_an_account(rehearsal: Rehearsal, stack: St
     assert submit(first, stack, stack.login_of("rita")).status_code == 200, "others are not"
 
 
+def started(rehearsal: Rehearsal) -> list[str]:
+    """When the Orthanc of each host was."""
+    asked = ["docker", "inspect", "--format", "{{.State.StartedAt}}", f"{rehearsal.stack}-orthanc"]
+    return [on_host(host, *asked) for host in rehearsal.host_containers()]
+
+
+def test_a_change_comes_to_one_host_after_the_other(rehearsal: Rehearsal, stack: Stack) -> None:
+    """Associations end by themselves, and the next ones go to the other host."""
+    before = started(rehearsal)
+    with modalities(stack, 4, images=50) as sent:
+        time.sleep(5)
+        changed = rehearsal.play(
+            "deploy", "-e", f"@{rehearsal.folder}/variables.yml", "-e", '{"orthanc_options": {"ConcurrentJobs": 3}}'
+        )
+    assert changed.code == 0, changed.errors
+    print(f"{changed.seconds:.0f} s;", nothing_is_lost(stack, sent))
+    assert all(now != then for now, then in zip(started(rehearsal), before, strict=True)), "not each was restarted"
+    assert [(each.cut, each.refused) for each in sent] == [(0, [])] * len(sent)
+    wait_until(rehearsal, BOTH, 10)
+
+
 def test_a_host_that_dies_takes_no_image_along(rehearsal: Rehearsal, stack: Stack) -> None:
     host = Machine(rehearsal, rehearsal.host_containers()[0])
     address = host.address

@@ -7,6 +7,7 @@ import threading
 import time
 
 from pydicom.uid import generate_uid
+from pynetdicom.association import Association
 
 from .images import associate, ct_image, fetch, is_stored
 from .stack import Stack, docker, wait_until_healthy
@@ -55,23 +56,26 @@ class Modality(threading.Thread):
     """Sends one image after the other until it is told to end, and connects again where it was cut.
 
     What was not acknowledged, it sends again.
+
+    :ivar images: how many it sends over an association; 0 for as long as it lasts
     """
 
-    def __init__(self, stack: Stack, study: str, pause: float = 0.5) -> None:
+    def __init__(self, stack: Stack, study: str, pause: float = 0.5, images: int = 0) -> None:
         super().__init__()
-        self.stack, self.study, self.pause = stack, study, pause
+        self.stack, self.study, self.pause, self.images = stack, study, pause, images
         self.end = threading.Event()
         self.acknowledged: dict[str, bytes] = {}
         self.times: list[float] = []
         self.refused: list[int] = []  # what the archive said instead of success
-        self.associations = 0
+        self.associations = self.cut = 0
 
     def run(self) -> None:
-        image, association = ct_image(self.study), None
+        image, association, left = ct_image(self.study), None, self.images
         while not self.end.wait(self.pause):
-            if not association or not association.is_established:
-                association = associate(self.stack)
-                self.associations += association.is_established
+            if association and not association.is_established:
+                association, self.cut = None, self.cut + 1
+            if not association:
+                association, left = self.connect(), self.images
                 continue
             try:
                 answer = association.send_c_store(image)
@@ -84,9 +88,17 @@ class Modality(threading.Thread):
                 continue
             self.acknowledged[image.SOPInstanceUID] = image.PixelData
             self.times.append(time.monotonic())
-            image = ct_image(self.study)
+            image, left = ct_image(self.study), left - 1
+            if left == 0:
+                association.release()
+                association = None
         if association and association.is_established:
             association.release()
+
+    def connect(self) -> Association | None:
+        association = associate(self.stack)
+        self.associations += association.is_established
+        return association if association.is_established else None
 
     @property
     def longest_gap(self) -> float:

@@ -62,9 +62,12 @@ def host_of(rehearsal: Rehearsal, client: str) -> str:
 
 
 @contextmanager
-def modalities(stack: Stack, number: int, pause: float = 0.1) -> Iterator[list[Modality]]:
-    """Send as long as the block lasts."""
-    sending = [Modality(stack, generate_uid(), pause) for _number in range(number)]
+def modalities(stack: Stack, number: int, pause: float = 0.1, images: int = 0) -> Iterator[list[Modality]]:
+    """Send as long as the block lasts.
+
+    :param images: how many over an association; 0 for as long as it lasts
+    """
+    sending = [Modality(stack, generate_uid(), pause, images) for _number in range(number)]
     for each in sending:
         each.start()
     try:
@@ -84,7 +87,8 @@ def nothing_is_lost(stack: Stack, sent: Sequence[Modality]) -> str:
             assert fetch(stack, uid).PixelData == pixels
     gap, refused = max(each.longest_gap for each in sent), [status for each in sent for status in each.refused]
     images, associations = sum(len(each.acknowledged) for each in sent), sum(each.associations for each in sent)
-    return f"{images} images, {associations} associations, refused {refused}, at most {gap:.1f} s between two images"
+    cut = sum(each.cut for each in sent)
+    return f"{images} images, {associations} associations, {cut} cut, refused {refused}, longest gap {gap:.1f} s"
 
 
 class Machine:

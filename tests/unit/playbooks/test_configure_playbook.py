@@ -18,7 +18,9 @@ from support.checkout import ROOT
 def test_hosts_get_no_passwords_that_their_database_does_not_have(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory.write_text(json.dumps({"aws_account": {"hosts": {"account": local}}, "imaging": {"hosts": {"one": local}}}))
+    inventory.write_text(
+        json.dumps({"aws_account": {"hosts": {"account": local}}, "imaging": {"hosts": {"one": local}}})
+    )
     playbook = Path(sys.executable).with_name("ansible-playbook")
     done = subprocess.run(
         [playbook, "--inventory", inventory, "playbooks/configure.yml", "--tags", "identity"],
