@@ -69,8 +69,10 @@ def test_the_simulation_refuses_a_key_that_is_not_for_logs(lifecycle: Lifecycle)
     key = kms.create_key()["KeyMetadata"]["Arn"]
     with pytest.raises(logs.exceptions.InvalidParameterException):
         logs.create_log_group(logGroupName="unreadable", kmsKeyId=key)
+    logs.create_log_group(logGroupName="readable")
     with pytest.raises(logs.exceptions.InvalidParameterException):
-        logs.associate_kms_key(logGroupName="/orthweb/orthweb/audit", kmsKeyId=key)
+        logs.associate_kms_key(logGroupName="readable", kmsKeyId=key)
+    logs.delete_log_group(logGroupName="readable")
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.associate_kms_key(logGroupName="nowhere", kmsKeyId=key)
     kms.schedule_key_deletion(KeyId=key)
