@@ -93,15 +93,16 @@ def test_behind_a_load_balancer_it_has_that_ones_name_and_its_own_in_its_certifi
 
 def test_in_a_rehearsal_a_load_balancer_is_reached_by_the_address_at_the_end_of_its_name(tmp_path: Path) -> None:
     one = {"balancer_dns_name": "orthweb-0a1b2c3d4e570a0b.elb.us-east-1.amazonaws.com"}
-    name, names, ranges, _url = said(tmp_path, {"one": one}, *NAMES, where="rehearsal")
+    name, names, ranges, _url, directly = said(tmp_path, {"one": one}, *NAMES, where="rehearsal")
     assert name == "127.87.10.11"  # rehearsal.api.elb.address_of
     assert set(names) == {name, one["balancer_dns_name"], "203.0.113.7", "ec2-1.example"}
     assert ranges, "the balancer may not ask how the host is"
+    assert directly == "203.0.113.7"
 
 
 def test_in_a_rehearsal_a_host_by_itself_is_reached_by_its_address(tmp_path: Path) -> None:
-    name, names, ranges, _url = said(tmp_path, {"one": {}}, *NAMES, where="rehearsal")
-    assert (name, names, ranges) == ("203.0.113.7", ["203.0.113.7", "ec2-1.example"], [])
+    name, names, ranges, _url, directly = said(tmp_path, {"one": {}}, *NAMES, where="rehearsal")
+    assert (name, names, ranges, directly) == ("203.0.113.7", ["203.0.113.7", "ec2-1.example"], [], "")
 
 
 @pytest.mark.parametrize(
