@@ -30,7 +30,8 @@ RANGES = {
 MORE_TAGS = {"team": "imaging"}
 ADDRESSES = ["it@clinic.example", "night@clinic.example"]
 SETTINGS = {**RANGES, "orthweb_alarm_addresses": ADDRESSES}
-NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False}
+# aws_backup_plan: of a stack that has one, with the policies for it.
+NOTHING_KEPT = {"orthweb_rds_final_snapshot": False, "orthweb_audit_cloudwatch_kept": False, "aws_backup_plan": True}
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary-of-the-organisation"
 COPIES = "arn:aws:backup:eu-west-1:123456789012:backup-vault:copies"
 # What calls that nothing else does, and a change of what can be changed.
