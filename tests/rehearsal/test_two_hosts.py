@@ -150,7 +150,7 @@ def test_a_change_comes_to_one_host_after_the_other(rehearsal: Rehearsal, stack:
     with modalities(stack, 4, images=50) as sent:
         time.sleep(5)
         changed = rehearsal.play(
-            "deploy", "-e", f"@{rehearsal.folder}/variables.yml", "-e", '{"orthanc_options": {"ConcurrentJobs": 3}}'
+            "deploy", "-e", f"@{rehearsal.folder}/variables.yml", "-e", '{"orthanc_config": {"ConcurrentJobs": 3}}'
         )
     assert changed.code == 0, changed.errors
     print(f"{changed.seconds:.0f} s;", nothing_is_lost(stack, sent))
