@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.aws.account import Account
+from support.aws.account import Account, role
 from support.aws.life import ADDRESSES, CERTIFICATE_DAYS, Lifecycle, Step
 from support.aws.listing import tags
 
@@ -96,7 +96,7 @@ def test_without_addresses_there_are_none_and_the_plan_says_so(lifecycle: Lifecy
 
 def test_a_key_with_which_no_alarm_could_be_sent_is_refused(account: Account) -> None:
     key = {"name": "alias/orthweb", "arn": "arn:aws:kms:us-east-1:123456789012:key/1", "services": ["s3.amazonaws.com"]}
-    check = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_alarms", "tasks_from": "check.yml"}}]
+    check = [role("aws_alarms", "check")]
     survey = {"resources": {"kms_keys": []}, "going": {"kms_keys": [key]}}
     refused = account.play_tasks(check, aws_survey_stack=survey, orthweb_alarm_addresses=ADDRESSES).failed()
     assert "does not let cloudwatch.amazonaws.com and events.rds.amazonaws.com use it" in refused.message

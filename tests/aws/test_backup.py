@@ -8,21 +8,17 @@ from typing import Any
 import pytest
 
 from support.aws import given
-from support.aws.account import REGION, Account, Run
+from support.aws.account import REGION, Account, Run, role
 from support.aws.given import OURS
 from support.aws.life import RANGES
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
-PARTS = [
-    ("aws_database", "needs"),
-    ("aws_backup", "needs"),
-    ("aws_survey", "main"),
-    ("aws_encryption", "main"),
-    ("aws_backup", "main"),
-]
 TASKS = [
-    {"ansible.builtin.include_role": {"name": f"cellcs.orthweb.{role}", "tasks_from": f"{part}.yml"}}
-    for role, part in PARTS
+    role("aws_database", "needs"),
+    role("aws_backup", "needs"),
+    role("aws_survey"),
+    role("aws_encryption"),
+    role("aws_backup"),
 ]
 PLAN = {
     "aws_backup_plan": True,
@@ -113,8 +109,8 @@ def test_an_account_that_an_older_key_does_not_know_is_refused(account: Account,
 def backed_up(account: Account, planned: Run) -> str:
     """The name of a backup, as the plan would make it."""
     given.database(account, StorageEncrypted=True, KmsKeyId=key(account)["Arn"])
-    role = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
-    job = account.client("backup").start_backup_job(BackupVaultName=NAME, ResourceArn=DATABASE, IamRoleArn=role)
+    who = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+    job = account.client("backup").start_backup_job(BackupVaultName=NAME, ResourceArn=DATABASE, IamRoleArn=who)
     return str(job["RecoveryPointArn"]).partition(":snapshot:")[2]
 
 

@@ -10,19 +10,15 @@ from typing import Any
 import pytest
 
 from support.aws import given
-from support.aws.account import Account, Run
+from support.aws.account import Account, Run, role
 from support.aws.given import OURS
 from support.aws.life import RANGES
 
-ROLE = "cellcs.orthweb.aws_database"
+ROLE = "aws_database"
 PARAMETERS = {"rds.force_ssl": "1", "log_statement": "none", "max_connections": "200"}
 
 
-def role(name: str, part: str = "main") -> dict[str, Any]:
-    return {"ansible.builtin.include_role": {"name": name, "tasks_from": f"{part}.yml"}}
-
-
-SURVEY, LOOK = role("cellcs.orthweb.aws_survey"), role("cellcs.orthweb.aws_survey", "look")
+SURVEY, LOOK = role("aws_survey"), role("aws_survey", "look")
 # As provision.yml and configure.yml have them, without hosts in between.
 NEEDS = role(ROLE, "needs")
 DEPLOY = [NEEDS, SURVEY, role(ROLE, "request"), role(ROLE, "wait")]

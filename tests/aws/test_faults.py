@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from support.aws import given
-from support.aws.account import Account, Run, free_port
+from support.aws.account import Account, Run, free_port, role
 from support.aws.life import RANGES
 from support.aws.listing import TAG, things
 from support.aws.proxy import Fault, Proxy
@@ -180,7 +180,7 @@ class TestHostsAreNotFound:
 
 
 class TestDatabase:
-    WAIT = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "wait.yml"}}]
+    WAIT = [role("aws_database", "wait")]
 
     def test_incompatible_parameters(self, account: Account) -> None:
         account.reset()

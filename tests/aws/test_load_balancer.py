@@ -16,7 +16,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import network_
 from ansible_collections.cellcs.orthweb.plugins.module_utils.aws.elb_calls import Calls
 from botocore.exceptions import ClientError
 
-from support.aws.account import REGION, Account
+from support.aws.account import REGION, Account, role
 from support.aws.permissions import refused
 
 TAGS = {"Name": "orthweb", "orthweb:stack": "orthweb"}
@@ -191,7 +191,7 @@ def test_a_host_that_was_drained_is_waited_for_where_the_account_is(place: Place
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     names = {"used": one["InstanceId"], "unused": other["InstanceId"]}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict.fromkeys(names, here)}}))
-    used = {"ansible.builtin.include_role": {"name": "cellcs.orthweb.drain", "tasks_from": "used.yml"}}
+    used = role("drain", "used")
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     (tmp_path / "play.yml").write_text(
         yaml.safe_dump([{"hosts": "used:unused", "gather_facts": False, "environment": path, "tasks": [used]}])

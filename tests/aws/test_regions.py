@@ -8,21 +8,17 @@ from typing import Any
 
 import pytest
 
-from support.aws.account import FLOW_LOGS_ROLE, IMAGING_ROLE, REGION, Account, Run
+from support.aws.account import FLOW_LOGS_ROLE, IMAGING_ROLE, REGION, Account, Run, role
 from support.aws.given import OURS
 from support.aws.life import RANGES
 
 OTHER = "eu-west-1"
 # What has to do with roles, and what says that it may be made.
-PARTS = [
-    ("aws_database", "needs"),
-    ("aws_survey", "main"),
-    ("aws_network", "flow_log"),
-    ("aws_instance", "role"),
-]
 TASKS = [
-    {"ansible.builtin.include_role": {"name": f"cellcs.orthweb.{role}", "tasks_from": f"{part}.yml"}}
-    for role, part in PARTS
+    role("aws_database", "needs"),
+    role("aws_survey"),
+    role("aws_network", "flow_log"),
+    role("aws_instance", "role"),
 ]
 FORMER = {"orthweb-imaging": "audit", "orthweb-flow-logs": "flow-logs"}
 
@@ -75,8 +71,8 @@ class TestTwoOfOneName:
         assert ours(account) == {IMAGING_ROLE, FLOW_LOGS_ROLE} | there
         assert flow_logs_use(account) == [FLOW_LOGS_ROLE]
         assert flow_logs_use(account, OTHER) == [FLOW_LOGS_ROLE.replace(REGION, OTHER)]
-        for role, region in ((IMAGING_ROLE, REGION), (IMAGING_ROLE.replace(REGION, OTHER), OTHER)):
-            policy = account.client("iam").get_role_policy(RoleName=role, PolicyName="write-audit-trail")
+        for name, region in ((IMAGING_ROLE, REGION), (IMAGING_ROLE.replace(REGION, OTHER), OTHER)):
+            policy = account.client("iam").get_role_policy(RoleName=name, PolicyName="write-audit-trail")
             assert f":logs:{region}:" in json.dumps(policy["PolicyDocument"])
 
     def test_none_is_in_the_others_way(self, runs: list[Run]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.aws import given
-from support.aws.account import REGION, Account, Run
+from support.aws.account import REGION, Account, Run, role
 from support.aws.life import RANGES
 
 SNAPSHOT = {"aws_database_snapshot": "before", "aws_database_master_user": "somebody"}
@@ -76,9 +76,9 @@ class TestFromASnapshot:
         assert again.writes == []
 
 
-COPY = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "copies.yml"}}]
+COPY = [role("aws_database", "copies")]
 COPIES = {"aws_database_copy_region": "eu-west-1", "aws_database_copy_days": 14}
-CHECK = [{"ansible.builtin.include_role": {"name": "cellcs.orthweb.aws_database", "tasks_from": "check.yml"}}]
+CHECK = [role("aws_database", "check")]
 
 
 def test_a_region_that_rds_does_not_copy_to_is_refused_before_anything_is_made(account: Account) -> None:

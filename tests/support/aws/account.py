@@ -156,6 +156,11 @@ class Account(controller.Rehearsal):
         return self.play(path, *arguments, **variables)
 
 
+def role(name: str, part: str = "main") -> dict[str, Any]:
+    """A task for ``play_tasks``: one of our roles, or an entry point of it."""
+    return {"ansible.builtin.include_role": {"name": f"cellcs.orthweb.{name}", "tasks_from": f"{part}.yml"}}
+
+
 OpenAccount = Callable[..., Account]
 
 

@@ -10,7 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.module_utils.aws import alarm_ki
 TOPIC, RECOVER = "arn:aws:sns:eu-central-1:123456789012:clinic-alarms", "arn:aws:automate:eu-central-1:ec2:recover"
 HOSTS = {"clinic-imaging-1": "i-1", "clinic-imaging-2": "i-2"}
 BALANCER = {"LoadBalancer": "net/clinic/1", "TargetGroup": "targetgroup/clinic-11112/2"}
-CERTIFICATE = {"path": "/root/.orthweb/clinic/pki/server.crt", "not_valid_after": "2027-12-24T15:59:59Z", "days": 14}
+CERTIFICATE = {"path": "clinic/pki/server.crt", "not_valid_after": "2027-12-24T15:59:59Z", "days": 14}
 
 
 def of(
