@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from support.stack import Stack, docker
+from support.process import run
+from support.stack import Stack, docker, wait_until_healthy
 
 # Outlives the `docker exec` that started it, and ends with an error.
 ORPHAN = "(sleep 1; exit 3) >/dev/null 2>&1 &"
 
 
 def asked(stack: Stack, query: str) -> str:
-    psql = ("psql", "--username=postgres", "--no-align", "--tuples-only", f"--command={query}")
+    psql = ("psql", "--username=postgres", "--dbname=orthanc", "--no-align", "--tuples-only", f"--command={query}")
     return docker("exec", stack.container("postgresql"), *psql).strip()
 
 
@@ -24,3 +26,39 @@ def test_a_foreign_process_that_fails_disconnects_nobody(stack: Stack) -> None:
     time.sleep(3)
     assert before, "Nobody was connected: this run proves nothing"
     assert asked(stack, sessions) == before
+
+
+def health(container: str) -> tuple[str, str]:
+    """What Docker takes it for, and what the last checks said."""
+    said = docker(
+        "inspect", "--format", "{{.State.Health.Status}}{{range .State.Health.Log}} {{.Output}}{{end}}", container
+    )
+    status, _space, checks = said.partition(" ")
+    return status, checks
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def is_ready(container: str) -> bool:
+    return run("docker", "exec", container, "pg_isready", "--quiet", "--host=/run/postgresql").returncode == 0
+
+
+def test_a_server_that_only_reads_is_not_healthy(stack: Stack) -> None:
+    """A standby, or one that has replayed a backup and waits: Orthanc would end, as nothing can be stored."""
+    container = stack.container("postgresql")
+    docker("exec", container, "touch", "/var/lib/postgresql/data/17/standby.signal")
+    docker("restart", container)
+    try:
+        wait_until(lambda: is_ready(container))
+        wait_until(lambda: "is in recovery and takes no writes" in health(container)[1])
+        assert health(container)[0] == "starting"
+    finally:
+        wait_until(lambda: is_ready(container))
+        assert asked(stack, "SELECT pg_promote()") == "t"
+    wait_until_healthy(container)
+    assert asked(stack, "SELECT pg_is_in_recovery()") == "f"
