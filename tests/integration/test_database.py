@@ -4,9 +4,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+
+from support.images import associate, ct_image, fetch, is_stored
 from support.process import run
+from support.rest import remove
 from support.stack import Stack, docker, wait_until_healthy
 
 # Outlives the `docker exec` that started it, and ends with an error.
@@ -62,3 +69,58 @@ def test_a_server_that_only_reads_is_not_healthy(stack: Stack) -> None:
         assert asked(stack, "SELECT pg_promote()") == "t"
     wait_until_healthy(container)
     assert asked(stack, "SELECT pg_is_in_recovery()") == "f"
+
+
+@pytest.fixture
+def restarted(stack: Stack) -> Callable[[], None]:
+    """Restart the database; whoever was connected to it finds out when it is there again."""
+
+    def restart() -> None:
+        container = stack.container("postgresql")
+        docker("restart", container)
+        wait_until(lambda: is_ready(container))
+
+    return restart
+
+
+@pytest.fixture
+def image(stack: Stack) -> Iterator[Dataset]:
+    image = ct_image(generate_uid())
+    yield image
+    remove(stack, image.StudyInstanceUID)
+
+
+def test_the_first_image_after_a_restart_is_stored(stack: Stack, restarted: Callable[[], None], image: Dataset) -> None:
+    """Over each of the associations that Orthanc serves at a time."""
+    images = [image, *(ct_image(image.StudyInstanceUID) for _other in range(3))]
+    associations = [associate(stack) for _image in images]
+    assert is_stored(associations[0], ct_image(image.StudyInstanceUID))
+    restarted()
+    with ThreadPoolExecutor(len(images)) as pool:
+        stored = list(pool.map(is_stored, associations, images))
+    for association in associations:
+        association.release()
+    assert stored == [True] * len(images)
+    for each in images:
+        assert fetch(stack, each.SOPInstanceUID).PixelData == each.PixelData
+
+
+def test_the_first_image_that_is_asked_for_comes(stack: Stack, restarted: Callable[[], None], image: Dataset) -> None:
+    association = associate(stack)
+    assert is_stored(association, image)
+    association.release()
+    restarted()
+    assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
+
+
+def test_the_first_image_that_is_removed_is_gone(stack: Stack, restarted: Callable[[], None], image: Dataset) -> None:
+    """From the storage area, too."""
+    count = "SELECT count(*) FROM storagearea"
+    before = asked(stack, count)
+    association = associate(stack)
+    assert is_stored(association, image)
+    association.release()
+    assert asked(stack, count) != before
+    restarted()
+    remove(stack, image.StudyInstanceUID)
+    wait_until(lambda: asked(stack, count) == before)
