@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from pydicom import Dataset
@@ -105,10 +106,16 @@ def test_the_first_image_after_a_restart_is_stored(stack: Stack, restarted: Call
         assert fetch(stack, each.SOPInstanceUID).PixelData == each.PixelData
 
 
-def test_the_first_image_that_is_asked_for_comes(stack: Stack, restarted: Callable[[], None], image: Dataset) -> None:
+def test_the_first_image_that_is_read_comes(stack: Stack, restarted: Callable[[], None], image: Dataset) -> None:
     association = associate(stack)
     assert is_stored(association, image)
     association.release()
+    # Under a name that Orthanc has not in its cache, it is read from the storage area.
+    identifier = f"SELECT id FROM dicomidentifiers WHERE value = '{image.SOPInstanceUID}'"
+    [uuid] = asked(stack, f"SELECT uuid FROM attachedfiles WHERE filetype = 1 AND id = ({identifier})").splitlines()
+    other = uuid4()
+    for table in ("attachedfiles", "storagearea"):
+        asked(stack, f"UPDATE {table} SET uuid = '{other}' WHERE uuid = '{uuid}'")
     restarted()
     assert fetch(stack, image.SOPInstanceUID).PixelData == image.PixelData
 
