@@ -131,3 +131,14 @@ def test_the_first_image_that_is_removed_is_gone(stack: Stack, restarted: Callab
     restarted()
     remove(stack, image.StudyInstanceUID)
     wait_until(lambda: asked(stack, count) == before)
+
+
+@pytest.mark.long
+def test_the_checks_pass_after_the_container_was_replaced(stack: Stack) -> None:
+    """Under an Orthanc that goes on running: no check sends an image a second time."""
+    orthanc = stack.container("orthanc")
+    before = docker("inspect", "--format", "{{.State.StartedAt}}", orthanc)
+    docker("rm", "--force", stack.container("postgresql"))
+    run = stack.deploy().ok()
+    assert f"Start {stack.container('postgresql')}" in " ".join(run.changes)
+    assert docker("inspect", "--format", "{{.State.StartedAt}}", orthanc) == before
