@@ -67,11 +67,7 @@ def remove(archive: Archive, journal: Path, names: Sequence[str], *, check_mode:
 
 def settled(archive: Archive, area: StorageArea, comparison: Comparison) -> Comparison:
     """Look once more at what was perhaps being stored or removed, and leave out what is in order by now."""
-    doubtful = {
-        each.uuid
-        for each in comparison.differences
-        if each.state in UNSETTLED and is_name(each.uuid) and not each.foreign
-    }
+    doubtful = {each.uuid for each in comparison.differences if each.state in UNSETTLED and is_name(each.uuid)}
     if not doubtful:
         return comparison
     time.sleep(_SETTLES_WITHIN_SECONDS)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cellcs.orthweb.plugins.module_utils.reconcile import areas, run
+from ansible_collections.cellcs.orthweb.plugins.module_utils.reconcile.compare import Held
 from ansible_collections.cellcs.orthweb.plugins.modules import orthanc_storage_reconcile
 
 UUIDS = [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcdef"]
@@ -179,6 +180,7 @@ class TestRemoval:
         result = call(remove=found["removable"])
         assert (result["changed"], result["removed"]) == (True, [UUIDS[1]])
         assert not file.exists() and young.exists()
+        assert call(remove=found["removable"])["failed"], "It is forgotten"
         assert states(call()) == [("orphaned", UUIDS[2], "")]
 
     def test_check_mode(self, call: Callable[..., dict], host: Host) -> None:
@@ -243,6 +245,11 @@ def test_a_container_that_does_not_run(call: Callable[..., dict], monkeypatch: p
     result = call()
     assert result["failed"]
     assert "No such container: orthanc. Check that the container is running" in result["msg"]
+
+
+def test_a_file_that_was_removed_before_it_was_read() -> None:
+    lines = [f"file|1.5|10|aa/aa/{UUIDS[0]}", f"file|1.5|10|bb/bb/{UUIDS[1]}", f"md5  ./aa/aa/{UUIDS[0]}"]
+    assert list(areas._held_files(lines)) == [Held(UUIDS[0], "md5", 10, "aa/aa", 1.5)]
 
 
 def test_names_are_handed_over_in_parts() -> None:
