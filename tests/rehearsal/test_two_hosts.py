@@ -29,6 +29,8 @@ orthweb_users:
   - {name: admin, role: admin}
   - {name: rita, role: radiologist}
   - {name: lars, role: reader}
+# So that the admin can read by name and password what was acknowledged.
+orthweb_second_factor_roles: []
 """
 AWAY = 60  # seconds, as on AWS
 BOTH = ("healthy", "healthy")
