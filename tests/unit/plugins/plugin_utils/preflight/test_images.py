@@ -14,6 +14,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images im
 
 SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"} | {
     "audit": "trixie",
+    "backup": "trixie",
     "acme": "trixie",
 }
 
