@@ -22,6 +22,7 @@ from repository import FailedError, Repository
 from schedule import Backup, Plan, due, retry_after
 
 LOOK_SECONDS = 30
+QUICK_TRIES = 5  # at the start
 ASK_AGAIN = timedelta(minutes=10)  # the repositories, what they have
 
 
@@ -105,6 +106,8 @@ class Keeper:
         self.settings, self.places = settings, places
         self.prepared = False
         self.error = ""
+        self.failures = 0
+        self.tried: datetime | None = None
         before = self._before()
         self.pushed = report.parsed(before.get("pushed"))  # the end of the newest WAL that is archived
         had = before.get("repositories", {})
@@ -156,26 +159,31 @@ class Keeper:
         status = self.status()
         said = report.alarms(status, self.settings.limits, now())
         write(self.places.json, json.dumps({**status, "alarms": said}, indent=1) + "\n")
-        write(self.places.status / "orthweb_backup.prom", report.metrics(status, said))
+        write(self.places.status / "orthweb-backup.prom", report.metrics(status, said))
 
     # --- what is to be done
 
     def work(self, prepare: Any) -> None:
-        """Once. What fails is tried again later."""
+        """Once. What fails is tried again later, and does not keep another repository from its backups."""
+        if not self.prepared and server.is_up():
+            self._prepare(prepare)
+        if self.prepared or self.error:
+            for repository in self.settings.repositories:
+                self._serve(repository)
+
+    def _prepare(self, prepare: Any) -> None:
+        if self.tried and now() < self.tried + retry_after(self.failures - QUICK_TRIES):
+            return
         try:
-            if not self.prepared:
-                if not server.is_up():
-                    return
-                prepare(self.settings.stack)
-                self.prepared, self.error = True, ""
-                complain("the repositories are ready.")
+            prepare(self.settings.stack)
+            self.prepared, self.error = True, ""
+            complain("the repositories are ready.")
         except FailedError as failure:
             if str(failure) != self.error:
                 complain(str(failure))
             self.error = str(failure)
-            return
-        for repository in self.settings.repositories:
-            self._serve(repository)
+            self.failures += 1
+        self.tried = now()
 
     def _serve(self, repository: Repository) -> None:
         known = self.known[repository.name]

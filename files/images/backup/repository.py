@@ -55,7 +55,8 @@ class Repository:
         for part in found.get("repo", []):
             if part["key"] == self.number and part["status"]["code"] not in (0, 1, 2):
                 raise FailedError(f"repository {self.name}: {part['status']['message']}")
-        return [_backup(given) for given in found.get("backup", []) if not given["error"]]
+        made = [_backup(given) for given in found.get("backup", []) if not given["error"]]
+        return sorted(made, key=lambda backup: backup.stop)
 
     def absent_wal(self, newest: Backup) -> list[str]:
         """Segments missing since the newest backup, found in the repository itself."""

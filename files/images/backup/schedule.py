@@ -63,4 +63,4 @@ def due(plan: Plan, made: Collection[Backup], now: datetime, *, gap: bool) -> st
 
 def retry_after(failures: int) -> timedelta:
     """How long to wait after so many failures in a row."""
-    return timedelta(minutes=RETRY_MINUTES[min(failures, len(RETRY_MINUTES)) - 1]) if failures else timedelta()
+    return timedelta(minutes=RETRY_MINUTES[min(failures, len(RETRY_MINUTES)) - 1]) if failures > 0 else timedelta()

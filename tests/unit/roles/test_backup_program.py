@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -439,11 +440,40 @@ class TestKeeper:
         def refuse(_stanza: str) -> None:
             raise repository.FailedError("do not match the database")
 
-        ours = self.keeper(places, pytest.fail)
+        def run(*arguments: str, **_more: Any) -> str:
+            if "info" in arguments:
+                return json.dumps([{**TestRepository.INFO, "backup": []}])
+            raise repository.FailedError("does not match")  # as pgBackRest does for a backup, too
+
+        ours = self.keeper(places, run)
         ours.work(refuse)
         ours.write_down()
-        [alarm] = json.loads(places.json.read_text())["alarms"]
+        status = json.loads(places.json.read_text())
+        [alarm] = status["alarms"]
         assert "do not match the database" in alarm
+        assert status["repositories"]["nas"]["last"] == {}
+
+    def test_one_repository_that_is_away_does_not_stop_the_other(self, places: Any) -> None:
+        def away(_stanza: str) -> None:
+            raise repository.FailedError("repo2: unable to connect")
+
+        asked: list[str] = []
+
+        def run(*arguments: str, **_more: Any) -> str:
+            asked.append(f"{arguments[1]} {arguments[-1]}")
+            if "--repo=2" in arguments:
+                raise repository.FailedError("unable to connect")
+            if "repo-ls" in arguments:
+                return json.dumps({archived(SEGMENT): {}})
+            made = TestRepository.INFO["backup"] if "--repo=1 backup" in asked else []
+            return json.dumps([{**TestRepository.INFO, "backup": made}])
+
+        ours = self.keeper(places, run)
+        other = repository.Repository(2, "away", "clinic", run)
+        settings = replace(ours.settings, repositories=(other, *ours.settings.repositories))
+        ours = keeper.Keeper(settings, places)
+        ours.work(away)
+        assert "--repo=2 info" in asked and "--repo=1 backup" in asked
 
     def test_it_remembers_how_long_there_is_none(self, places: Any) -> None:
         first = self.keeper(places, pytest.fail)
