@@ -10,6 +10,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.pgbackrest import (
     backups_made,
     pgbackrest_configuration,
     pgbackrest_files,
+    pgbackrest_places,
 )
 
 
@@ -18,5 +19,6 @@ class FilterModule:
         return {
             "pgbackrest_configuration": pgbackrest_configuration,
             "pgbackrest_files": pgbackrest_files,
+            "pgbackrest_places": pgbackrest_places,
             "backups_made": backups_made,
         }

@@ -53,11 +53,11 @@ def _repository(number: int, given: Mapping[str, Any], options: Mapping[str, Any
         "retention-full": options["keep_days"],
     }
     if given["type"] == "folder":
-        own |= {"type": "posix", "path": f"/repositories/{given['name']}"}
+        own |= {"type": "posix", "path": _path(given)}
     elif given["type"] == "sftp":
         own |= {
             "type": "sftp",
-            "path": given["path"],
+            "path": _path(given),
             "sftp-host": given["host"],
             "sftp-host-port": given.get("port", 22),
             "sftp-host-user": given["user"],
@@ -76,6 +76,16 @@ def fingerprint(text: str) -> str:
         return text
     encoded = text.removeprefix("SHA256:")
     return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).hex()
+
+
+def pgbackrest_places(repositories: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """``name`` of each, and its ``path`` as pgBackRest has it."""
+    return [{"name": each["name"], "path": _path(each)} for each in repositories]
+
+
+def _path(given: Mapping[str, Any]) -> str:
+    """A folder of the host is mounted into the container."""
+    return f"/repositories/{given['name']}" if given["type"] == "folder" else str(given["path"])
 
 
 def pgbackrest_files(repositories: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

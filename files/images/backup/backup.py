@@ -4,6 +4,8 @@
 backup keep             what the container runs: archives WAL, makes what is due, writes the status down
 backup now [KIND]       makes one at once in each repository, full, diff or incr, and says what it is, as JSON
 backup status [--json]  one page; ends with 1 if something is wrong
+backup manifest NAME [LABEL]
+                        the list of instances beside a backup in a repository, the newest one, as JSON lines
 backup ready            waits until the repositories can be used, and says why if they cannot
 backup healthy          for the engine: ends with 1 if something is wrong
 """
@@ -17,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import manifest
 import pushes
 import report
 from keeper import Keeper, Places, Settings, alone, back_up, described, now
@@ -54,7 +57,7 @@ def make(settings: Settings, places: Places, kind: str) -> int:
     with alone(places):
         for repository in settings.repositories:
             try:
-                backup = back_up(settings, repository, kind or wanted(repository.backups()))
+                backup = back_up(settings, places, repository, kind or wanted(repository.backups()))
                 made[repository.name] = described(backup)
             except FailedError as failure:
                 failed[repository.name] = str(failure)
@@ -83,6 +86,16 @@ def show(settings: Settings, places: Places, *, as_json: bool) -> int:
     status, said = state(settings, places)
     print(json.dumps({**status, "alarms": said}) if as_json else report.page(status, said, now()), end="")
     return 1 if said else 0
+
+
+def show_manifest(settings: Settings, name: str, label: str) -> int:
+    """Of a backup in the repository of that name."""
+    for repository in settings.repositories:
+        if repository.name == name:
+            for line in manifest.read(repository, label or repository.backups()[-1].label):
+                print(json.dumps(line))
+            return 0
+    sys.exit(f"There is no repository {name}.")
 
 
 def ready(places: Places, begun: float) -> int:
@@ -115,6 +128,8 @@ def main(arguments: list[str]) -> int:
             return make(settings, places, kind)
         case ["status", *rest]:
             return show(settings, places, as_json=rest == ["--json"])
+        case ["manifest", name, *rest]:
+            return show_manifest(settings, name, rest[0] if rest else "")
         case ["ready"]:
             return ready(places, time.monotonic())
         case ["healthy"]:

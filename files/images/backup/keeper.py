@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import manifest
 import report
 import server
 from repository import FailedError, Repository
@@ -38,10 +39,12 @@ class Settings:
     @classmethod
     def read(cls, path: Path = Path("/etc/pgbackrest/settings.json")) -> Settings:
         given = json.loads(path.read_text())
-        names = enumerate(given["repositories"], 1)
+        those = enumerate(given["repositories"], 1)
         return cls(
             stack=given["stack"],
-            repositories=tuple(Repository(number, name, given["stack"]) for number, name in names),
+            repositories=tuple(
+                Repository(number, each["name"], given["stack"], each["path"]) for number, each in those
+            ),
             plan=Plan(**given["plan"]),
             limits=given["limits"],
             data=Path(given["data"]),
@@ -197,7 +200,7 @@ class Keeper:
                 self.ask(repository, again=True)  # one may have been made meanwhile
                 if kind := self._due(known):
                     complain(f"{repository.name}: a {report.KINDS[kind]} backup begins.")
-                    backup = back_up(self.settings, repository, kind)
+                    backup = back_up(self.settings, self.places, repository, kind)
                     complain(f"{repository.name}: {backup.label} is made.")
                     self.ask(repository, again=True)
             known.error, known.failures = "", 0
@@ -222,8 +225,11 @@ class Keeper:
             time.sleep(LOOK_SECONDS / 3)
 
 
-def back_up(settings: Settings, repository: Repository, kind: str) -> Backup:
-    return repository.back_up(kind)
+def back_up(settings: Settings, places: Places, repository: Repository, kind: str) -> Backup:
+    """Make one, and the list of instances beside it."""
+    backup = repository.back_up(kind)
+    manifest.write(repository, settings.database, backup.label, places.status)
+    return backup
 
 
 def _text(moment: datetime | None) -> str | None:

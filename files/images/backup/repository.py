@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 from schedule import Backup
 from wal import missing
@@ -20,22 +20,31 @@ class FailedError(Exception):
     """What pgBackRest said."""
 
 
-def pgbackrest(*arguments: str, seconds: float | None = None, given: bytes | None = None) -> str:
-    """Its output.
+def pgbackrest(*arguments: str, seconds: float | None = None, given: IO[bytes] | None = None) -> str:
+    """Its output, as text; see `output`."""
+    return output(*arguments, seconds=seconds, given=given).decode(errors="replace")
+
+
+def output(*arguments: str, seconds: float | None = None, given: IO[bytes] | None = None) -> bytes:
+    """What pgBackRest prints.
 
     :param seconds: after which it is ended
-    :param given: on its standard input
+    :param given: its standard input
     """
     try:
         done = subprocess.run(
-            ["pgbackrest", *arguments], capture_output=True, timeout=seconds, check=False, input=given or b""
+            ["pgbackrest", *arguments],
+            stdin=given or subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise FailedError(f"pgbackrest {arguments[-1]} took more than {seconds:.0f} seconds.") from None
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise FailedError(said or f"pgbackrest {arguments[-1]} ended with {done.returncode} and said nothing.")
-    return done.stdout.decode(errors="replace")
+    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,19 @@ class Repository:
     number: int  # pgBackRest's: repo1, repo2, ...
     name: str
     stanza: str
+    path: str
     run: Run = pgbackrest
 
-    def ask(self, *arguments: str, seconds: float | None = None, given: bytes | None = None) -> str:
+    @property
+    def manifests(self) -> str:
+        """The folder of the lists beside its backups (manifest.py)."""
+        return f"manifest/{self.stanza}"
+
+    def ask(self, *arguments: str, seconds: float | None = None, given: IO[bytes] | None = None) -> str:
         return self.run(f"--stanza={self.stanza}", f"--repo={self.number}", *arguments, seconds=seconds, given=given)
+
+    def ask_bytes(self, *arguments: str) -> bytes:
+        return output(f"--stanza={self.stanza}", f"--repo={self.number}", *arguments)
 
     def backups(self) -> list[Backup]:
         """Those that succeeded, the oldest first."""

@@ -19,8 +19,8 @@ import pytest
 from support.checkout import ROOT
 from support.image_programs import loaded
 
-wal, schedule, repository, pushes, server, report, keeper, backup = loaded(
-    "backup", "wal", "schedule", "repository", "pushes", "server", "report", "keeper", "backup"
+wal, schedule, repository, pushes, server, report, manifest, keeper, backup = loaded(
+    "backup", "wal", "schedule", "repository", "pushes", "server", "report", "manifest", "keeper", "backup"
 )
 
 CLIENT = ROOT / "files/images/postgresql/pgbackrest_push.pl"
@@ -355,7 +355,7 @@ class TestRepository:
             asked.append(arguments)
             return json.dumps(answer)
 
-        return repository.Repository(1, "nas", "clinic", run), asked
+        return repository.Repository(1, "nas", "clinic", "/repositories/nas", run), asked
 
     def test_backups_with_damaged_pages_do_not_count(self) -> None:
         ours, asked = self.of([self.INFO])
@@ -384,7 +384,7 @@ class TestKeeper:
         return keeper.Places(tmp_path / "status", tmp_path / "run")
 
     def keeper(self, places: Any, run: Any) -> Any:
-        ours = repository.Repository(1, "nas", "clinic", run)
+        ours = repository.Repository(1, "nas", "clinic", "/repositories/nas", run)
         limits = {"max_age_hours": 26, "wal_minutes": 15}
         data = places.status.parent / "data"
         return keeper.Keeper(keeper.Settings("clinic", (ours,), PLAN, limits, data, "orthanc"), places)
@@ -392,6 +392,7 @@ class TestKeeper:
     @pytest.fixture(autouse=True)
     def up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server, "is_up", lambda: True)
+        monkeypatch.setattr(manifest, "lines", lambda _database, label: iter([label]))
 
     def test_it_makes_the_first_one_and_then_none(self, places: Any) -> None:
         asked: list[str] = []
@@ -469,7 +470,7 @@ class TestKeeper:
             return json.dumps([{**TestRepository.INFO, "backup": made}])
 
         ours = self.keeper(places, run)
-        other = repository.Repository(2, "away", "clinic", run)
+        other = repository.Repository(2, "away", "clinic", "/away", run)
         settings = replace(ours.settings, repositories=(other, *ours.settings.repositories))
         ours = keeper.Keeper(settings, places)
         ours.work(away)

@@ -11,6 +11,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.pgbackrest import (
     fingerprint,
     pgbackrest_configuration,
     pgbackrest_files,
+    pgbackrest_places,
 )
 
 OPTIONS: dict[str, Any] = {
@@ -75,6 +76,13 @@ def test_the_server_s_key_is_pinned() -> None:
 def test_keys_are_files_of_the_controller() -> None:
     assert pgbackrest_files([FOLDER, SFTP]) == [{"name": "away.key", "path": "~/.ssh/backup"}]
     assert "repo2-sftp-private-key-file=/etc/pgbackrest/away.key" in lines(FOLDER, SFTP)
+
+
+def test_where_they_are_for_pgbackrest() -> None:
+    """The configuration and the program have the same path."""
+    places = pgbackrest_places([FOLDER, SFTP])
+    assert places == [{"name": "nas", "path": "/repositories/nas"}, {"name": "away", "path": "/backups"}]
+    assert all(f"repo{number}-path={place['path']}" in lines(FOLDER, SFTP) for number, place in enumerate(places, 1))
 
 
 def test_what_a_person_is_told() -> None:
