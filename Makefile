@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify backup backup-status patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -63,6 +63,9 @@ policy: venv ## Write the IAM policies of a deployer on AWS (STACK=clinic; ARGS=
 
 verify: venv ## Check that the archive works and refuses what it should
 	$(PLAYBOOK) playbooks/verify.yml $(ARGS)
+
+reconcile: venv ## Compare the index with all images; exit code 2: they differ
+	$(PLAYBOOK) playbooks/reconcile.yml $(ARGS)
 
 backup: venv ## Back up the embedded database now (TYPE=full, diff or incr)
 	$(PLAYBOOK) playbooks/backup.yml $(if $(TYPE),--extra-vars backup_type=$(TYPE)) $(ARGS)

@@ -18,6 +18,7 @@ WORDS = {
     "volumes": "volumes",
     "env": "environment",
     "sysctls": "sysctls",
+    "init": "init",
     "read_only": "read_only",
     "tmpfs": "tmpfs",
     "shm_size": "shm_size",

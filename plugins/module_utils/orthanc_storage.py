@@ -57,10 +57,10 @@ def option_problems(instances: Sequence[str], attachments: Sequence[str]) -> lis
 
 def indexed(archive: Archive, instances: Sequence[str]) -> list[Attachment]:
     """Return the attachments that the index has for these SOP instance UIDs. Raises ``StorageError``."""
-    rows = _select(
+    rows = select(
         archive,
         "SELECT d.value, a.uuid, a.compressedsize FROM dicomidentifiers d JOIN attachedfiles a ON a.id = d.id "
-        f"WHERE d.taggroup = 8 AND d.tagelement = 24 AND d.value IN ({_quoted(instances)})",
+        f"WHERE d.taggroup = 8 AND d.tagelement = 24 AND d.value IN ({quoted(instances)})",
     )
     return [Attachment(uid, uuid, int(size)) for uid, uuid, size in rows]
 
@@ -109,8 +109,8 @@ def file_of(directory: str, uuid: str) -> str:
 
 
 def _large_objects(archive: Archive, uuids: Sequence[str]) -> dict[str, int]:
-    query = f"SELECT uuid, octet_length(lo_get(content)) FROM storagearea WHERE uuid IN ({_quoted(uuids)})"
-    return {uuid: int(size) for uuid, size in _select(archive, query)}
+    query = f"SELECT uuid, octet_length(lo_get(content)) FROM storagearea WHERE uuid IN ({quoted(uuids)})"
+    return {uuid: int(size) for uuid, size in select(archive, query)}
 
 
 def _files(archive: Archive, uuids: Sequence[str]) -> dict[str, int]:
@@ -126,7 +126,8 @@ def _files(archive: Archive, uuids: Sequence[str]) -> dict[str, int]:
     return {paths[path]: int(size) for path, _bar, size in found}
 
 
-def _select(archive: Archive, query: str) -> list[list[str]]:
+def select(archive: Archive, query: str) -> list[list[str]]:
+    """Return the rows of a query, as texts. Raises ``StorageError``."""
     command = [*archive.psql, "--no-align", "--tuples-only", "--field-separator=|", f"--command={query}"]
     status, output, errors = archive.run(command)
     if status:
@@ -140,6 +141,6 @@ def _select(archive: Archive, query: str) -> list[list[str]]:
     return [line.split("|") for line in output.splitlines() if line]
 
 
-def _quoted(values: Sequence[str]) -> str:
+def quoted(values: Sequence[str]) -> str:
     """Put identifiers, which ``option_problems`` or the index have vouched for, into a list of SQL's."""
     return ", ".join(f"'{value}'" for value in values)

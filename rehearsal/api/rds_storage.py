@@ -4,7 +4,7 @@
 On AWS, storage of 400 GiB and more is striped over four volumes. Below that nobody can choose IOPS and throughput;
 from there on each change of the storage has to name the IOPS. A change takes the instance to modifying and, for
 minutes or hours, to storage-optimization: it works as ever, and its storage cannot be changed. Nor can it be for six
-hours, whatever the state.
+hours, whatever the state. Where the storage is full, nothing but the storage can be changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from moto.rds import models
 from moto.rds.exceptions import RDSClientError
 
 from ..settings import settings
-from .rds_life import becomes
+from .rds_life import becomes, refuse
 from .replace import replaces
 
 STRIPED = 400
 SHOWN = {"allocated_storage": "AllocatedStorage", "iops": "Iops", "storage_throughput": "StorageThroughput"}
 KEYS = tuple(SHOWN)
+OF_STORAGE = {*KEYS, "max_allocated_storage", "storage_type", "apply_immediately", "db_instance_identifier"}
 WHERE = "engine name postgres and storage type gp3"
 
 
@@ -112,6 +113,8 @@ def again_in(database: Any) -> int:
 @replaces(models.RDSBackend, "modify_db_instance")
 def modify_db_instance(original: Any, rds: Any, db_instance_identifier: str, db_kwargs: dict[str, Any]) -> Any:
     database = rds.describe_db_instances(db_instance_identifier)[0]
+    if any(value is not None for key, value in db_kwargs.items() if key not in OF_STORAGE):
+        refuse(database, {"storage-full"})
     if not is_gp3(db_kwargs.get("storage_type") or database.storage_type, database.engine):
         return original(rds, db_instance_identifier, db_kwargs)
     new = changed(database, db_kwargs)

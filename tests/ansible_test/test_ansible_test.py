@@ -41,6 +41,7 @@ def test_every_module_has_a_target():
         "dicomweb_verify",
         "image_info",
         "orthanc_modalities",
+        "orthanc_storage_reconcile",
         "orthanc_storage_verify",
     }
     # moto does not have what they ask for; tests/aws/test_restore.py and test_logs.py ask the rehearsal's API.

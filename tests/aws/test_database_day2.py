@@ -164,13 +164,14 @@ def test_a_change_that_rds_refuses_for_six_hours_is_put_off(static: Run, account
 
 
 def test_full_storage_is_enlarged_and_waited_for(static: Run, account: Account, day2: Day2) -> None:
-    """RDS goes on saying "storage-full" until it has begun."""
+    """Before anything else is changed, which RDS would refuse. It goes on saying "storage-full" until it has begun."""
     account.post("/rehearsal/settings", {"database_ends_in": "storage-full"})
     day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
     assert day2.database["DBInstanceStatus"] == "storage-full"
     account.post("/rehearsal/settings", {"database_ends_in": "available", "change_begins_seconds": 3})
-    day2.run(LOOK, role(ROLE, "storage"), role(ROLE, "wait"), **STATIC).ok()
+    day2.run(LOOK, role(ROLE, "request"), role(ROLE, "wait"), **STATIC, aws_database_backup_days=9).ok()
     assert (day2.database["AllocatedStorage"], day2.database["DBInstanceStatus"]) == (600, "storage-optimization")
+    assert day2.database["BackupRetentionPeriod"] == 9
 
 
 UPGRADE = {

@@ -17,7 +17,7 @@ import yaml
 from pynetdicom.association import Association
 
 from support.checkout import PLAYBOOK, ROOT
-from support.images import associate, take_images_again
+from support.images import associate
 from support.places import Place
 from support.process import run
 from support.stack import Run, Stack, container_id
@@ -64,7 +64,6 @@ def twins(stack: Stack, tmp_path: Path) -> Iterator[Twins]:
     twins = Twins(stack, tmp_path)
     yield twins
     twins.flag.unlink(missing_ok=True)
-    take_images_again(stack)
 
 
 def patient_association(stack: Stack) -> Association:

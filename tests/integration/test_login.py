@@ -15,7 +15,6 @@ import requests
 from support.admission import Admission
 from support.audit import awaited, now
 from support.hospital import ACCOUNTS
-from support.images import take_images_again
 from support.login import UNTIL_ALL_KNOW, anonymous, log_in, soon, status, submit
 from support.places import Place, place
 from support.stack import Stack, docker, wait_until_healthy
@@ -284,5 +283,4 @@ def test_without_the_database_nobody_is_let_in_and_nobody_is_locked(stack: Stack
         docker("start", container)
         wait_until_healthy(container)
         wait_until_healthy(stack.container("orthanc"))
-        take_images_again(stack)
     soon(lambda: status(anonymous(stack), stack, auth=login) == 200, "it does not come back", LONGEST_WAIT)

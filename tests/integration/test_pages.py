@@ -12,7 +12,6 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from support.browser_kinds import store, study_of_kind
-from support.images import take_images_again
 from support.places import Place
 from support.rest import remove, rest
 from support.stack import Stack, docker, wait_until_healthy
@@ -102,7 +101,6 @@ def test_a_load_balancer_is_told_whether_images_can_be_stored(
             wait_until_healthy(stack.container(part))
         answers = (time.sleep(1) or readiness(modality, stack) for _attempt in range(60))
         assert "200" in answers, f"{part} {start}"
-    take_images_again(stack)
 
 
 @pytest.fixture(scope="module")

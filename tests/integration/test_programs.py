@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -31,6 +33,16 @@ def bearer(stack: Stack, token: str) -> requests.Session:
 @pytest.fixture
 def program(stack: Stack) -> tuple[str, str]:
     return stack.login_of("export")
+
+
+def test_a_program_that_begins_with_many_requests_is_refused_none(stack: Stack, program: tuple[str, str]) -> None:
+    """LemonLDAP::NG makes the session of a program at its first request, and names it after what was sent."""
+    sent = base64.b64encode(":".join(program).encode()).decode()
+    with ThreadPoolExecutor(12) as beside:
+        for padding in ("=" * number for number in range(1, 9)):  # each is a program that comes for the first time
+            headers = {"Authorization": f"Basic {sent}{padding}"}
+            asked = [beside.submit(status, anonymous(stack), stack, headers=headers) for _number in range(12)]
+            assert [each.result() for each in asked] == [200] * 12
 
 
 @pytest.mark.parametrize("how", ["header", "form"])

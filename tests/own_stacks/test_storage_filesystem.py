@@ -127,6 +127,30 @@ def test_files_that_nobody_knows_are_found(files: Stack) -> None:
     }
 
 
+def test_index_and_files_are_reconciled(files: Stack) -> None:
+    image = ct_image(generate_uid())
+    association = associate(files)
+    assert is_stored(association, image)
+    association.release()
+    orthanc, orphan = files.container("orthanc"), "11111111-0000-4000-8000-000000000000"
+    identifier = f"SELECT id FROM dicomidentifiers WHERE value = '{image.SOPInstanceUID}'"
+    [uuid] = select(files, f"SELECT uuid FROM attachedfiles WHERE filetype = 1 AND id = ({identifier})")
+    path = f"{STORAGE}/{uuid[:2]}/{uuid[2:4]}/{uuid}"
+    left = f"{STORAGE}/11/11/{orphan}"
+    docker("exec", orthanc, "mkdir", "--parents", f"{STORAGE}/11/11")
+    docker("exec", orthanc, "touch", "--date=2 days ago", left)
+    docker("exec", orthanc, "sh", "-c", f"printf x | dd of={path} bs=1 seek=1000 conv=notrunc")
+
+    run = files.play("reconcile", orthanc_remove_orphans=True)
+    assert run.code == 2
+    failed = " ".join(run.output[run.output.index("reconcile | Fail if they are not") :].split())
+    assert f"of SOP instance {image.SOPInstanceUID}, its MD5 is" in failed
+    assert orphan in run.output and orphan not in failed
+    assert path in {f"{STORAGE}/{each}" for each in on_disk(files)}
+    assert left not in {f"{STORAGE}/{each}" for each in on_disk(files)}
+    remove(files, image.StudyInstanceUID)
+
+
 def test_back_up_and_restore(files: Stack, tmp_path: Path) -> None:
     """As docs/storage.md says it: the database, then the files; the files, then the database."""
     image = ct_image(generate_uid())

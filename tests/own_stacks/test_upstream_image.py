@@ -88,6 +88,18 @@ def test_a_second_run_changes_nothing(upstream: Stack) -> None:
     assert upstream.configure().ok().changed == 0
 
 
+def test_it_is_restarted_after_its_database(upstream: Stack) -> None:
+    """Its plugin would refuse an image for each connection that it does not know to be dead."""
+    container = upstream.container("orthanc")
+    before = docker("inspect", "--format", "{{.State.StartedAt}}", container)
+    docker("restart", upstream.container("postgresql"))
+    upstream.configure().ok()
+    after = docker("inspect", "--format", "{{.State.StartedAt}}", container)
+    assert after > before
+    assert upstream.configure().ok().changed == 0
+    assert docker("inspect", "--format", "{{.State.StartedAt}}", container) == after
+
+
 def test_no_secret_is_in_its_log(upstream: Stack) -> None:
     said = docker("logs", upstream.container("orthanc"))
     assert [secret for secret in upstream.secrets if secret in said] == []

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.filebase import DicomBytesIO
@@ -13,7 +11,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, Verification
 
-from .rest import remove, rest
+from .rest import rest
 from .stack import Stack
 
 CALLING_AET, CALLED_AET = "WORKSTATION", "ORTHANC"
@@ -60,17 +58,3 @@ def fetch(stack: Stack, sop_instance_uid: str) -> Dataset:
     answer = session.get(f"{stack.portal}/orthanc{found[0]['Path']}/file", timeout=30)
     answer.raise_for_status()
     return dcmread(DicomBytesIO(answer.content))
-
-
-def take_images_again(stack: Stack) -> None:
-    """The first image after its database was away, Orthanc refuses."""
-    image = ct_image(generate_uid())
-    for _attempt in range(10):
-        association = associate(stack)
-        stored = is_stored(association, image)
-        association.release()
-        if stored:
-            remove(stack, image.StudyInstanceUID)
-            return
-        time.sleep(2)
-    raise AssertionError(f"{stack.name} stores no image")

@@ -37,7 +37,8 @@ LLNG_DEFAULTCONFFILE=$settings/inside.ini starman --listen 127.0.0.1:8080 --work
     --no-default-middleware /usr/share/orthweb/inside.psgi &
 starman --listen /run/identity/access.sock --workers 2 --preload-app --env deployment --no-default-middleware \
     /usr/share/orthweb/access.psgi &
-llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 &
+llng-fastcgi-server --foreground --socket /run/identity/programs.sock --pid /tmp/programs.pid --proc 2 \
+    --customFunctionsFile /usr/share/orthweb/programs.pl &
 llng-fastcgi-server --foreground --socket /run/identity/pages.sock --pid /tmp/pages.pid --proc 3 &
 llng-fastcgi-server --foreground --socket /run/identity/sessions.sock --pid /tmp/sessions.pid --proc "$1" &
 while sleep 600; do
