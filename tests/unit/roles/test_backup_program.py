@@ -128,6 +128,7 @@ class TestPushes:
     def folder(self, tmp_path: Path) -> Path:
         (tmp_path / "pg_wal" / "archive_status").mkdir(parents=True)
         (tmp_path / "pg_wal" / SEGMENT).write_text("wal")
+        (tmp_path / "pg_wal" / "other").write_text("not WAL")
         (tmp_path / "secret").write_text("secret")
         return tmp_path / "pg_wal"
 
@@ -147,6 +148,7 @@ class TestPushes:
             f"push {SEGMENT} \n".encode(),
             f"push ../pg_wal/{SEGMENT}\n".encode(),
             b"push ../secret\n",
+            b"push other\n",
             f"push --repo=1 {SEGMENT}\n".encode(),
             f"get {SEGMENT}\n".encode(),
             b"expire\n",
@@ -182,7 +184,7 @@ class TestClient:
     def run(self, name: str, door: Path, seconds: str = "5") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "BACKUP_SOCKET": str(door), "BACKUP_SECONDS": seconds}
         return subprocess.run(
-            ["perl", str(CLIENT), name], env=environment, capture_output=True, text=True, timeout=30, check=False
+            ["perl", str(CLIENT), name], env=environment, capture_output=True, text=True, timeout=10, check=False
         )
 
     @pytest.fixture
