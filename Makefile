@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify reconcile patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -66,6 +66,12 @@ verify: venv ## Check that the archive works and refuses what it should
 
 reconcile: venv ## Compare the index with all images; exit code 2: they differ
 	$(PLAYBOOK) playbooks/reconcile.yml $(ARGS)
+
+backup: venv ## Back up the embedded database now (TYPE=full, diff or incr)
+	$(PLAYBOOK) playbooks/backup.yml $(if $(TYPE),--extra-vars backup_type=$(TYPE)) $(ARGS)
+
+backup-status: venv ## Show how the backups are; fails if something is wrong
+	$(PLAYBOOK) playbooks/backup_status.yml $(ARGS)
 
 patch: venv ## Build security updates into the images; roll back if the checks fail
 	$(PLAYBOOK) playbooks/patch.yml $(ARGS)

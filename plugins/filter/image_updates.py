@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 KEPT = 2  # what runs, and what ran before it
-ORDER = ("postgresql", "audit", "identity", "orthanc", "nginx", "acme")  # each needs those before it
+ORDER = ("postgresql", "backup", "audit", "identity", "orthanc", "nginx", "acme")  # each needs those before it
 
 
 def patched_images(built: Mapping[str, str], had: Mapping[str, Sequence[str]]) -> dict[str, str]:

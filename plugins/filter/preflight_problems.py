@@ -13,6 +13,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.authority
     folder_problems,
     stranger_problems,
 )
+from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.backups import backup_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.balancer import balancer_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.database import database_problems, place_problems
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.host import host_problems, stack_problems
@@ -44,6 +45,7 @@ def _problems(given: dict[str, Any]) -> Iterator[str]:
     wrong = setting_problems(given["settings"])
     yield from wrong.values()
     yield from audit_problems(given["settings"])
+    yield from backup_problems(**given["backups"])
     yield from balancer_problems(given["settings"])
     yield from limit_problems(given["limits"], given["host"]["memory_mb"])
     listeners = dicom_listener_problems(given["dicom_listeners"], given["ports"]["orthweb_dicom_port"])

@@ -12,7 +12,7 @@ from typing import Any
 from .words import unknown_keys
 
 PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}", re.ASCII)
-IMAGES = ("orthanc", "nginx", "identity", "postgresql", "audit", "acme")
+IMAGES = ("orthanc", "nginx", "identity", "postgresql", "audit", "backup", "acme")
 SUITE = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 SNAPSHOT = "%Y%m%dT%H%M%SZ"
 LOGIN = ("server", "username", "password")

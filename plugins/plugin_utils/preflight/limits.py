@@ -12,9 +12,17 @@ LEAST_MEMORY_MB = {
     "nginx_memory_mb": 128,
     "identity_memory_mb": 384,
     "audit_memory_mb": 64,
+    "backup_memory_mb": 128,
 }
 # Processes and threads alike.
-LEAST_PIDS = {"orthanc_pids": 192, "postgresql_pids": 96, "nginx_pids": 64, "identity_pids": 48, "audit_pids": 16}
+LEAST_PIDS = {
+    "orthanc_pids": 192,
+    "postgresql_pids": 96,
+    "nginx_pids": 64,
+    "identity_pids": 48,
+    "audit_pids": 16,
+    "backup_pids": 16,
+}
 MOST_PIDS = 32768
 
 

@@ -15,6 +15,7 @@ from .words import listed, nearest
 SPECIFICATION = Path(__file__).resolve().parents[3] / "roles/site/meta/argument_specs.yml"
 # Judged by rules of their own, whatever their values are: those say more.
 JUDGED_ELSEWHERE = (
+    "orthweb_backup_repositories",
     "orthweb_controller_ranges",
     "orthweb_database",
     "orthweb_dicom_listeners",

@@ -47,6 +47,7 @@ GOOD = {
     "database": {},
     "server_certificate": {},
     "acme": {},
+    "backups": {"given": [], "embedded": True, "host": "one", "folders": {}},
     "users": [{"name": "admin", "role": "admin"}],
     "login_providers": [],
     "smtp": {},

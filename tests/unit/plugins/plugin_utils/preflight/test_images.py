@@ -14,6 +14,7 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.preflight.images im
 
 SUITES = {"orthanc": "forky", "nginx": "trixie", "identity": "trixie", "postgresql": "trixie"} | {
     "audit": "trixie",
+    "backup": "trixie",
     "acme": "trixie",
 }
 
@@ -123,7 +124,7 @@ def test_what_fits_its_source_is_fine(tmp_path: Path) -> None:
             "registry",
             {"references": ["nginx"]},
             {},
-            "set a reference for each image (orthanc, nginx, identity, postgresql, audit, acme).",
+            "set a reference for each image (orthanc, nginx, identity, postgresql, audit, backup, acme).",
         ),
         ("registry", {"references": {"nginx": "nginx:latest"}}, {}, 'nginx is "nginx:latest", which is not pinned'),
         ("registry", {"references": {"nginx": DIGEST + "0"}}, {}, "not pinned by digest"),
