@@ -1,4 +1,3 @@
-#!/usr/bin/perl
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PostgreSQL's archive_command: asks the container beside this one, at a socket, to archive a WAL file. It ends with 0 only if that
 # says that the file is in each repository; otherwise the server keeps it and asks again. (pgBackRest wants its name in this one.)

@@ -61,11 +61,10 @@ def test_those_of_backups_that_are_gone_are_removed(tmp_path: Path, monkeypatch:
 
 
 def test_an_index_that_does_not_answer_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lines(_database: str, _label: str) -> Any:
+    def canceled(_line: int) -> str:
         raise RuntimeError("canceling statement")
-        yield
 
-    monkeypatch.setattr(manifest, "lines", lines)
+    monkeypatch.setattr(manifest, "lines", lambda _database, _label: map(canceled, [1]))
     ours = repository.Repository(1, "nas", "clinic", "/repositories/nas", InMemory([]))
     with pytest.raises(repository.FailedError, match="beside label was not made: canceling statement"):
         manifest.write(ours, "orthanc", "label", tmp_path)
