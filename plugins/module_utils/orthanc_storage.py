@@ -8,16 +8,24 @@ or it is a folder of files: ``ab/cd/abcd….`` by the UUID of the attachment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Storage = Literal["database", "filesystem"]
 # Runs a command on the host: its exit status, standard output and standard error.
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+# The options by which a module is told of an archive, and what goes with them.
+ARCHIVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "storage": {"type": "str", "choices": ["database", "filesystem"], "required": True},
+    "psql": {"type": "list", "elements": "str", "required": True},
+    "container": {"type": "str"},
+    "directory": {"type": "str", "default": "/var/lib/orthanc/storage"},
+}
+ARCHIVE_REQUIRED_IF = [("storage", "filesystem", ("container",))]
 
 
 class StorageError(Exception):
@@ -38,6 +46,17 @@ class Archive:
     container: str
     directory: str
 
+    @classmethod
+    def of_options(cls, run: Run, options: Mapping[str, Any]) -> Archive:
+        """From the options of a module: see ``ARCHIVE_OPTIONS``."""
+        return cls(
+            run=run,
+            storage=options["storage"],
+            psql=tuple(options["psql"]),
+            container=options["container"] or "",
+            directory=options["directory"].rstrip("/"),
+        )
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -51,7 +70,7 @@ class Attachment:
 def option_problems(instances: Sequence[str], attachments: Sequence[str]) -> list[str]:
     """Return all that cannot be looked for."""
     problems = [f"instances: {uid!r} is not a UID (PS3.5 §9.1)" for uid in instances if not _UID.fullmatch(uid)]
-    problems += [f"attachments: {uuid!r} is no UUID" for uuid in attachments if not _UUID.fullmatch(uuid)]
+    problems += [f"attachments: {uuid!r} is no UUID" for uuid in attachments if not UUID.fullmatch(uuid)]
     return problems if instances else ["instances: is empty", *problems]
 
 

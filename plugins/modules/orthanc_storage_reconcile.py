@@ -132,7 +132,13 @@ removed:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cellcs.orthweb.plugins.module_utils.orthanc_storage import Archive, StorageError, place
+from ansible_collections.cellcs.orthweb.plugins.module_utils.orthanc_storage import (
+    ARCHIVE_OPTIONS,
+    ARCHIVE_REQUIRED_IF,
+    Archive,
+    StorageError,
+    place,
+)
 from ansible_collections.cellcs.orthweb.plugins.module_utils.reconcile.run import listed, reconcile, remove
 
 
@@ -142,22 +148,13 @@ def main() -> None:
         argument_spec={
             "remove": {"type": "list", "elements": "str", "default": []},
             "journal": {"type": "path", "required": True},
-            "storage": {"type": "str", "choices": ["database", "filesystem"], "required": True},
-            "psql": {"type": "list", "elements": "str", "required": True},
-            "container": {"type": "str"},
-            "directory": {"type": "str", "default": "/var/lib/orthanc/storage"},
+            **ARCHIVE_OPTIONS,
         },
-        required_if=[("storage", "filesystem", ("container",))],
+        required_if=ARCHIVE_REQUIRED_IF,
         supports_check_mode=True,
     )
     options = module.params
-    archive = Archive(
-        run=module.run_command,
-        storage=options["storage"],
-        psql=tuple(options["psql"]),
-        container=options["container"] or "",
-        directory=options["directory"].rstrip("/"),
-    )
+    archive = Archive.of_options(module.run_command, options)
     journal, names = Path(options["journal"]), options["remove"]
     try:
         if names:

@@ -100,6 +100,8 @@ attachments:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cellcs.orthweb.plugins.module_utils.dicom.words import first_few
 from ansible_collections.cellcs.orthweb.plugins.module_utils.orthanc_storage import (
+    ARCHIVE_OPTIONS,
+    ARCHIVE_REQUIRED_IF,
     Archive,
     StorageError,
     indexed,
@@ -118,12 +120,9 @@ def main() -> None:
             "instances": {"type": "list", "elements": "str", "required": True},
             "expect": {"type": "str", "choices": ["kept", "gone"], "default": "kept"},
             "attachments": {"type": "list", "elements": "str", "default": []},
-            "storage": {"type": "str", "choices": ["database", "filesystem"], "required": True},
-            "psql": {"type": "list", "elements": "str", "required": True},
-            "container": {"type": "str"},
-            "directory": {"type": "str", "default": "/var/lib/orthanc/storage"},
+            **ARCHIVE_OPTIONS,
         },
-        required_if=[("storage", "filesystem", ("container",))],
+        required_if=ARCHIVE_REQUIRED_IF,
         supports_check_mode=True,
     )
     options = module.params
@@ -132,13 +131,7 @@ def main() -> None:
     if problems:
         module.fail_json(msg=f"These options cannot be used: {first_few(problems)}", problems=problems)
 
-    archive = Archive(
-        run=module.run_command,
-        storage=options["storage"],
-        psql=tuple(options["psql"]),
-        container=options["container"] or "",
-        directory=options["directory"].rstrip("/"),
-    )
+    archive = Archive.of_options(module.run_command, options)
     try:
         attachments = indexed(archive, instances)
         uuids = sorted({each.uuid for each in attachments} | set(options["attachments"]))

@@ -41,8 +41,8 @@ class SftpServer:
             output_of("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(self.folder / name))
         mount = ["--volume", f"{self.folder}:/keys:ro"]
         options = [word for option in OPTIONS for word in ("-o", option)]
-        files = ["-o", "AuthorizedKeysFile /etc/ssh/client.pub", "-h", "/root/host"]
-        copied = "install -m 0600 /keys/host /root/host; install /keys/client.pub /etc/ssh/"
+        files = ["-o", "AuthorizedKeysFile /etc/ssh/client.pub", "-h", "/etc/ssh/host"]
+        copied = "install -m 0600 /keys/host /etc/ssh/host; install /keys/client.pub /etc/ssh/"
         copied += "; install -d -o backup1 /srv/backups; exec /usr/sbin/sshd"
         command = f'{copied} -D -e -p {self.port} -f /dev/null "$@"'
         run = ["run", "--detach", "--name", self.name, "--network", "host", *mount, "--entrypoint", "sh", IMAGE]

@@ -28,7 +28,6 @@ from schedule import Backup
 
 READY_SECONDS = 120
 ERROR_SECONDS = 40  # it is tried again meanwhile: the server may have been about to load its configuration
-KINDS = ("full", "diff", "incr")
 
 
 def keep(settings: Settings, places: Places) -> None:
@@ -124,7 +123,7 @@ def main(arguments: list[str]) -> int:
             keep(settings, places)
         case ["now"]:
             return make(settings, places, "")
-        case ["now", kind] if kind in KINDS:
+        case ["now", kind] if kind in report.KINDS:
             return make(settings, places, kind)
         case ["status", *rest]:
             return show(settings, places, as_json=rest == ["--json"])

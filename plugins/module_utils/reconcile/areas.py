@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from ..orthanc_storage import Archive, StorageError, file_of, quoted, select
+from ..orthanc_storage import UUID, Archive, StorageError, file_of, quoted, select
 from .compare import Held, Wanted
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _OBJECT = "large object "
 _LONGEST = 1_000_000_000  # bytes that PostgreSQL hands out at once
 _BATCH = 1000  # names in a command: an argument has 128 KiB at most
@@ -86,7 +85,7 @@ class Database:
         return found
 
     def remove(self, names: Sequence[str]) -> None:
-        uuids = [name for name in names if _UUID.fullmatch(name)]
+        uuids = [name for name in names if UUID.fullmatch(name)]
         for batch in _batches(uuids):
             mine = f"s.uuid IN ({quoted(batch)}) AND NOT EXISTS (SELECT FROM attachedfiles a WHERE a.uuid = s.uuid)"
             # A rule of Orthanc's plugin removes the large object with the row, and fails if there is none.
@@ -124,14 +123,14 @@ class Files:
 
     def present(self, names: Sequence[str]) -> dict[str, bool]:
         found: dict[str, bool] = {}
-        for batch in _batches([name for name in names if _UUID.fullmatch(name)]):
+        for batch in _batches([name for name in names if UUID.fullmatch(name)]):
             paths = [file_of(self.archive.directory, uuid) for uuid in batch]
             said = self._run(["stat", "--format=%n", *paths])
             found |= {path.rpartition("/")[2]: True for path in said.splitlines()}
         return found
 
     def remove(self, names: Sequence[str]) -> None:
-        for batch in _batches([name for name in names if _UUID.fullmatch(name)]):
+        for batch in _batches([name for name in names if UUID.fullmatch(name)]):
             named = named_now(self.archive, batch)
             paths = [file_of(self.archive.directory, uuid) for uuid in batch if uuid not in named]
             if paths:
@@ -150,7 +149,7 @@ class Files:
 
 def is_name(name: str) -> bool:
     """Return whether Orthanc can have given this name. Only these are put into a command."""
-    return bool(_UUID.fullmatch(name) or re.fullmatch(_OBJECT + "[0-9]+", name))
+    return bool(UUID.fullmatch(name) or re.fullmatch(_OBJECT + "[0-9]+", name))
 
 
 def area_of(archive: Archive) -> StorageArea:
@@ -181,8 +180,8 @@ def _held_files(lines: Iterable[str]) -> Iterator[Held]:
     for path, (since, size) in files.items():
         if path in sums:  # or it was removed in between
             place, _slash, name = path.rpartition("/")
-            foreign = not _UUID.fullmatch(name) or place != f"{name[:2]}/{name[2:4]}"
-            yield Held(name if _UUID.fullmatch(name) else path, sums[path], size, place, since, foreign=foreign)
+            foreign = not UUID.fullmatch(name) or place != f"{name[:2]}/{name[2:4]}"
+            yield Held(name if UUID.fullmatch(name) else path, sums[path], size, place, since, foreign=foreign)
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
