@@ -176,15 +176,38 @@ class Journey:
     # --- the way
 
     def go(self) -> None:
-        confirmed = f"orthweb_confirm_teardown={self.rehearsal.stack}"
         self.play("plan on an empty account", "plan", "--check", "--diff", code=2)
+        self.deploy()
+        self.look_after_it()
+        self.take_away()
+        snapshot = self.restore()
+        self.play("plan: nothing to do", "plan", "--check", "--diff", "--extra-vars", snapshot)
+        self.take_away_for_good()
+
+    def go_briefly(self) -> None:
+        """Without what becomes of a stack between its deployment and its end."""
+        self.deploy()
+        self.take_away()
+        self.restore()
+        self.take_away_for_good()
+
+    @property
+    def images(self) -> str:
+        return f"rehearsal_images={self.rehearsal.folder / 'images'}"
+
+    @property
+    def confirmed(self) -> str:
+        return f"orthweb_confirm_teardown={self.rehearsal.stack}"
+
+    def deploy(self) -> None:
         self.play("deploy", "deploy")
         self.remember()
-        images = f"rehearsal_images={self.rehearsal.folder / 'images'}"
-        self.play("store images", HERE / "images.yml", "--extra-vars", images)
+        self.play("store images", HERE / "images.yml", "--extra-vars", self.images)
         again = self.play("deploy again", "deploy", "--skip-tags", "acceptance")
         if again.changed:
             raise SurpriseError(f"The second deployment changed something:\n{again.output[-3000:]}")
+
+    def look_after_it(self) -> None:
         self.step("break something by hand", self.break_by_hand)
         found = self.play("plan finds it", "plan", "--check", "--diff", code=2).output
         missed = [what for what in (f"{self.rehearsal.stack}-imaging", "nginx") if what not in found]
@@ -198,16 +221,21 @@ class Journey:
         if self.rehearsal.client("logs").describe_log_groups(logGroupNamePrefix=self.log_group)["logGroups"]:
             self.step("the audit trail is in CloudWatch Logs", self.copied)
             self.step("CloudWatch Logs away for a while", self.cloudwatch_away)
-        self.play("teardown", "teardown", "--extra-vars", confirmed)
+
+    def take_away(self) -> None:
+        self.play("teardown", "teardown", "--extra-vars", self.confirmed)
         self.step("nothing is left", self.nothing_left)
 
+    def restore(self) -> str:
+        """From the final snapshot; the variables that say so."""
         # It is larger than what is asked for, and RDS can make it only larger.
         snapshot = f"aws_database_snapshot={self.only_snapshot()} aws_database_storage_gb=20"
         self.play("deploy from the final snapshot", "deploy", "--extra-vars", snapshot)
         self.remember()
-        self.play("every image is there", HERE / "images.yml", "--extra-vars", images)
-        self.play("plan: nothing to do", "plan", "--check", "--diff", "--extra-vars", snapshot)
-        self.play(
-            "teardown without a snapshot", "teardown", "--extra-vars", f"{confirmed} orthweb_rds_final_snapshot=false"
-        )
+        self.play("every image is there", HERE / "images.yml", "--extra-vars", self.images)
+        return snapshot
+
+    def take_away_for_good(self) -> None:
+        nothing_kept = f"{self.confirmed} orthweb_rds_final_snapshot=false"
+        self.play("teardown without a snapshot", "teardown", "--extra-vars", nothing_kept)
         self.step("nothing is left again", self.nothing_left)

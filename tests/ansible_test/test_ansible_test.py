@@ -60,6 +60,7 @@ def test_units():
     assert len(re.findall(r"\b\d+ passed", said)) == len(files)
 
 
+@pytest.mark.long
 def test_integration():
     """All targets in one run: to start it takes as long as many a target."""
     said = ansible_test("integration", "--continue-on-error")

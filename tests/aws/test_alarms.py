@@ -87,6 +87,7 @@ def test_a_teardown_silences_them_first(lifecycle: Lifecycle) -> None:
     assert not any(lifecycle.gone.raw[kind] for kind in ("alarms", "topics", "event_subscriptions"))
 
 
+@pytest.mark.long
 def test_without_addresses_there_are_none_and_the_plan_says_so(lifecycle: Lifecycle) -> None:
     assert len(lifecycle.revived.raw["topics"]) == 1
     lifecycle.changed.run.ok()

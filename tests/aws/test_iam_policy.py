@@ -25,18 +25,22 @@ def calls(lifecycle: Lifecycle) -> list[dict[str, Any]]:
     return [call for run in runs for call in run.calls]
 
 
-def test_whatever_is_called_is_allowed_with_what_was_chosen(lifecycle: Lifecycle, calls: list[dict[str, Any]]) -> None:
-    assert calls
+def test_whatever_is_called_is_allowed_with_what_was_chosen(lifecycle: Lifecycle) -> None:
+    assert lifecycle.gone_again.run.calls
     assert lifecycle.account.refused == set()
 
 
+@pytest.mark.long
 def test_a_whole_life_is_allowed_where_a_boundary_is_asked_for(lifecycle: Lifecycle) -> None:
+    assert lifecycle.emptied
+    assert lifecycle.account.refused == set()
     options = [*options_for(VARIANT), "--buckets", BUCKET]
     assert options[options.index("--boundary") + 1] == BOUNDARY
     for step in (lifecycle.revived, lifecycle.changed, lifecycle.bucket_in_the_way, lifecycle.emptied):
         assert refused(step.run.calls, "orthweb", *options) == set()
 
 
+@pytest.mark.long
 def test_nothing_is_allowed_that_is_not_called(calls: list[dict[str, Any]]) -> None:
     """But for what cannot be called here, each with its reason."""
     documents = policies("orthweb", *options_for(VARIANT), "--buckets", BUCKET)
@@ -46,6 +50,7 @@ def test_nothing_is_allowed_that_is_not_called(calls: list[dict[str, Any]]) -> N
     assert idle == set(iam_policy.table()["unseen"])
 
 
+@pytest.mark.long
 def test_another_stack_is_not_allowed_any_of_its_changes(calls: list[dict[str, Any]]) -> None:
     """What is allowed to everybody is to look, and the little that docs/aws.md names."""
     changes = [call for call in calls if not re.match("Describe|List|Get|HEAD|GET", call["action"])]

@@ -6,14 +6,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from support.aws.life import Lifecycle, Step
-from support.aws.listing import TAG, tags
+import pytest
+
+from support.aws.life import Lifecycle, Step, own
+from support.aws.listing import tags
 
 READS = {"Sid": "Download", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
-
-
-def own(step: Step, kind: str) -> list[dict[str, Any]]:
-    return [each for each in step.raw[kind] if tags(each.get("Tags")).get(TAG) == "orthweb"]
 
 
 def subnets(step: Step, tier: str) -> dict[str, str]:
@@ -76,12 +74,14 @@ def test_what_somebody_opened_is_closed(lifecycle: Lifecycle) -> None:
     as_made(lifecycle.fixed)
 
 
+@pytest.mark.long
 def test_interface_endpoints_in_these_subnets_are_reached(lifecycle: Lifecycle) -> None:
     lifecycle.revived.run.ok()
     added = rules(lifecycle.revived) - {each for each in rules(lifecycle.revived) if each[3] != 443}
     assert added == {("in", "6", cidr, 443, 443) for cidr in subnets(lifecycle.revived, "public").values()}
 
 
+@pytest.mark.long
 def test_an_endpoint_that_lets_everything_through_is_replaced(lifecycle: Lifecycle) -> None:
     lifecycle.changed.run.ok()
     assert statements(lifecycle.changed)[0] == READS

@@ -12,6 +12,8 @@ from support.aws.account import FLOW_LOGS_ROLE, IMAGING_ROLE, REGION, Account, R
 from support.aws.given import OURS
 from support.aws.life import RANGES
 
+pytestmark = pytest.mark.long
+
 OTHER = "eu-west-1"
 # What has to do with roles, and what says that it may be made.
 TASKS = [

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.desk import Desk
 from support.stack import Stack
 
 
+@pytest.mark.long
 def test_an_environment_without_an_index(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()

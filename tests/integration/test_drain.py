@@ -128,6 +128,7 @@ def test_a_drained_host_keeps_its_associations_until_the_next_deployment(
     assert readiness(modality, stack) == "200"
 
 
+@pytest.mark.long
 def test_a_restart_waits_for_associations_and_no_change_drains_nothing(
     twins: Twins, stack: Stack, modality: Place
 ) -> None:

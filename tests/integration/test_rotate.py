@@ -29,6 +29,7 @@ def logs_in(stack: Stack, user: str, password: str) -> bool:
     return run("docker", "exec", "-i", stack.container("postgresql"), *psql, stdin=password).returncode == 0
 
 
+@pytest.mark.long
 def test_new_passwords_cost_no_image(stack: Stack) -> None:
     before, machines = kept(stack), stack.secrets
     modality = Modality(stack, generate_uid())

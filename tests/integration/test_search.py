@@ -35,6 +35,7 @@ def before(stack: Stack) -> str:
     return kept(stack)
 
 
+@pytest.mark.long
 def test_what_is_not_found_as_it_should_be_does_not_pass(stack: Stack, before: str, without_rows: Run) -> None:
     said = " ".join(without_rows.output.split())
     assert without_rows.code != 0

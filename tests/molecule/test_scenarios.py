@@ -11,8 +11,8 @@ from support.checkout import ROOT
 from support.process import run
 
 LEFT_OUT = {"rehearsal"}  # tests/rehearsal/ goes that way; once is enough
-# default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them, and
-# tests/integration/test_audit.py at its trail; tests/aws goes through the whole life of an account.
+# tests/integration has a stack of all these roles and builds images, tests/aws the whole life of an account.
+# default breaks nginx, identity, orthanc, postgresql and acceptance in one stack, and looks at them.
 LONG = {
     "acme",
     "acceptance",
@@ -25,6 +25,8 @@ LONG = {
     "aws_instance",
     "aws_network",
     "aws_survey",
+    "container_images",
+    "default",
     "identity",
     "nginx",
     "orthanc",

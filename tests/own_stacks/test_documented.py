@@ -121,6 +121,7 @@ def test_hand_over_to_an_old_system(desk: Desk) -> None:
     assert (desk.home / "client-ct-1-old.p12").stat().st_size > 1000
 
 
+@pytest.mark.long
 def test_further_listeners(desk: Desk) -> None:
     [block] = chosen(LISTENERS, "Further listeners", language="yaml")
     listeners = yaml.safe_load(block.text)["orthweb_dicom_listeners"]
@@ -209,6 +210,7 @@ def test_move_an_archive(desk: Desk, tmp_path: Path) -> None:
     assert '"state": "ended"' in watched.output
 
 
+@pytest.mark.long
 def test_back_up_and_restore(desk: Desk) -> None:
     """The whole way: everything is taken away in between."""
     stack, image = desk.stack, ct_image(generate_uid())

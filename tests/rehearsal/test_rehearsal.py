@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way on a simulated AWS with real hosts, once; its steps fail by themselves when something is wrong."""
+"""The way on a simulated AWS with real hosts, once; its steps fail by themselves when something is wrong."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from rehearsal.controller import Rehearsal
 from rehearsal.journey import Journey, SurpriseError
 from support.aws.permissions import refused
 
+# What each test is run with; those that look at plans are run with the whole way alone.
+BRIEF = pytest.param(Journey.go_briefly, id="brief")
+WHOLE = pytest.param(Journey.go, id="whole", marks=pytest.mark.long)
+with_plans = pytest.mark.parametrize("journey", [WHOLE], indirect=True)
 
-@pytest.fixture(scope="module")
-def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+
+@pytest.fixture(scope="module", params=[BRIEF, WHOLE])
+def journey(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Journey]:
     """A journey that has been gone to its end, or to where it stopped."""
     rehearsal = Rehearsal(tmp_path_factory.mktemp("rehearsal"), port=26300, stack="pytest")
     journey = Journey(rehearsal, ["--diff"])
     try:
         rehearsal.start("--registry", "--instance-seconds=2", "--database-seconds=20")
         try:
-            journey.go()
+            request.param(journey)
         except SurpriseError as error:
             journey.stopped = str(error)
         yield journey
@@ -33,6 +38,7 @@ def test_it_goes_through(journey: Journey) -> None:
     assert journey.stopped == "", journey.stopped
 
 
+@with_plans
 def test_a_plan_lists_what_would_be_made_and_what_it_costs(journey: Journey) -> None:
     said = journey.runs["plan on an empty account"].output
     assert "0 to change, 0 to remove" in said
@@ -41,6 +47,7 @@ def test_a_plan_lists_what_would_be_made_and_what_it_costs(journey: Journey) -> 
     assert "USD  in all" in said
 
 
+@with_plans
 def test_a_plan_makes_no_write_call(journey: Journey) -> None:
     for name in ("plan on an empty account", "plan: nothing to do", "plan finds it"):
         assert journey.runs[name].writes == [], name
@@ -56,6 +63,7 @@ def test_a_second_deployment_makes_no_write_call(journey: Journey) -> None:
     assert journey.runs["deploy again"].writes == []
 
 
+@with_plans
 def test_the_plan_says_nothing_when_there_is_nothing(journey: Journey) -> None:
     assert "Nothing to do" in journey.runs["plan: nothing to do"].output
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -57,6 +58,34 @@ CHANGED = {
     "aws_backup_schedule": "cron(30 7 ? * * *)",
     "aws_database_user": "archive",
 }
+# What a deployment makes.
+MADE = Counter(
+    vpcs=1,
+    subnets=4,
+    internet_gateways=1,
+    route_tables=2,
+    vpc_endpoints=1,
+    network_acls=1,
+    security_groups=3,
+    load_balancers=1,
+    target_groups=3,
+    key_pairs=1,
+    instances=2,
+    volumes=2,
+    addresses=2,
+    flow_logs=1,
+    kms_keys=1,
+    secrets=3,
+    iam_roles=2,
+    instance_profiles=1,
+    log_groups=4,
+    db_instances=1,
+    db_subnet_groups=1,
+    db_parameter_groups=1,
+    alarms=10,
+    topics=1,
+    event_subscriptions=1,
+)
 # What is in the controller's folder, as configure.yml would have put it there.
 SECRET = "only-the-controller-knows"
 CERTIFICATE_DAYS = 90
@@ -75,6 +104,20 @@ class Step:
     things: set[Thing]
     raw: dict[str, list[Any]]
     more: dict[str, Any] = field(default_factory=dict)
+
+
+def only(items: Iterable[Any]) -> Any:
+    (one,) = items
+    return one
+
+
+def own(step: Step, kind: str) -> list[dict[str, Any]]:
+    """What is ours of an EC2 kind, as AWS describes it."""
+    return [each for each in step.raw[kind] if tags(each.get("Tags")).get(TAG) == "orthweb"]
+
+
+def named(step: Step, kind: str, name: str) -> dict[str, Any]:
+    return only(each for each in own(step, kind) if tags(each["Tags"])["Name"] == name)
 
 
 def once(step: Callable[[Any], Any]) -> Any:
