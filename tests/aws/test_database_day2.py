@@ -181,6 +181,7 @@ UPGRADE = {
 }
 
 
+@pytest.mark.long
 def test_a_major_upgrade_takes_an_agreement(static: Run, account: Account, day2: Day2) -> None:
     account.post("/rehearsal/settings", {"storage_seconds": 0})
     day2.rds.reboot_db_instance(DBInstanceIdentifier="orthweb")
@@ -189,12 +190,14 @@ def test_a_major_upgrade_takes_an_agreement(static: Run, account: Account, day2:
     assert "add -e orthweb_rds_major_upgrade=17" in refused.message
 
 
+@pytest.mark.long
 def test_a_major_upgrade_can_be_planned(day2: Day2) -> None:
     planned = day2.run(arguments=("--check",), **UPGRADE, orthweb_rds_major_upgrade="17").ok()
     assert planned.writes == []
     assert "upgrade | Upgrade PostgreSQL to another major version" in planned.changes
 
 
+@pytest.mark.long
 def test_an_upgrade_that_rds_gives_up_ends_the_run(account: Account, day2: Day2) -> None:
     """RDS is "available" again as if nothing had been; and before that, for a moment, as if nothing were to come."""
     account.post("/rehearsal/settings", {"change_begins_seconds": 3, "upgrade_fails": True})
@@ -210,6 +213,7 @@ def test_an_upgrade_that_rds_gives_up_ends_the_run(account: Account, day2: Day2)
     account.post("/rehearsal/settings", {"upgrade_fails": False})
 
 
+@pytest.mark.long
 def test_a_major_upgrade_has_a_snapshot_first_and_the_parameters_of_its_version(day2: Day2) -> None:
     run = day2.run(**UPGRADE, orthweb_rds_major_upgrade="17").ok()
     (snapshot,) = day2.account.every("rds", "describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
@@ -228,6 +232,7 @@ SOON = {"aws_database_wait_seconds": 2, "aws_database_poll_seconds": 1}
 ABSENT = role(ROLE, "absent")
 
 
+@pytest.mark.long
 def test_a_version_that_rds_has_withdrawn_can_be_upgraded(account: Account) -> None:
     account.reset()
     given.database(account, version="16.1")

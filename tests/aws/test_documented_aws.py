@@ -64,6 +64,7 @@ def test_policies(desk: Desk, simulated: Account) -> None:
     } == {each.stem: "v2" for each in written}
 
 
+@pytest.mark.long
 def test_plan(desk: Desk) -> None:
     """make says 2 where there is something to do."""
     planned = desk.run("docs/aws.md", "Deploy", only="export|make plan", instead=ELSEWHERE)

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from support.aws import given
 from support.aws.account import Account, Run, free_port, role
 from support.aws.life import RANGES
 from support.aws.listing import TAG, things
 from support.aws.proxy import Fault, Proxy
+
+pytestmark = pytest.mark.long
 
 # What RDS says to an account that never had a database, and Secrets Manager of one that was deleted at once.
 NO_ROLE_YET = (

@@ -27,6 +27,8 @@ from support.pebble import Pebble
 from support.process import run
 from support.stack import Run, Stack, container_id, docker
 
+pytestmark = pytest.mark.long
+
 HTTP_PORT, DNS_PORT = 22080, 22053
 
 

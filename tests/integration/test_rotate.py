@@ -57,6 +57,7 @@ def test_new_passwords_cost_no_image(stack: Stack) -> None:
     assert stack.deploy().ok().changes == []
 
 
+@pytest.mark.long
 def test_new_passwords_are_planned(stack: Stack) -> None:
     before = kept(stack)
     plan = stack.play("rotate", "--check").ok()

@@ -26,11 +26,13 @@ LONG = {
     "aws_network",
     "aws_survey",
     "container_images",
+    "database_account",
     "default",
     "identity",
     "nginx",
     "orthanc",
     "postgresql",
+    "preflight",
 }
 SCENARIOS = sorted({path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")} - LEFT_OUT)
 
