@@ -149,7 +149,7 @@ def started(rehearsal: Rehearsal) -> list[str]:
 def test_a_change_comes_to_one_host_after_the_other(rehearsal: Rehearsal, stack: Stack) -> None:
     """Associations end by themselves, and the next ones go to the other host."""
     before = started(rehearsal)
-    with modalities(stack, 4, images=50) as sent:
+    with modalities(stack, 4, pause=0.5, images=50) as sent:
         time.sleep(5)
         changed = rehearsal.play(
             "deploy", "-e", f"@{rehearsal.folder}/variables.yml", "-e", '{"orthanc_config": {"ConcurrentJobs": 3}}'

@@ -15,6 +15,7 @@ from rehearsal.controller import REGION, Rehearsal
 
 from .images import fetch
 from .ledger import Modality
+from .rest import rest
 from .stack import Stack, docker
 
 
@@ -81,10 +82,11 @@ def modalities(stack: Stack, number: int, pause: float = 0.1, images: int = 0) -
 
 def nothing_is_lost(stack: Stack, sent: Sequence[Modality]) -> str:
     """Each image that was acknowledged is there, once and byte for byte. Says what there was."""
+    session = rest(stack)
     for each in sent:
         assert len(each.acknowledged) > 10, f"{each.name} has {len(each.acknowledged)} images: this run proves nothing"
         for uid, pixels in each.acknowledged.items():
-            assert fetch(stack, uid).PixelData == pixels
+            assert fetch(stack, uid, session).PixelData == pixels
     gap, refused = max(each.longest_gap for each in sent), [status for each in sent for status in each.refused]
     images, associations = sum(len(each.acknowledged) for each in sent), sum(each.associations for each in sent)
     cut = sum(each.cut for each in sent)
