@@ -13,6 +13,8 @@ from support.aws.given import OURS
 from support.aws.life import RANGES
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
+pytestmark = pytest.mark.long
+
 TASKS = [
     role("aws_database", "needs"),
     role("aws_backup", "needs"),

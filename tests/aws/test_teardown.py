@@ -184,6 +184,7 @@ class TestHalfAStack:
         account.refused.clear()
 
 
+@pytest.mark.long
 class TestAnotherRegion:
     """IAM belongs to the account: a role whose name has no region may be that of hosts in another region."""
 
@@ -209,6 +210,7 @@ def an_instance(account: Account) -> None:
     ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged)
 
 
+@pytest.mark.long
 class TestAKeyThatSomethingNeeds:
     """Whatever has no tag: RDS copies none if somebody has switched that off, nor do people to their own snapshots."""
 

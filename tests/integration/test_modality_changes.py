@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 
 from support.hospital import MODALITIES
@@ -59,6 +60,7 @@ def test_a_modality_comes_changes_and_goes(stack: Stack) -> None:
         assert fetch(stack, uid).SOPInstanceUID == uid
 
 
+@pytest.mark.long
 def test_the_inventory_has_the_whole_list(stack: Stack) -> None:
     """What somebody added or changed over the REST API is undone by the next run, and the one after it does nothing."""
     path = "/modalities/by-hand"

@@ -195,6 +195,7 @@ def test_no_name_server_carries_anything_out(stack: Stack) -> None:
     assert docker(*inside, "deb.debian.org", check=False) == ""
 
 
+@pytest.mark.long
 def test_the_way_out_is_a_choice(stack: Stack, known: Display) -> None:
     run = stack.configure("--tags", "orthanc", orthanc_network_restricted="false").ok()
     try:

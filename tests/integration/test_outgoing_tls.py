@@ -26,6 +26,8 @@ from support.stack import ECHOSCU, Stack, docker
 from support.transfers import transfers
 
 PORT, OTHER_PORT = 12762, 12763
+pytestmark = pytest.mark.long
+
 OUTGOING = "outgoing-localhost"  # what the archive shows
 NAME = "viewer.clinic.example"
 OURS = {
@@ -153,7 +155,6 @@ def test_an_image_is_moved_and_sent_over_tls(called: Stack, display_place: Place
         assert one.says() == image.SOPInstanceUID
 
 
-@pytest.mark.long
 def test_verify_says_why_a_modality_is_not_reached(called: Stack, display_place: Place, other_ca: Authority) -> None:
     """A certificate of another CA, and then one with another name, beside one that trusts another CA."""
     beginning = f"WARNING: viewer (VIEWER@{DISPLAY}:{PORT}) does not answer: "

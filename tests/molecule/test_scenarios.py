@@ -28,6 +28,7 @@ LONG = {
     "container_images",
     "database_account",
     "default",
+    "docker_engine",
     "identity",
     "nginx",
     "orthanc",

@@ -17,6 +17,8 @@ from support.external_database import ExternalDatabase
 from support.process import output_of, run
 from support.stack import Run, Stack, docker
 
+pytestmark = pytest.mark.long
+
 INVENTORY = """
 all: {hosts: {localhost: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}}}
 imaging: {hosts: {localhost: {}}}
@@ -203,7 +205,6 @@ def test_passwords_stay_where_they_belong(deployed: Hospital) -> None:
     assert not list(Path("/run").glob("orthweb-pgpass.*"))
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("user", ["orthanc-user", "orthanc-user_identity"])
 def test_a_password_that_drifted_is_mended(deployed: Hospital, user: str) -> None:
     deployed.account().ok()
@@ -272,7 +273,6 @@ def test_a_database_that_belongs_to_somebody_else_is_left_alone(hospital: Hospit
     )
 
 
-@pytest.mark.long
 def test_user_and_database_that_were_made_by_hand_do_without_an_admin(hospital: Hospital) -> None:
     hospital.database.sql("CREATE ROLE byhand LOGIN PASSWORD 'by hand'")
     hospital.database.sql("CREATE DATABASE byhand OWNER byhand")

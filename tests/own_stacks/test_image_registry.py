@@ -25,6 +25,9 @@ from support.stack import Run, docker
 PORT, USER, PASSWORD = 24500, "puller", "let me: pull $this"
 
 
+pytestmark = pytest.mark.long
+
+
 @dataclass
 class Registry:
     folder: Path

@@ -17,6 +17,8 @@ from support.checkout import ROOT
 from support.process import output_of, run
 from support.stack import Run, docker
 
+pytestmark = pytest.mark.long
+
 STACK = "orthweb-installed"
 VERSION = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 
