@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status drill restore patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -72,6 +72,14 @@ backup: venv ## Back up the embedded database now (TYPE=full, diff or incr)
 
 backup-status: venv ## Show how the backups are; fails if something is wrong
 	$(PLAYBOOK) playbooks/backup_status.yml $(ARGS)
+
+drill: venv ## Restore the newest backup aside, and compare each image
+	$(PLAYBOOK) playbooks/drill.yml $(ARGS)
+
+# INTO names another stack: it gets the backup of this one.
+restore: venv ## Restore the embedded database (TO=moment FROM=repository INTO=stack)
+	ORTHWEB_STACK='$(or $(INTO),$(ORTHWEB_STACK))' $(PLAYBOOK) playbooks/restore.yml --extra-vars backup_restore_of='$(ORTHWEB_STACK)' \
+	  $(if $(TO),--extra-vars '{"backup_restore_to": "$(TO)"}') $(if $(FROM),--extra-vars backup_restore_from='$(FROM)') $(ARGS)
 
 patch: venv ## Build security updates into the images; roll back if the checks fail
 	$(PLAYBOOK) playbooks/patch.yml $(ARGS)

@@ -11,6 +11,8 @@ from ansible_collections.cellcs.orthweb.plugins.plugin_utils.pgbackrest import (
     pgbackrest_configuration,
     pgbackrest_files,
     pgbackrest_places,
+    restore_moment,
+    restored,
 )
 
 
@@ -21,4 +23,6 @@ class FilterModule:
             "pgbackrest_files": pgbackrest_files,
             "pgbackrest_places": pgbackrest_places,
             "backups_made": backups_made,
+            "restore_moment": restore_moment,
+            "restored": restored,
         }

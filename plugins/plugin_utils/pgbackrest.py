@@ -6,7 +6,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+from ansible.errors import AnsibleFilterError
 
 HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 KINDS = {"full": "Full", "diff": "Differential", "incr": "Incremental"}
@@ -66,6 +69,20 @@ def _repository(number: int, given: Mapping[str, Any], options: Mapping[str, Any
             "sftp-host-fingerprint": fingerprint(given["fingerprint"]),
             "sftp-private-key-file": f"/etc/pgbackrest/{given['name']}.key",
         }
+    elif given["type"] == "s3":
+        own |= {
+            "type": "s3",
+            "path": _path(given),
+            "s3-bucket": given["bucket"],
+            "s3-endpoint": given["endpoint"],
+            "s3-region": given["region"],
+            "s3-key": given["access_key"],
+            "s3-key-secret": given["secret_key"],
+            "s3-uri-style": given.get("uri_style", "host"),
+            "storage-port": given.get("port", 443),
+        }
+        if "ca" in given:
+            own["storage-ca-file"] = f"/etc/pgbackrest/{given['name']}.ca"
     for key, value in own.items():
         yield f"repo{number}-{key}={value}"
 
@@ -90,8 +107,12 @@ def _path(given: Mapping[str, Any]) -> str:
 
 def pgbackrest_files(repositories: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Files of the controller that the configuration refers to: ``name`` in the container's folder, and ``path``."""
+    kinds = {"key": "private_key", "ca": "ca"}
     return [
-        {"name": f"{each['name']}.key", "path": each["private_key"]} for each in repositories if each["type"] == "sftp"
+        {"name": f"{each['name']}.{ending}", "path": each[key]}
+        for each in repositories
+        for ending, key in kinds.items()
+        if key in each
     ]
 
 
@@ -106,3 +127,50 @@ def backups_made(answer: Mapping[str, Any]) -> list[str]:
         for name, made in answer["made"].items()
     ]
     return [*lines, f"Newest restorable moment: {answer['restorable'] or 'none'}"]
+
+
+def restore_moment(text: str) -> str:
+    """The moment as far as which to restore, in ISO 8601 with an offset; empty for the end.
+
+    :param text: such as ``2026-11-28 14:03``, in UTC unless it names an offset
+    """
+    if not text:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise AnsibleFilterError(
+            f"Nothing was touched: {text!r} is no moment. Write it like 2026-11-28 14:03 (UTC), or with an offset: "
+            "2026-11-28 14:03+01:00."
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > datetime.now(UTC):
+        raise AnsibleFilterError(
+            f"Nothing was touched: {text} is in the future. Leave it out for all that is archived."
+        )
+    return moment.isoformat()
+
+
+def restored(answer: Mapping[str, Any], moment: str) -> list[str]:
+    """Lines for a person.
+
+    :param answer: what ``restore run`` says
+    :param moment: as far as which was asked for
+    """
+    counts = ", ".join(f"{answer[level]} {level}" for level in ("patients", "studies", "series", "instances"))
+    newest, last = answer["newest"], answer["time"]
+    lines = [
+        f"{counts}.",
+        f"The newest change of a study is of {_compact(newest)}." if newest else "There is no study.",
+        f"The last transaction is of {last}." if last else "There was nothing to recover after the backup.",
+    ]
+    if moment and not answer["paused"]:
+        lines.append(
+            f"Nothing later was archived, so that this is the state of {moment}, as far as the repository knows."
+        )
+    return lines
+
+
+def _compact(text: str) -> str:
+    """Orthanc's own form, ``20261128T140300``, for people."""
+    return datetime.strptime(text, "%Y%m%dT%H%M%S").strftime("%Y-%m-%d %H:%M:%S")

@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of the embedded database, into a folder and to an SFTP server. Only the database runs."""
+"""Backups of the embedded database, into a folder, to an SFTP server and into a bucket. Only the database runs."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from support.database_alone import INDEX, UID, new_wal, sql, status, within
 from support.process import run
+from support.s3_server import SECRET, S3Server
 from support.sftp_server import SftpServer
 from support.stack import Stack, docker
 
-UID = 5432
+NAME = "orthweb-backup"
 # Sends what it is given to the socket at which PostgreSQL asks, and prints the answer.
 ASK = """
 use IO::Socket::UNIX;
 my $peer = IO::Socket::UNIX->new(Peer => "/run/postgresql/backup.sock") or die "$!";
 print {$peer} "$ARGV[0]\\n"; $peer->flush; print <$peer>;
 """
-# What of Orthanc's index the list is made of: a patient, a study, a series and an instance.
-INDEX = (
-    "CREATE TABLE resources (internalid bigint, resourcetype int)",
-    "CREATE TABLE attachedfiles (id bigint, filetype int, compressedsize bigint, compressedhash text)",
-    "CREATE TABLE dicomidentifiers (id bigint, taggroup int, tagelement int, value text)",
-    "INSERT INTO resources SELECT level, level FROM generate_series(0, 3) level",
-    "INSERT INTO attachedfiles VALUES (3, 1, 1, md5('a')), (3, 3, 9, md5('b'))",
-    "INSERT INTO dicomidentifiers VALUES (3, 8, 24, '1.2.3'), (2, 32, 14, '1.2')",
-)
 
 
 @pytest.fixture(scope="module")
 def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
     server = SftpServer("orthweb-sftp-of-tests", tmp_path_factory.mktemp("sftp"), 27222)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = S3Server("orthweb-s3-of-tests", tmp_path_factory.mktemp("s3"), 27223, f"{NAME}-backup-outside")
     server.start()
     yield server
     server.stop()
@@ -50,30 +50,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, sftp: SftpServer, folder: Path) -> Iterator[Stack]:
-    stack = Stack("orthweb-backup", tmp_path_factory.mktemp("state"), 27112, 27443, 27042)
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, sftp: SftpServer, bucket: S3Server, folder: Path
+) -> Iterator[Stack]:
+    stack = Stack(NAME, tmp_path_factory.mktemp("state"), 27112, 27443, 27042)
     stack.variables["orthweb_backup_repositories"] = [
         {"name": "nas", "type": "folder", "path": str(folder)},
         sftp.given(),
+        bucket.given(),
     ]
     try:
         stack.configure("--tags", "postgresql").ok()
         yield stack
     finally:
+        bucket.stop()  # it is in the stack's network
         stack.teardown(orthweb_confirm_teardown=stack.name).ok()
         assert not any(stack.left.values()), stack.left
-
-
-def within(seconds: float, condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "It did not come to that."
-        time.sleep(1)
-    return found
-
-
-def status(stack: Stack) -> dict[str, Any]:
-    return json.loads(Path("/etc/orthweb", stack.name, "backup-status", "status.json").read_text())
 
 
 def pgbackrest(stack: Stack, *arguments: str) -> str:
@@ -85,38 +77,27 @@ def labels(stack: Stack, number: int) -> list[str]:
     return [backup["label"] for backup in info["backup"]]
 
 
-def sql(stack: Stack, *statements: str, database: str = "postgres") -> list[str]:
-    commands = [f"--command={statement}" for statement in statements]
-    psql = ["psql", "--username=postgres", f"--dbname={database}", "--no-align", "--tuples-only", "--quiet"]
-    return docker("exec", stack.container("postgresql"), *psql, *commands).splitlines()
-
-
 def ask(stack: Stack, question: str) -> str:
     return docker("exec", stack.container("postgresql"), "perl", "-e", ASK, question)
-
-
-def new_wal(stack: Stack) -> str:
-    """The name of a segment that is full now."""
-    return sql(stack, "SELECT pg_logical_emit_message(false, 't', 'x')", "SELECT pg_walfile_name(pg_switch_wal())")[-1]
 
 
 def waits(stack: Stack) -> int:
     return int(sql(stack, "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")[0])
 
 
-def test_both_repositories_have_a_full_backup_at_once(stack: Stack) -> None:
+def test_all_repositories_have_a_full_backup_at_once(stack: Stack) -> None:
     made = within(60, lambda: all(each["last"] for each in status(stack)["repositories"].values()) and status(stack))
-    assert [list(each["last"]) for each in made["repositories"].values()] == [["full"], ["full"]]
+    assert [list(each["last"]) for each in made["repositories"].values()] == [["full"], ["full"], ["full"]]
     within(60, lambda: status(stack)["restorable"])
     assert status(stack)["alarms"] == []
     pgbackrest(stack, "check")
-    for number in (1, 2):
+    for number in (1, 2, 3):
         assert "status: error" not in pgbackrest(stack, f"--repo={number}", "--output=text", "--verbose", "verify")
 
 
 def test_a_person_has_one_made(stack: Stack) -> None:
     said = stack.play("backup", "--extra-vars", "backup_type=incr").ok().output
-    for number, name in ((1, "nas"), (2, "away")):
+    for number, name in ((1, "nas"), (2, "away"), (3, "bucket")):
         assert f"Incremental backup {labels(stack, number)[-1]} in {name}" in " ".join(said.split())
     assert "Newest restorable moment" in said
 
@@ -125,11 +106,12 @@ def test_a_list_of_instances_is_beside_each_backup(stack: Stack, folder: Path) -
     """Of an index as Orthanc makes it. It is encrypted, and goes when its backup goes."""
     sql(stack, *INDEX, database="orthanc")
     stack.play("backup").ok()
-    for number, name in ((1, "nas"), (2, "away")):
+    for number, name in ((1, "nas"), (2, "away"), (3, "bucket")):
         read = docker("exec", stack.container("backup"), "backup", "manifest", name)
         about, *instances = [json.loads(line) for line in read.splitlines()]
-        assert about["backup"] == labels(stack, number)[-1] and about["instances"] == about["series"] == 1
-        assert instances == [{"sop": "1.2.3", "md5": "0cc175b9c0f1b6a831c399e269772661", "size": 1}]
+        assert about["backup"] == labels(stack, number)[-1] and (about["instances"], about["series"]) == (2, 1)
+        assert instances[0] == {"sop": "1.2.3", "md5": "0cc175b9c0f1b6a831c399e269772661", "size": 1}
+        assert [each["sop"] for each in instances] == ["1.2.3", "1.2.4"]
         there = pgbackrest(stack, f"--repo={number}", "repo-ls", f"manifest/{stack.name}").split()
         assert there == [f"{label}.jsonl.gz" for label in sorted(labels(stack, number))]
     for file in (folder / "manifest" / stack.name).iterdir():
@@ -140,8 +122,15 @@ def test_a_second_run_changes_nothing(stack: Stack) -> None:
     assert stack.configure("--tags", "postgresql").ok().changes == []
 
 
+def test_the_controllers_folder_is_beside_the_backups(stack: Stack, folder: Path) -> None:
+    for number in (1, 2, 3):
+        assert len(pgbackrest(stack, f"--repo={number}", "repo-ls", f"controller/{stack.name}").split()) == 1
+    [kept] = (folder / "controller" / stack.name).iterdir()
+    assert kept.read_bytes().startswith(b"Salted__")
+
+
 def test_the_database_s_container_can_ask_for_nothing_else(stack: Stack, folder: Path, sftp: SftpServer) -> None:
-    had = labels(stack, 1), labels(stack, 2)
+    had = [labels(stack, number) for number in (1, 2, 3)]
     questions = ["expire", "push --repo1-retention-full=1", "push ../PG_VERSION", "push ../../../etc/passwd", "stop"]
     for question in [*questions, "get 000000010000000000000001", "push 0000000100000000000000FF\npush expire"]:
         assert ask(stack, question).startswith("failed"), question
@@ -150,7 +139,7 @@ def test_the_database_s_container_can_ask_for_nothing_else(stack: Stack, folder:
     reach = f"exec 3<>/dev/tcp/{sftp.given()['host']}/{sftp.port}"
     assert run("docker", "exec", stack.container("backup"), "bash", "-c", reach).returncode == 0
     assert run("docker", "exec", stack.container("postgresql"), "bash", "-c", reach).returncode != 0
-    assert (labels(stack, 1), labels(stack, 2)) == had
+    assert [labels(stack, number) for number in (1, 2, 3)] == had
 
 
 def test_the_backups_container_cannot_write_to_the_data(stack: Stack) -> None:
@@ -162,10 +151,11 @@ def test_secrets_are_where_nobody_sees_them(stack: Stack) -> None:
     passphrase = json.loads((stack.folder / "secrets.json").read_text())["backup_passphrase"]
     kept = Path("/etc/orthweb", stack.name, "backup")
     assert f"cipher-pass={passphrase}" in (kept / "pgbackrest.conf").read_text()
-    assert {path.stat().st_mode & 0o777 for path in (kept / "pgbackrest.conf", kept / "away.key")} == {0o400}
+    for name in ("pgbackrest.conf", "away.key", "bucket.ca"):
+        assert (kept / name).stat().st_mode & 0o777 == 0o400
     seen = docker("inspect", stack.container("backup"), stack.container("postgresql"))
     seen += docker("logs", stack.container("backup")) + docker("top", stack.container("backup"))
-    assert passphrase not in seen and "PRIVATE KEY" not in seen
+    assert passphrase not in seen and "PRIVATE KEY" not in seen and SECRET not in seen
 
 
 def test_wal_waits_while_the_container_is_away(stack: Stack) -> None:
@@ -175,7 +165,7 @@ def test_wal_waits_while_the_container_is_away(stack: Stack) -> None:
     assert waits(stack) >= 3
     docker("start", stack.container("backup"))
     within(90, lambda: waits(stack) == 0)
-    for number in (1, 2):
+    for number in (1, 2, 3):
         there = pgbackrest(stack, f"--repo={number}", "--recurse", "repo-ls", f"archive/{stack.name}")
         assert all(name in there for name in names)
 
@@ -190,9 +180,9 @@ def test_a_gap_in_the_wal_has_another_backup_made(stack: Stack) -> None:
     time.sleep(1)
     new_wal(stack)
     within(90, lambda: waits(stack) == 0)
-    before = {number: labels(stack, number) for number in (1, 2)}
+    before = {number: labels(stack, number) for number in (1, 2, 3)}
     docker("restart", stack.container("backup"))
-    for number in (1, 2):
+    for number in (1, 2, 3):
         new = within(90, lambda number=number: sorted(set(labels(stack, number)) - set(before[number])))
         assert [label[-1] for label in new] == ["D"], lost
     within(60, lambda: not any(each["absent_wal"] for each in status(stack)["repositories"].values()))
@@ -214,7 +204,9 @@ def test_too_old_is_an_alarm(stack: Stack) -> None:
 
 
 @pytest.mark.long
-def test_the_repositories_stay_and_refuse_another_database(stack: Stack, folder: Path) -> None:
+def test_the_repositories_stay_and_refuse_another_database(stack: Stack, bucket: S3Server, folder: Path) -> None:
+    bucket.stop()
+    stack.variables["orthweb_backup_repositories"].pop()  # type: ignore[attr-defined]
     had = labels(stack, 1)
     passphrase = json.loads((stack.folder / "secrets.json").read_text())["backup_passphrase"]
     stack.teardown(orthweb_confirm_teardown=stack.name).ok()

@@ -211,15 +211,15 @@ def test_move_an_archive(desk: Desk, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_back_up_and_restore(desk: Desk) -> None:
+def test_a_dump_is_loaded(desk: Desk) -> None:
     """The whole way: everything is taken away in between."""
     stack, image = desk.stack, ct_image(generate_uid())
     association = associate(stack)
     assert is_stored(association, image)
     association.release()
-    desk.run("docs/backup.md", "Back up").ok()
+    desk.run("docs/backup.md", "Dump").ok()
     stack.teardown(orthweb_confirm_teardown=stack.name).ok()
     assert not stack.folder.exists()
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.name}") == ""
-    desk.run("docs/backup.md", "Restore").ok()
+    desk.run("docs/backup.md", "Load a dump").ok()
     assert fetch(stack, image.SOPInstanceUID) == image

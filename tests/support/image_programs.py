@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from types import ModuleType
 
@@ -13,16 +13,11 @@ from .checkout import ROOT
 
 
 def loaded(image: str, *names: str) -> tuple[ModuleType, ...]:
-    """The modules of an image, those first that others import."""
-    return tuple(_loaded(image, name) for name in names)
-
-
-def _loaded(image: str, name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, ROOT / "files" / "images" / image / f"{name}.py")
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # where dataclasses and the other ones look
+    """Modules of an image, which import each other as they do there, and are none of those that another call gave."""
+    folder = ROOT / "files" / "images" / image
+    for path in folder.glob("*.py"):
+        sys.modules.pop(path.stem, None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "dont_write_bytecode", True)  # the folder is an image's definition
-        specification.loader.exec_module(module)
-    return module
+        patched.syspath_prepend(str(folder))
+        return tuple(importlib.import_module(name) for name in names)

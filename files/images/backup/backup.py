@@ -6,6 +6,8 @@ backup now [KIND]       makes one at once in each repository, full, diff or incr
 backup status [--json]  one page; ends with 1 if something is wrong
 backup manifest NAME [LABEL]
                         the list of instances beside a backup in a repository, the newest one, as JSON lines
+backup drill            restores the newest backup aside, compares each image, and ends with 1 if something is wrong
+backup controller       keeps what only the controller has, from standard input, in each repository
 backup ready            waits until the repositories can be used, and says why if they cannot
 backup healthy          for the engine: ends with 1 if something is wrong
 """
@@ -19,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import controller
+import drill
 import manifest
 import pushes
 import report
@@ -46,7 +50,7 @@ def keep(settings: Settings, places: Places) -> None:
 
     door = pushes.serve(settings.data / "pg_wal", push)
     threading.Thread(target=door.serve_forever, daemon=True).start()
-    keeper.run(prepare_and_check)
+    keeper.run(prepare_and_check, lambda: drill.drill(settings, places))
 
 
 def make(settings: Settings, places: Places, kind: str) -> int:
@@ -97,6 +101,19 @@ def show_manifest(settings: Settings, name: str, label: str) -> int:
     sys.exit(f"There is no repository {name}.")
 
 
+def keep_controller(settings: Settings, packed: bytes) -> int:
+    """In each repository that has it not, and says in which, as JSON."""
+    kept, failed = [], {}
+    for repository in settings.repositories:
+        try:
+            if controller.keep(repository, packed, now(), settings.keep_days):
+                kept.append(repository.name)
+        except FailedError as failure:
+            failed[repository.name] = str(failure)
+    print(json.dumps({"kept": kept, "failed": failed}))
+    return 1 if failed else 0
+
+
 def ready(places: Places, begun: float) -> int:
     """Nothing if the repositories can be used; why not, otherwise."""
     started = int((places.run / "started").stat().st_mtime)
@@ -129,6 +146,12 @@ def main(arguments: list[str]) -> int:
             return show(settings, places, as_json=rest == ["--json"])
         case ["manifest", name, *rest]:
             return show_manifest(settings, name, rest[0] if rest else "")
+        case ["drill"]:
+            found = drill.drill(settings, places)
+            print("\n".join(report.drill_lines(found)))
+            return 1 if report.wrong_in(found) else 0
+        case ["controller"]:
+            return keep_controller(settings, sys.stdin.buffer.read())
         case ["ready"]:
             return ready(places, time.monotonic())
         case ["healthy"]:

@@ -20,7 +20,7 @@ import manifest
 import report
 import server
 from repository import FailedError, Repository
-from schedule import Backup, Plan, due, retry_after
+from schedule import Backup, Plan, drill_due, due, retry_after
 
 LOOK_SECONDS = 30
 QUICK_TRIES = 5  # at the start
@@ -33,6 +33,7 @@ class Settings:
     repositories: tuple[Repository, ...]
     plan: Plan
     limits: dict[str, int]
+    keep_days: int
     data: Path
     database: str
 
@@ -47,6 +48,7 @@ class Settings:
             ),
             plan=Plan(**given["plan"]),
             limits=given["limits"],
+            keep_days=given["keep_days"],
             data=Path(given["data"]),
             database=given["database"],
         )
@@ -56,6 +58,7 @@ class Settings:
 class Places:
     status: Path = Path("/var/lib/backup")  # a folder of the host
     run: Path = Path("/run/backup")
+    drill: Path = Path("/var/lib/drill")
 
     @property
     def json(self) -> Path:
@@ -97,9 +100,9 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def alone(places: Places) -> Iterator[None]:
-    """One backup at a time, whoever asks for it; waits for the one that is being made."""
-    with (places.run / "lock").open("w") as file:
+def alone(places: Places, what: str = "backup") -> Iterator[None]:
+    """One at a time, whoever asks for it; waits for the one that is being made."""
+    with (places.run / f"{what}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -114,6 +117,7 @@ class Keeper:
         before = self._before()
         self.pushed = report.parsed(before.get("pushed"))  # the end of the newest WAL that is archived
         had = before.get("repositories", {})
+        self.drilling: threading.Thread | None = None
         self.known = {
             each.name: Known(report.parsed(had.get(each.name, {}).get("since")) or now())
             for each in settings.repositories
@@ -134,7 +138,7 @@ class Keeper:
             return
         known.asked = now()
         known.made = repository.backups()
-        known.absent_wal = repository.absent_wal(known.made[-1]) if known.made else []
+        known.absent_wal = repository.absent_wal(known.made[-1].first_wal) if known.made else []
 
     def _made_since(self, moment: datetime) -> bool:
         with suppress(OSError):
@@ -155,6 +159,7 @@ class Keeper:
             "pushed": _text(self.pushed),
             "restorable": _text(restorable),
             "wal": server.waiting(self.settings.data / "pg_wal"),
+            "drill": self.drilled(),
             "repositories": {name: _repository(known) for name, known in self.known.items()},
         }
 
@@ -213,7 +218,23 @@ class Keeper:
     def _due(self, known: Known) -> str | None:
         return due(self.settings.plan, known.made, now(), gap=bool(known.absent_wal))
 
-    def run(self, prepare: Any) -> None:
+    def drilled(self) -> dict[str, Any] | None:
+        """The report of the last drill."""
+        with suppress(OSError, ValueError):
+            return dict(json.loads((self.places.status / "drill.json").read_text()))
+        return None
+
+    def look_for_drill(self, drill: Any) -> None:
+        """Beside the backups, which it may outlast."""
+        if self.drilling and self.drilling.is_alive():
+            return
+        last = report.parsed((self.drilled() or {}).get("time"))
+        made = [known.made[0].stop for known in self.known.values() if known.made]
+        if made and drill_due(self.settings.plan, last, min(made), now()):
+            self.drilling = threading.Thread(target=drill, daemon=True)
+            self.drilling.start()
+
+    def run(self, prepare: Any, drill: Any) -> None:
         """For ever."""
         worker: threading.Thread | None = None
         while True:
@@ -221,6 +242,7 @@ class Keeper:
                 worker = threading.Thread(target=self.work, args=(prepare,), daemon=True)
                 worker.start()
                 worker.join(LOOK_SECONDS / 3)
+                self.look_for_drill(drill)
             self.write_down()
             time.sleep(LOOK_SECONDS / 3)
 

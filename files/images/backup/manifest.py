@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +16,9 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 import server
+from encrypted import decrypted
 from repository import FailedError, Repository
 
-CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 SUFFIX = ".jsonl.gz"
 INSTANCES = """
 SELECT identifier.value, file.compressedhash, file.compressedsize
@@ -80,30 +77,7 @@ def write(repository: Repository, database: str, label: str, scratch: Path) -> N
 
 
 def read(repository: Repository, label: str) -> Iterator[dict[str, Any]]:
-    """The lines of one. pgBackRest does not decrypt files that are not its own; it encrypts as OpenSSL does."""
+    """The lines of one."""
     name = f"{repository.manifests}/{label}{SUFFIX}"
-    raw = repository.ask_bytes("--raw", "repo-get", name)
-    reading, writing = os.pipe()
-    os.write(writing, passphrase(CONFIGURATION.read_text(), repository.number).encode() + b"\n")
-    os.close(writing)
-    try:
-        done = subprocess.run(
-            ["openssl", "enc", "-d", "-aes-256-cbc", "-md", "sha1", "-pass", f"fd:{reading}"],
-            input=raw,
-            capture_output=True,
-            pass_fds=[reading],
-            check=False,
-        )
-    finally:
-        os.close(reading)
-    if done.returncode:
-        raise FailedError(f"{name} could not be decrypted: {done.stderr.decode(errors='replace').strip()}")
-    for line in gzip.decompress(done.stdout).splitlines():
+    for line in gzip.decompress(decrypted(repository, name)).splitlines():
         yield json.loads(line)
-
-
-def passphrase(configuration: str, number: int) -> str:
-    found = re.search(rf"^repo{number}-cipher-pass=(.*)$", configuration, re.MULTILINE)
-    if not found:
-        raise FailedError(f"pgBackRest's configuration has no passphrase for repository {number}.")
-    return found[1]

@@ -49,8 +49,26 @@ def _alarms(status: Mapping[str, Any], limits: Mapping[str, int], now: datetime)
                 f"Repository {name}: WAL is missing from {repository['absent_wal'][0]} on "
                 f"({len(repository['absent_wal'])} segments). A restore ends there until the next backup is made."
             )
+    if (drill := status.get("drill")) and (wrong := wrong_in(drill)):
+        yield f"The drill of {drill['time'][:16]} could not restore everything: {wrong}"
     if status["error"] and not status["prepared"]:
         yield f"The repositories cannot be used: {status['error']}"
+
+
+def wrong_in(drill: Mapping[str, Any]) -> str:
+    """What a drill has found; nothing if it has passed."""
+    if "failed" in drill:
+        return str(drill["failed"])
+    counts = [f"{drill[what]} {what}" for what in ("missing", "damaged") if drill[what]]
+    return "; ".join([*counts, *drill["named"], *drill["indexes"]])
+
+
+def drill_lines(drill: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Last drill: {drill['time'][:16]}, {drill['seconds']} s"
+    if "failed" not in drill:
+        counts = ", ".join(f"{drill[what]} {what}" for what in ("equal", "missing", "damaged", "unverified"))
+        yield f"  backup {drill['backup']} from {drill['repository']}, as far as {drill['lsn']}: {counts}"
+    yield f"  NOT PASSED: {wrong}" if (wrong := wrong_in(drill)) else "  everything could be restored"
 
 
 def page(status: Mapping[str, Any], said: list[str], now: datetime) -> str:
@@ -73,6 +91,7 @@ def page(status: Mapping[str, Any], said: list[str], now: datetime) -> str:
         "",
         f"Newest restorable moment: {status['restorable'] or 'none'}",
         f"WAL not archived yet: {status['wal']['files']} files ({_size(status['wal']['bytes'])})",
+        *(drill_lines(status["drill"]) if status.get("drill") else ["No drill yet."]),
         "",
         *([f"ALARM: {sentence}" for sentence in said] or ["No alarms."]),
     ]
@@ -97,6 +116,13 @@ def metrics(status: Mapping[str, Any], said: list[str]) -> str:
             add("last_duration_seconds", last["seconds"], **labels)
         add("absent_wal_segments", len(repository["absent_wal"]), repository=name)
         add("failures", repository["failures"], repository=name)
+    if drill := status.get("drill"):
+        add("drill_timestamp_seconds", _seconds(drill["time"]))
+        add("drill_duration_seconds", drill["seconds"])
+        add("drill_passed", not wrong_in(drill))
+        for what in ("equal", "missing", "damaged", "unverified"):
+            if what in drill:
+                add("drill_instances", drill[what], result=what)
     add("restorable_timestamp_seconds", _seconds(status["restorable"]))
     add("wal_waiting_bytes", status["wal"]["bytes"])
     add("wal_waiting_oldest_seconds", status["wal"]["oldest_seconds"])

@@ -16,8 +16,15 @@ from wal import missing
 Run = Callable[..., str]
 
 
+ABSENT = 1  # what archive-get ends with where a file is not in the repository
+
+
 class FailedError(Exception):
-    """What pgBackRest said."""
+    """What pgBackRest said, and what it ended with."""
+
+    def __init__(self, said: str, code: int | None = None) -> None:
+        super().__init__(said)
+        self.code = code
 
 
 def pgbackrest(*arguments: str, seconds: float | None = None, given: IO[bytes] | None = None) -> str:
@@ -43,7 +50,8 @@ def output(*arguments: str, seconds: float | None = None, given: IO[bytes] | Non
         raise FailedError(f"pgbackrest {arguments[-1]} took more than {seconds:.0f} seconds.") from None
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise FailedError(said or f"pgbackrest {arguments[-1]} ended with {done.returncode} and said nothing.")
+        said = said or f"pgbackrest {arguments[-1]} ended with {done.returncode} and said nothing."
+        raise FailedError(said, done.returncode)
     return done.stdout
 
 
@@ -76,10 +84,10 @@ class Repository:
         made = [_backup(given) for given in found.get("backup", []) if not given["error"]]
         return sorted(made, key=lambda backup: backup.stop)
 
-    def absent_wal(self, newest: Backup) -> list[str]:
-        """Segments missing since the newest backup, found in the repository itself."""
+    def absent_wal(self, since: str) -> list[str]:
+        """Segments missing after this one, which a backup begins with, found in the repository itself."""
         listed = self.ask("--recurse", "--output=json", "repo-ls", f"archive/{self.stanza}", seconds=600)
-        return missing((name.rpartition("/")[2] for name in json.loads(listed)), newest.first_wal)
+        return missing((name.rpartition("/")[2] for name in json.loads(listed)), since)
 
     def back_up(self, kind: str) -> Backup:
         """Make one, remove those whose time is over, and give what it is."""

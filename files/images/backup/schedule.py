@@ -29,6 +29,7 @@ class Plan:
     differential_days: int  # 0: none
     incremental_hours: int  # 0: none
     hour: int  # UTC, from which full and differential ones are made
+    drill_days: int = 0  # 0: none
 
 
 def days_begun(hour: int, since: datetime, now: datetime) -> int:
@@ -59,6 +60,15 @@ def due(plan: Plan, made: Collection[Backup], now: datetime, *, gap: bool) -> st
     if plan.incremental_hours and latest and now - latest >= timedelta(hours=plan.incremental_hours):
         return "incr"
     return None
+
+
+def drill_due(plan: Plan, last: datetime | None, since: datetime, now: datetime) -> bool:
+    """Whether a backup has to be tried.
+
+    :param last: when that was done last
+    :param since: when there was something to try at first
+    """
+    return plan.drill_days > 0 and now - (last or since) >= timedelta(days=plan.drill_days)
 
 
 def retry_after(failures: int) -> timedelta:

@@ -13,11 +13,11 @@ from wal import SEGMENT_BYTES
 
 
 @contextmanager
-def connection(database: str = "postgres") -> Iterator[Any]:
+def connection(database: str = "postgres", host: Path = Path("/run/postgresql")) -> Iterator[Any]:
     import psycopg  # the image has it; what is tested without the image does not need it
 
     with psycopg.connect(
-        host="/run/postgresql", user="postgres", dbname=database, connect_timeout=5, application_name="backup"
+        host=str(host), user="postgres", dbname=database, connect_timeout=5, application_name="backup"
     ) as opened:
         yield opened
 

@@ -28,6 +28,11 @@ class Segment:
         timeline, log, position = (int(part, 16) for part in found.groups())
         return cls(log * IN_A_LOG + position, timeline)
 
+    @classmethod
+    def at(cls, position: int, timeline: int = 1) -> Segment:
+        """The one that has this position (LSN)."""
+        return cls(position // SEGMENT_BYTES, timeline)
+
     @property
     def name(self) -> str:
         return f"{self.timeline:08X}{self.number // IN_A_LOG:08X}{self.number % IN_A_LOG:08X}"

@@ -89,11 +89,13 @@ def _noted(path: Path) -> dict[str, Any]:
     return {}
 
 
-def replace(path: Path, tree: Tree, seen: Seen, region: str, keep_old_as: Path | None = None) -> None:
+def replace(
+    path: Path, tree: Tree, seen: Seen | None = None, region: str = "", keep_old_as: Path | None = None
+) -> None:
     """Put a folder with ``tree`` in the place of ``path``, which holds the old one or the new one at any time, or for
     a moment nothing. Raises :class:`OSError`.
 
-    :param region: that of the copy
+    :param seen: the version of the copy in an AWS account, and its region, if it is from there
     :param keep_old_as: where the old one goes; without it, the old one is removed, apart from what is made again
     """
     path = path.resolve()
@@ -114,7 +116,8 @@ def replace(path: Path, tree: Tree, seen: Seen, region: str, keep_old_as: Path |
         for name in sorted(MADE_AGAIN):
             with suppress(FileNotFoundError):
                 shutil.copy2(path / name, new / name, follow_symlinks=False)
-        write_seen(new, seen, region)
+        if seen:
+            write_seen(new, seen, region)
         _swap(path, new, keep_old_as)
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -19,9 +19,14 @@ SETTING = "orthweb_backup_repositories"
 KEYS = {
     "folder": ("name", "type", "path", "passphrase"),
     "sftp": ("name", "type", "path", "passphrase", "host", "port", "user", "private_key", "fingerprint"),
+    "s3": (
+        *("name", "type", "path", "passphrase", "bucket", "endpoint", "port", "region"),
+        *("access_key", "secret_key", "uri_style", "ca"),
+    ),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 SAFE_PATH = re.compile(r"/[^\s:,=]*", re.ASCII)
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 LEAST_PASSPHRASE = 20
 UID = 5432
 
@@ -56,7 +61,7 @@ def _doubles(given: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = [str(entry.get("name")) for entry in given]
     if doubles := sorted({name for name in names if names.count(name) > 1}):
         yield f"{SETTING} has more than one entry named {listed(doubles)}."
-    places = [str((entry.get("host", ""), entry.get("path"))) for entry in given]
+    places = [str([entry.get(each, "") for each in ("host", "endpoint", "bucket", "path")]) for entry in given]
     if len(set(places)) < len(places):
         yield f"{SETTING} has the same place twice: one of them would be no second copy."
 
@@ -80,6 +85,24 @@ def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"passphrase must have {LEAST_PASSPHRASE} characters or more, and no spaces. Without one, one is made."
     if kind == "sftp":
         yield from _sftp_problems(entry)
+    if kind == "s3":
+        yield from _s3_problems(entry)
+
+
+def _s3_problems(entry: Mapping[str, Any]) -> Iterator[str]:
+    endpoint = str(entry.get("endpoint") or "")
+    if problem := host_name_problem(endpoint):
+        yield f"endpoint: {problem.rstrip('.')}. Set the server's name alone, such as s3.eu-central-1.amazonaws.com."
+    if "port" in entry and (problem := port_problem(entry["port"])):
+        yield f"port is {problem}"
+    if not BUCKET.fullmatch(str(entry.get("bucket") or "")):
+        yield f"bucket is {entry.get('bucket') or 'missing'}: set the name of a bucket, which must exist."
+    if missing := [each for each in ("region", "access_key", "secret_key") if not entry.get(each)]:
+        yield f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing. Keep the secret key in a vault."
+    if entry.get("uri_style", "host") not in ("host", "path"):
+        yield f"uri_style is {entry['uri_style']}: choose host (as AWS has it) or path."
+    if "ca" in entry and not Path(str(entry["ca"])).expanduser().is_file():
+        yield f"ca is {entry['ca']}: set the path of the CA's certificate on the controller."
 
 
 def _sftp_problems(entry: Mapping[str, Any]) -> Iterator[str]:

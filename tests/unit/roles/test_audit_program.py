@@ -17,7 +17,7 @@ import pytest
 
 from support.image_programs import loaded
 
-*_others, sender, audit = loaded("audit", "trail", "formats", "answers", "sender", "audit")
+sender, audit = loaded("audit", "sender", "audit")
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TODAY = NOW.date()

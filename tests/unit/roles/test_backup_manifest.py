@@ -14,7 +14,7 @@ import pytest
 
 from support.image_programs import loaded
 
-_wal, schedule, repository, _server, manifest = loaded("backup", "wal", "schedule", "repository", "server", "manifest")
+repository, encrypted, manifest = loaded("backup", "repository", "encrypted", "manifest")
 
 CONFIGURATION = "[global]\nrepo1-cipher-pass=first secret\nrepo11-cipher-pass=eleventh\nrepo2-cipher-pass=second\n"
 LINES = ['{"backup": "20261130-082249F"}', '{"sop":"1.2.3","md5":"0cc1","size":5}']
@@ -71,10 +71,10 @@ def test_an_index_that_does_not_answer_is_a_failure(tmp_path: Path, monkeypatch:
 
 
 def test_each_repository_has_its_passphrase() -> None:
-    found = [manifest.passphrase(CONFIGURATION, number) for number in (1, 2, 11)]
+    found = [encrypted.passphrase(CONFIGURATION, number) for number in (1, 2, 11)]
     assert found == ["first secret", "second", "eleventh"]
     with pytest.raises(repository.FailedError, match="no passphrase for repository 3"):
-        manifest.passphrase(CONFIGURATION, 3)
+        encrypted.passphrase(CONFIGURATION, 3)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
@@ -85,9 +85,9 @@ def test_one_is_read_again_with_its_passphrase(tmp_path: Path, monkeypatch: pyte
         plain = file.read()
     # As pgBackRest encrypts.
     encrypt = ["openssl", "enc", "-aes-256-cbc", "-md", "sha1", "-pass", "pass:first secret"]
-    encrypted = subprocess.run(encrypt, input=plain, capture_output=True, check=True).stdout
-    monkeypatch.setattr(repository.Repository, "ask_bytes", lambda _self, *_arguments: encrypted)
-    monkeypatch.setattr(manifest, "CONFIGURATION", tmp_path / "pgbackrest.conf")
+    sealed = subprocess.run(encrypt, input=plain, capture_output=True, check=True).stdout
+    monkeypatch.setattr(repository.Repository, "ask_bytes", lambda _self, *_arguments: sealed)
+    monkeypatch.setattr(encrypted, "CONFIGURATION", tmp_path / "pgbackrest.conf")
     (tmp_path / "pgbackrest.conf").write_text(CONFIGURATION)
     ours = repository.Repository(number, "nas", "clinic", "/repositories/nas")
     if number == 1:

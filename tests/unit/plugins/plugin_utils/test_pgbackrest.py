@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.cellcs.orthweb.plugins.plugin_utils.pgbackrest import (
     backups_made,
     fingerprint,
     pgbackrest_configuration,
     pgbackrest_files,
     pgbackrest_places,
+    restore_moment,
+    restored,
 )
 
 OPTIONS: dict[str, Any] = {
@@ -92,3 +96,39 @@ def test_what_a_person_is_told() -> None:
         "Full backup 20261130-082249F in nas: 29.8 MiB, of which 3.6 MiB were stored, in 12 s.",
         "Newest restorable moment: 2026-11-30T08:24:08+00:00",
     ]
+
+
+def test_a_bucket() -> None:
+    given = {
+        **{"name": "bucket", "type": "s3", "path": "/orthweb", "bucket": "clinic", "endpoint": "s3.example"},
+        **{"region": "eu-central-1", "access_key": "key", "secret_key": "secret", "ca": "ca.crt", "uri_style": "path"},
+    }
+    written = lines(FOLDER, given)
+    for line in ("type=s3", "path=/orthweb", "s3-bucket=clinic", "s3-endpoint=s3.example", "s3-key-secret=secret"):
+        assert f"repo2-{line}" in written
+    assert "repo2-s3-uri-style=path" in written and "repo2-storage-port=443" in written
+    assert "repo2-storage-ca-file=/etc/pgbackrest/bucket.ca" in written
+    assert pgbackrest_files([given]) == [{"name": "bucket.ca", "path": "ca.crt"}]
+
+
+@pytest.mark.parametrize("text", ["2026-11-28 14:03", "2026-11-28 15:03+01:00", "2026-11-28T14:03:00Z"])
+def test_a_moment_is_in_utc_unless_it_says_otherwise(text: str) -> None:
+    assert datetime.fromisoformat(restore_moment(text)) == datetime(2026, 11, 28, 14, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "14:03", "2999-01-01"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    assert restore_moment("") == ""
+    with pytest.raises(AnsibleFilterError, match="Nothing was touched"):
+        restore_moment(text)
+
+
+def test_what_was_restored() -> None:
+    answer = {"patients": 1, "studies": 2, "series": 3, "instances": 4, "newest": "20261128T140300", "paused": False}
+    said = restored({**answer, "time": "2026-11-28 14:03:01+00"}, "2026-11-29 00:00")
+    assert said[:2] == [
+        "1 patients, 2 studies, 3 series, 4 instances.",
+        "The newest change of a study is of 2026-11-28 14:03:00.",
+    ]
+    assert "Nothing later was archived" in said[3]
+    assert len(restored({**answer, "time": None, "paused": True}, "2026-11-29 00:00")) == 3

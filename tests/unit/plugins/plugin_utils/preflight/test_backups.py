@@ -20,6 +20,18 @@ SFTP: dict[str, Any] = {
 }
 
 
+S3: dict[str, Any] = {
+    "name": "bucket",
+    "type": "s3",
+    "path": "/orthweb",
+    "bucket": "clinic-backups",
+    "endpoint": "s3.eu-central-1.amazonaws.com",
+    "region": "eu-central-1",
+    "access_key": "key",
+    "secret_key": "secret",
+}
+
+
 def problems(given: object, **folders: str) -> list[str]:
     found = {"/mnt/nas/orthweb": folders["nas"]} if folders else {}
     return list(backup_problems(given, embedded=True, host="pacs1", folders=found))
@@ -34,7 +46,7 @@ def test_what_works() -> None:
     ("changed", "said"),
     [
         ({"name": "N A S"}, "name must be of a-z"),
-        ({"type": "ftp"}, "type is ftp: choose folder or sftp."),
+        ({"type": "ftp"}, "type is ftp: choose folder, s3 or sftp."),
         ({"type": None}, "type is missing"),
         ({"path": ""}, "path is missing"),
         ({"path": "relative"}, "path is relative"),
@@ -91,3 +103,29 @@ def test_the_folder_on_the_host(state: str, said: str) -> None:
     [problem] = problems([FOLDER], nas=state)
     assert said in problem
     assert list(backup_problems([FOLDER], embedded=False, host="x", folders={"/mnt/nas/orthweb": state})) == []
+
+
+def test_a_bucket() -> None:
+    assert problems([S3, {**S3, "name": "other", "bucket": "others", "uri_style": "path", "port": 8333}]) == []
+    assert problems([S3, {**S3, "name": "other"}]) == [
+        "orthweb_backup_repositories has the same place twice: one of them would be no second copy."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"endpoint": "https://s3.example"}, "Set the server's name alone"),
+        ({"bucket": "No_Bucket"}, "bucket is No_Bucket: set the name of a bucket"),
+        ({"region": "", "secret_key": None}, "region and secret_key are missing"),
+        ({"access_key": ""}, "access_key is missing. Keep the secret key in a vault."),
+        ({"uri_style": "dns"}, "uri_style is dns: choose host"),
+        ({"ca": "/nonexistent"}, "ca is /nonexistent: set the path"),
+        ({"port": 0}, "port is"),
+        ({"host": "x"}, "host"),
+    ],
+)
+def test_what_a_bucket_lacks(changed: dict[str, Any], said: str) -> None:
+    [problem] = problems([S3 | changed])
+    assert said in problem
+    assert "secret" not in problem.replace("secret_key", "").replace("secret key", "")
