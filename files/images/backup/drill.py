@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,7 +77,8 @@ def drill(settings: Settings, places: Places) -> dict[str, Any]:
         except Exception as failure:  # of psycopg and the system, too: a drill that did not end is no drill
             report["failed"] = " ".join(str(failure).split())
         finally:
-            empty(places.drill)
+            with suppress(OSError):
+                empty(places.drill)
     report["seconds"] = round(time.monotonic() - started)
     write(places.status / "drill.json", json.dumps(report, indent=1) + "\n")
     return report
