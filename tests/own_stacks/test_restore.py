@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.database_alone import INDEX, UID, new_wal, sql, status, within
+from support.process import run
 from support.stack import Run, Stack, docker
 
 DATA = "/var/lib/postgresql/data/17"
@@ -167,6 +168,29 @@ def test_a_drill_finds_everything(stack: Stack) -> None:
     metrics = Path("/etc/orthweb", stack.name, "backup-status", "orthweb-backup.prom")
     within(30, lambda: f'orthweb_backup_drill_passed{{stack="{stack.name}"}} 1' in metrics.read_text())
     assert status(stack)["drill"]["equal"] == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("segment", "could not be brought: ERROR"), ("backup", "NOT PASSED: ERROR"), ("all", "NOT PASSED: ")],
+)
+def test_a_drill_finds_what_the_repository_has_lost(stack: Stack, folder: Path, what: str, said: str) -> None:
+    """A file that is cut, or a repository that is not there: such as a mount after a reboot."""
+    name = new_wal(stack)
+    within(60, lambda: any(each.startswith(name) for each in archived(stack)))
+    places = {
+        "segment": (folder / "archive" / stack.name).glob(f"*/*/{name}-*"),
+        "backup": (folder / "backup" / stack.name).glob("*F/bundle/*"),
+        "all": iter([folder / "backup" / stack.name / "backup.info"]),
+    }
+    file = max(places[what], key=lambda path: path.stat().st_size)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    try:
+        done = run("docker", "exec", stack.container("backup"), "backup", "drill")
+        assert done.returncode == 1 and said in done.stdout, done.stdout
+    finally:
+        file.write_bytes(content)
 
 
 @pytest.mark.parametrize(
