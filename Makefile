@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status drill restore patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status drill restore patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-backup benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -160,6 +160,19 @@ benchmark-ingest: venv-test ## Measure how fast images are stored, in the databa
 	$(MAKE) --no-print-directory deploy
 	$(MAKE) --no-print-directory deploy ORTHWEB_STACK=files ARGS='$(FILES_STACK)'
 	$(VENV)/bin/python -m benchmarks.ingest
+
+# A third stack, which archives nothing, on ports of its own; it stays (make teardown ORTHWEB_STACK=unarchived).
+UNARCHIVED_STACK = -e orthweb_dicom_port=11114 -e orthweb_portal_port=445 -e orthweb_orthanc_port=8044
+REPOSITORY = /var/tmp/orthweb-benchmark-repository
+ARCHIVED = -e '{"orthweb_backup_repositories": [{"name": "folder", "type": "folder", "path": "$(REPOSITORY)"}]}'
+
+benchmark-backup: venv-test ## Measure backups, drills and restores, and what archiving costs
+	$(SUDO) install --directory --owner 5432 --group 5432 --mode 0700 $(REPOSITORY)
+	$(PLAYBOOK) playbooks/deploy.yml $(ARCHIVED)
+	$(MAKE) --no-print-directory deploy ORTHWEB_STACK=unarchived ARGS='$(UNARCHIVED_STACK)'
+	$(VENV)/bin/python -m benchmarks.backup --arguments="$$ARCHIVED"
+
+benchmark-backup: export ARCHIVED := $(ARCHIVED)
 
 benchmark-modules: venv-test ## Measure the modules, which need no archive
 	$(VENV)/bin/python -m benchmarks.pki
