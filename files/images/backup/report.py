@@ -68,7 +68,8 @@ def drill_lines(drill: Mapping[str, Any]) -> Iterator[str]:
     if "failed" not in drill:
         counts = ", ".join(f"{drill[what]} {what}" for what in ("equal", "missing", "damaged", "unverified"))
         yield f"  backup {drill['backup']} from {drill['repository']}, as far as {drill['lsn']}: {counts}"
-    yield f"  NOT PASSED: {wrong}" if (wrong := wrong_in(drill)) else "  everything could be restored"
+    wrong = wrong_in(drill)
+    yield f"  NOT PASSED: {wrong}" if wrong else "  everything could be restored"
 
 
 def page(status: Mapping[str, Any], said: list[str], now: datetime) -> str:
