@@ -29,7 +29,8 @@ http {{
   fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;
   server {{
     listen 443 ssl; ssl_certificate /tls/server.crt; ssl_certificate_key /tls/server.key;
-    location / {{ proxy_pass {address}; proxy_set_header Host $http_host; proxy_http_version 1.1; }}
+    # With its own address as the host: moto takes the beginning of a name for that of a bucket.
+    location / {{ proxy_pass {address}; proxy_http_version 1.1; }}
   }}
 }}
 """
