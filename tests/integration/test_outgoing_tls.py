@@ -25,9 +25,9 @@ from support.rest import orthanc_path, rest
 from support.stack import ECHOSCU, Stack, docker
 from support.transfers import transfers
 
-PORT, OTHER_PORT = 12762, 12763
 pytestmark = pytest.mark.long
 
+PORT, OTHER_PORT = 12762, 12763
 OUTGOING = "outgoing-localhost"  # what the archive shows
 NAME = "viewer.clinic.example"
 OURS = {

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.database_alone import INDEX, UID, new_wal, sql, status, within
+from support.database_alone import INDEX, new_wal, sql, status, within
 from support.process import run
 from support.s3_server import SECRET, S3Server
 from support.sftp_server import SftpServer
@@ -40,13 +39,6 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("nas")
-    os.chown(folder, UID, UID)
-    return folder
 
 
 @pytest.fixture(scope="module")

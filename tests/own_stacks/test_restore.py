@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,19 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from support.database_alone import INDEX, UID, new_wal, sql, status, within
+from support.database_alone import INDEX, new_wal, sql, status, within
 from support.process import run
 from support.stack import Run, Stack, docker
 
 DATA = "/var/lib/postgresql/data/17"
 TABLE = "CREATE TABLE kept (number int, at timestamptz DEFAULT clock_timestamp())"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("nas")
-    os.chown(folder, UID, UID)
-    return folder
 
 
 @pytest.fixture(scope="module")
