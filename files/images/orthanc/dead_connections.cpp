@@ -9,8 +9,12 @@
  * area, each call, which is a transaction of its own: to read changes nothing, to remove twice is to remove once, and a UUID is
  * created once (primary key). If the server's answer to a commit is lost, the second attempt finds that UUID and fails: the image
  * is refused, as it was before, and the sender keeps it; what is left in the storage area is for `make reconcile`.
+ *
+ * Nothing is created while the disk has too little room (room.h).
  */
 #include <orthanc/OrthancCPlugin.h>
+
+#include "room.h"
 
 #include <dlfcn.h>
 #include <json/json.h>
@@ -27,6 +31,7 @@ OrthancPluginContext ours;                     // whom the plugin behind it call
 unsigned connections = 1;                      // of the index; the storage area has one
 OrthancPluginCallDatabaseBackendV4 index_call; // the plugin's
 _OrthancPluginRegisterStorageArea2 storage;
+std::unique_ptr<Room> room;
 
 template <typename Function> Function *theirs(const char *name)
 {
@@ -131,6 +136,8 @@ OrthancPluginErrorCode call_index(OrthancPluginMemoryBuffer64 *response, void *b
 
 OrthancPluginErrorCode create(const char *uuid, const void *content, int64_t size, OrthancPluginContentType type)
 {
+    if (room->is_short(orthanc))
+        return OrthancPluginErrorCode_FullStorage;
     return until_connected(1, [=] { return storage.create(uuid, content, size, type); });
 }
 
@@ -156,14 +163,14 @@ OrthancPluginErrorCode remove(const char *uuid, OrthancPluginContentType type)
     return until_connected(1, [=] { return storage.remove(uuid, type); });
 }
 
-unsigned connections_of_index()
+Json::Value configured()
 {
     const std::unique_ptr<char, decltype(orthanc->Free)> text(OrthancPluginGetConfiguration(orthanc), orthanc->Free);
     Json::Value configuration;
     const std::unique_ptr<Json::CharReader> reader(Json::CharReaderBuilder().newCharReader());
     if (!text || !reader->parse(text.get(), text.get() + std::char_traits<char>::length(text.get()), &configuration, nullptr))
-        return 1;
-    return configuration["PostgreSQL"].get("IndexConnectionsCount", 1).asUInt();
+        return Json::objectValue;
+    return configuration;
 }
 
 /* What the plugin asks of Orthanc goes through here; its callbacks are registered with ours around them. */
@@ -193,7 +200,9 @@ ORTHANC_PLUGINS_API int32_t OrthancPluginInitialize(OrthancPluginContext *given)
     orthanc = given;
     ours = *given;
     ours.InvokeService = invoke;
-    connections = connections_of_index();
+    const Json::Value configuration = configured();
+    connections = configuration["PostgreSQL"].get("IndexConnectionsCount", 1).asUInt();
+    room = std::make_unique<Room>(configuration["Room"]);
     return theirs<int32_t(OrthancPluginContext *)>("OrthancPluginInitialize")(&ours);
 }
 
