@@ -24,13 +24,13 @@ expect.set_options(timeout=60_000)
 
 @pytest.fixture(scope="session")
 def modality() -> Iterator[Place]:
-    with place("ow-modality", MODALITY_NETWORK) as one:
+    with place("modality", MODALITY_NETWORK) as one:
         yield one
 
 
 @pytest.fixture(scope="session")
 def display_place() -> Iterator[Place]:
-    with place("ow-display", DISPLAY_NETWORK) as one:
+    with place("display", DISPLAY_NETWORK) as one:
         yield one
 
 
@@ -81,7 +81,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def workplace() -> Iterator[Place]:
     """Not for longer: a deployment meanwhile puts this address into the certificates."""
-    with place("ow-browser", "192.0.2.12/30") as one:
+    with place("browser", "192.0.2.12/30") as one:
         yield one
 
 

@@ -26,7 +26,7 @@ LONGEST_WAIT_SECONDS = 5  # on a machine that does other things, too; benchmarks
 
 @pytest.fixture(scope="module")
 def attackers() -> Iterator[Place]:
-    with place("ow-attackers", "192.0.2.16/30") as other:
+    with place("attackers", "192.0.2.16/30") as other:
         yield other
 
 

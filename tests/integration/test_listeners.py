@@ -28,7 +28,7 @@ LEGACY_SUITE = "AES128-SHA"  # TLS_RSA_WITH_AES_128_CBC_SHA, which PS3.15's form
 
 @pytest.fixture(scope="module")
 def stranger() -> Iterator[Place]:
-    with place("ow-stranger", "192.0.2.8/30") as other:
+    with place("stranger", "192.0.2.8/30") as other:
         yield other
 
 

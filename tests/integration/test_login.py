@@ -201,7 +201,7 @@ def test_a_form_is_counted_for_its_address(stack: Stack, guesser: Place) -> None
 
 @pytest.fixture
 def guesser() -> Iterator[Place]:
-    with place("ow-guesser", "192.0.2.40/30") as one:
+    with place("guesser", "192.0.2.40/30") as one:
         yield one
 
 

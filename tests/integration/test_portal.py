@@ -455,7 +455,7 @@ def curl_from(where: Place, stack: Stack, login: tuple[str, str], port: int = 0)
 @pytest.fixture
 def places() -> Iterator[tuple[Place, Place]]:
     """For one test only: a deployment meanwhile would put these addresses into the certificates."""
-    with place("ow-guesser", "192.0.2.20/30") as guesser, place("ow-reader", "192.0.2.24/30") as reader:
+    with place("guesser", "192.0.2.20/30") as guesser, place("reader", "192.0.2.24/30") as reader:
         yield guesser, reader
 
 

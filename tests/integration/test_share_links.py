@@ -71,7 +71,7 @@ def instances(stack: Stack, study: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def guesser() -> Iterator[Place]:
-    with place("ow-pins", "192.0.2.44/30") as one:
+    with place("pins", "192.0.2.44/30") as one:
         yield one
 
 

@@ -40,10 +40,12 @@ def ip(*arguments: str) -> None:
 def place(name: str, network: str) -> Iterator[Place]:
     """A place for as long as the block lasts.
 
-    :param name: at most 15 characters, as the kernel has it for interfaces
+    :param name: at most 10 characters: with "veth-", the 15 that the kernel has for interfaces. With another beginning,
+        it would be taken for one of this machine's own, whose addresses go into certificates.
     :param network: a /30: the first address is this machine's, the second one that of the place
     """
     archive, address = map(str, IPv4Network(network).hosts())
+    name = f"veth-{name}"
     for kind in ("link", "netns"):  # of a run cut off
         run("ip", kind, "delete", name)
     ip("netns", "add", name)
