@@ -121,6 +121,7 @@ def test_a_host_is_not_drained_if_no_other_can_take_over(twins: Twins, stack: St
     assert readiness(modality, stack) == "200"
 
 
+@pytest.mark.long
 def test_a_drained_host_keeps_its_associations_until_the_next_deployment(
     twins: Twins, stack: Stack, modality: Place
 ) -> None:
