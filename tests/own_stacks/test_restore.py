@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.database_alone import INDEX, new_wal, sql, status, within
-from support.process import run
+from support.process import output_of, run
 from support.stack import Run, Stack, docker
 
 DATA = "/var/lib/postgresql/data/17"
@@ -88,15 +88,26 @@ def test_a_repository_that_is_not_declared_is_refused(stack: Stack) -> None:
 
 def test_to_a_moment(stack: Stack) -> None:
     moment = put(stack, 2)
-    put(stack, 3)
+    before = put(stack, 3)
+    put(stack, 8)
+    # What is given up is in the repository, too: a newer backup, and segments with the numbers of those still to come.
+    docker("exec", stack.container("backup"), "backup", "now", "incr")
+    given_up = [new_wal(stack) for _ in range(20)]
+    within(60, lambda: status(stack)["wal"]["files"] == 0)
     done = restore(stack, backup_confirm_restore=stack.name, backup_restore_to=moment.isoformat()).ok()
     assert has(stack) == [1, 2]
     assert "1 series, 2 instances." in done.output
     assert sql(stack, "SELECT current_setting('restore_command') || current_setting('recovery_target_time') = ''") == [
         "t"
     ]
-    put(stack, 4)
+    put(stack, 9)
     new_wal(stack)
+    within(60, lambda: status(stack)["wal"]["files"] == 0)
+    # What was given up can be brought back, as it was before that.
+    restore(stack, backup_confirm_restore=stack.name, backup_restore_to=before.isoformat()).ok()
+    assert has(stack) == [1, 2, 3]
+    put(stack, 4)
+    assert new_wal(stack)[8:] in {name[8:] for name in given_up}
     within(60, lambda: status(stack)["wal"]["files"] == 0)
 
 
@@ -104,15 +115,15 @@ def test_a_damaged_one_loses_nothing_that_was_committed(stack: Stack) -> None:
     """Killed, with what it has committed since the last archived WAL, and files of its tables destroyed."""
     put(stack, 5)
     docker("stop", stack.container("backup"))
-    new_wal(stack)
+    filled = new_wal(stack)
     put(stack, 6)
     docker("kill", stack.container("postgresql"))
     in_volume(stack, f"rm -r {DATA}/base/* && echo damaged > {DATA}/global/pg_control")
     done = restore(stack, backup_confirm_restore=stack.name).ok()
     assert "PostgreSQL does not answer" not in done.output, "Nobody is asked"
-    assert has(stack) == [1, 2, 4, 5, 6]
+    assert has(stack) == [1, 2, 3, 4, 5, 6]
     within(60, lambda: status(stack)["wal"]["files"] == 0)
-    assert not status(stack)["repositories"]["nas"]["absent_wal"]
+    assert any(name.startswith(filled) for name in archived(stack)), "Else the next restore would end there."
 
 
 def test_one_that_was_interrupted_is_run_again(stack: Stack) -> None:
@@ -121,7 +132,7 @@ def test_one_that_was_interrupted_is_run_again(stack: Stack) -> None:
     stack.play("configure", "--tags", "postgresql").ok()
     in_volume(stack, f"rm {DATA}/global/pg_control")
     restore(stack, backup_confirm_restore=stack.name).ok()
-    assert has(stack) == [1, 2, 4, 5, 6]
+    assert has(stack) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_second_stack_gets_it_beside_the_first(stack: Stack, tmp_path: Path) -> None:
@@ -129,7 +140,7 @@ def test_a_second_stack_gets_it_beside_the_first(stack: Stack, tmp_path: Path) -
     second.variables |= stack.variables
     try:
         restore(second, backup_restore_of=stack.name).ok()
-        assert has(second) == has(stack) == [1, 2, 4, 5, 6]
+        assert has(second) == has(stack) == [1, 2, 3, 4, 5, 6]
         within(60, lambda: status(second)["repositories"]["nas"]["last"])
         assert sql(second, "SELECT timeline_id FROM pg_control_checkpoint()") > sql(
             stack, "SELECT timeline_id FROM pg_control_checkpoint()"
@@ -150,7 +161,8 @@ def archived(stack: Stack) -> list[str]:
 
 
 def test_a_drill_finds_everything(stack: Stack) -> None:
-    """And nothing of it is left: no files, no WAL of its own in the repository."""
+    """Of an idle archive, whose WAL ends where the list was made. It leaves nothing behind, nor WAL of its own."""
+    new_wal(stack)
     before = archived(stack)
     code, said = drill(stack)
     assert code == 0, said
@@ -164,16 +176,15 @@ def test_a_drill_finds_everything(stack: Stack) -> None:
 
 @pytest.mark.parametrize(
     ("what", "said"),
-    [("segment", "could not be brought: ERROR"), ("backup", "ERROR: "), ("all", "NOT PASSED: ")],
+    [("segment", "could not be brought: ERROR"), ("backup", "ERROR: ")],
 )
 def test_a_drill_finds_what_the_repository_has_lost(stack: Stack, folder: Path, what: str, said: str) -> None:
-    """A file that is cut, or a repository that is not there: such as a mount after a reboot."""
+    """A file that is cut."""
     name = new_wal(stack)
     within(60, lambda: any(each.startswith(name) for each in archived(stack)))
     places = {
         "segment": (folder / "archive" / stack.name).glob(f"*/*/{name}-*"),
         "backup": (folder / "backup" / stack.name).glob("*F/bundle/*"),
-        "all": iter([folder / "backup" / stack.name / "backup.info"]),
     }
     file = max(places[what], key=lambda path: path.stat().st_size)
     content = file.read_bytes()
@@ -183,6 +194,17 @@ def test_a_drill_finds_what_the_repository_has_lost(stack: Stack, folder: Path, 
         assert done.returncode == 1 and said in done.stdout, done.stdout
     finally:
         file.write_bytes(content)
+
+
+def test_a_drill_without_the_repository_fails(stack: Stack, folder: Path) -> None:
+    """Such as when it is not mounted after a reboot."""
+    there, away = folder / "backup", folder / "away"
+    there.rename(away)
+    try:
+        done = run("docker", "exec", stack.container("backup"), "backup", "drill")
+        assert done.returncode == 1 and "NOT PASSED: No backup can be restored." in done.stdout, done.stdout
+    finally:
+        away.rename(there)
 
 
 @pytest.mark.parametrize(
@@ -198,10 +220,24 @@ def test_a_drill_finds_what_the_archive_has_lost(stack: Stack, loss: str, said: 
     assert code != 0 and said in found
 
 
+def test_what_was_lost_is_brought_back(stack: Stack) -> None:
+    command = ["docker", "exec", "--interactive", stack.container("backup"), "backup", "bring"]
+    said = json.loads(output_of(*command, stdin=json.dumps(["a", "b", "no such thing"])))
+    assert (set(said["brought"]), said["absent"]) == ({"a", "b"}, ["no such thing"]), said
+    [where] = set(said["brought"].values())
+    assert where.endswith(" in nas")
+    assert sql(stack, "SELECT uuid, md5(lo_get(content)) = md5(uuid), type FROM storagearea", database="orthanc") == [
+        "a|t|1",
+        "b|t|1",
+    ]
+    assert drill(stack)[0] == 0
+
+
 def test_a_gap_is_refused(stack: Stack, folder: Path) -> None:
     put(stack, 7)
     before = has(stack)
     lost = new_wal(stack)
+    assert any(name[8:24] == lost[8:] for name in archived(stack)), "It was on the timeline that was given up, too."
     new_wal(stack)
     within(60, lambda: status(stack)["wal"]["files"] == 0)
     docker("stop", stack.container("backup"))  # it would make another backup

@@ -18,7 +18,7 @@ INDEX = (
     "CREATE TABLE metadata AS SELECT 7 AS type, '20261130T120000' AS value",
     "CREATE TABLE dicomidentifiers (id bigint, taggroup int, tagelement int, value text)",
     "INSERT INTO dicomidentifiers VALUES (3, 8, 24, '1.2.3'), (4, 8, 24, '1.2.4'), (2, 32, 14, '1.2')",
-    "CREATE TABLE storagearea AS SELECT uuid, lo_from_bytea(0, uuid::bytea) AS content"
+    "CREATE TABLE storagearea AS SELECT uuid, lo_from_bytea(0, uuid::bytea) AS content, 1 AS type"
     " FROM unnest(ARRAY['a', 'b']) uuid",
     "CREATE TABLE attachedfiles AS SELECT ascii(uuid) - 94 AS id, 1 AS filetype, uuid, 1 AS compressedsize,"
     " md5(uuid) AS compressedhash FROM storagearea",

@@ -7,6 +7,7 @@ backup status [--json]  one page; ends with 1 if something is wrong
 backup manifest NAME [LABEL]
                         the list of instances beside a backup in a repository, the newest one, as JSON lines
 backup drill            restores the newest backup aside, compares each image, and ends with 1 if something is wrong
+backup bring            brings attachments that the storage area has lost back, given and answered as JSON
 backup controller       keeps what only the controller has, from standard input, in each repository
 backup ready            waits until the repositories can be used, and says why if they cannot
 backup healthy          for the engine: ends with 1 if something is wrong
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bring
 import controller
 import drill
 import manifest
@@ -150,6 +152,9 @@ def main(arguments: list[str]) -> int:
             found = drill.drill(settings, places)
             print("\n".join(report.drill_lines(found)))
             return 1 if report.wrong_in(found) else 0
+        case ["bring"]:
+            print(json.dumps(bring.bring(settings, places, json.load(sys.stdin))))
+            return 0
         case ["controller"]:
             return keep_controller(settings, sys.stdin.buffer.read())
         case ["ready"]:

@@ -26,6 +26,7 @@ from keeper import Places, Settings, alone, now, write
 from repository import FailedError
 from restore import Choice, choose, put
 from restored_server import POSTGRESQL, Server
+from schedule import Backup
 
 ROOM = 1.15  # of the database's size
 ARCHIVE_SECONDS = 300
@@ -89,24 +90,28 @@ def empty(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def make_sure_of_room(folder: Path, backup: Backup) -> None:
+    free, needed = shutil.disk_usage(folder).free, backup.size * ROOM
+    if free < needed:
+        raise FailedError(
+            f"{needed / 2**30:.1f} GiB are needed to restore the backup aside, and {free / 2**30:.1f} GiB are free in "
+            "the folder for drills (backup_drill_directory)."
+        )
+
+
 def tried(settings: Settings, places: Places) -> dict[str, Any]:
     empty(places.drill)
     choice = choose(list(settings.repositories), None)
-    free, needed = shutil.disk_usage(places.drill).free, choice.backup.size * ROOM
-    if free < needed:
-        raise FailedError(
-            f"The drill needs {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free in its folder "
-            "(backup_drill_directory)."
-        )
+    make_sure_of_room(places.drill, choice.backup)
     listed = of_the_database(settings, places.drill) if server.is_up() else of_the_backup(choice, places.drill)
     run = places.run / "drill"
     run.mkdir(mode=0o700, exist_ok=True)
     restored = Server(places.drill / "17", run, archives=False)
     put(choice, restored, recovery_target_lsn=listed.lsn, recovery_target_action="pause")
     with restored.running():
-        position = restored.recovered(choice.repository, choice.backup.first_wal)
-        if not position.paused:
-            raise FailedError(f"The recovery ended at {position.lsn}, before {listed.lsn}: WAL is missing.")
+        reached = restored.recovered(choice.missing)
+        if not reached.paused:
+            raise FailedError(f"The recovery ended at {reached.lsn}, before {listed.lsn}: WAL is missing.")
         restored.promote()
         found = compared(restored, settings.database, listed)
         wrong = indexes(run)

@@ -137,8 +137,8 @@ class Keeper:
         if not again and known.asked and now() - known.asked < ASK_AGAIN and not self._made_since(known.asked):
             return
         known.asked = now()
-        known.made = repository.backups()
-        known.absent_wal = repository.absent_wal(known.made[-1].first_wal) if known.made else []
+        known.made, archive = repository.usable()
+        known.absent_wal = archive.missing(known.made[-1].first_wal) if known.made else []
 
     def _made_since(self, moment: datetime) -> bool:
         with suppress(OSError):

@@ -50,6 +50,9 @@ def lines(database: str, label: str) -> Iterator[str]:
                 cursor.itersize = 10000
                 for uid, md5, size in cursor.execute(INSTANCES):
                     yield json.dumps({"sop": uid, "md5": md5, "size": size}, separators=(",", ":"))
+        # A recovery as far as the list pauses at a record after it, which an idle archive would not write.
+        opened.rollback()
+        opened.execute("SELECT pg_logical_emit_message(false, 'orthweb', 'list')")
 
 
 def packed(text: Iterable[str], file: IO[bytes]) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from schedule import Backup
-from wal import missing
+from wal import HISTORY, Archive, History
 
 Run = Callable[..., str]
 
@@ -84,15 +84,38 @@ class Repository:
         made = [_backup(given) for given in found.get("backup", []) if not given["error"]]
         return sorted(made, key=lambda backup: backup.stop)
 
-    def absent_wal(self, since: str) -> list[str]:
-        """Segments missing after this one, which a backup begins with, found in the repository itself."""
-        listed = self.ask("--recurse", "--output=json", "repo-ls", f"archive/{self.stanza}", seconds=600)
-        return missing((name.rpartition("/")[2] for name in json.loads(listed)), since)
+    def usable(self, moment: datetime | None = None) -> tuple[list[Backup], Archive]:
+        """The backups that lead to the database as it was at that moment, or is now; and the WAL for them.
+
+        A backup that was made before a restore to an earlier moment, and after that moment, leads to what was given up.
+        """
+        made = self.backups()
+        archive = self.archive(moment) if made else Archive()
+        return [each for each in made if archive.leads_on(each.first_wal)], archive
+
+    def archive(self, moment: datetime | None = None) -> Archive:
+        """The WAL that is in the repository itself, and which of its timelines was the newest one at that moment."""
+        folder = f"archive/{self.stanza}"
+        files = json.loads(self.ask("--recurse", "--output=json", "repo-ls", folder, seconds=600))
+        histories = {
+            name_of(path): path
+            for path, file in files.items()
+            if HISTORY.fullmatch(name_of(path)) and (moment is None or file["time"] <= moment.timestamp())
+        }
+        history = History()
+        if histories:
+            newest = max(histories)
+            history = History.parsed(newest, self.ask("repo-get", f"{folder}/{histories[newest]}", seconds=120))
+        return Archive.of(map(name_of, files), history)
 
     def back_up(self, kind: str) -> Backup:
         """Make one, remove those whose time is over, and give what it is."""
         self.ask(f"--type={kind}", "backup")
         return self.backups()[-1]
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def prepare(stanza: str, run: Run = pgbackrest) -> None:

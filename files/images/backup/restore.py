@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from manifest import COUNTS, LEVELS
 from repository import FailedError, Repository
 from restored_server import Server
 from schedule import Backup
+from wal import Archive
 
 NEWEST = "SELECT max(value) FROM metadata WHERE type = 7"  # when a study, as Orthanc calls it, was last updated
 
@@ -49,8 +50,21 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Choice:
+    """:ivar moment: as far as which to recover, or None for the end"""
+
     repository: Repository
     backup: Backup
+    archive: Archive = field(default_factory=Archive)
+    moment: datetime | None = None
+
+    def missing(self) -> list[str]:
+        """Segments that are not in the repository now, although later ones are."""
+        return self.repository.archive(self.moment).missing(self.backup.first_wal)
+
+    @property
+    def timeline(self) -> str:
+        """That of the moment, not of today."""
+        return str(self.archive.history.timeline or "current") if self.moment else "latest"
 
 
 def choose(repositories: list[Repository], moment: datetime | None) -> Choice:
@@ -59,13 +73,13 @@ def choose(repositories: list[Repository], moment: datetime | None) -> Choice:
     said: list[str] = []
     for repository in repositories:
         try:
-            made = repository.backups()
+            made, archive = repository.usable(moment)
         except FailedError as failure:
             said.append(str(failure))
             continue
         fit = [each for each in made if not moment or each.stop <= moment]
         if fit:
-            choices.append(Choice(repository, fit[-1]))
+            choices.append(Choice(repository, fit[-1], archive, moment))
         elif made:
             earliest = made[0].stop.isoformat(timespec="seconds")
             said.append(f"repository {repository.name}: the earliest moment is {earliest}")
@@ -83,7 +97,7 @@ def named(settings: Settings, wanted: Wanted) -> list[Repository]:
 def look(settings: Settings, wanted: Wanted) -> dict[str, Any]:
     choice = choose(named(settings, wanted), wanted.moment)
     # With a moment, nobody knows whether what is missing comes after it; the recovery will say.
-    if not wanted.moment and (absent := choice.repository.absent_wal(choice.backup.first_wal)):
+    if not wanted.moment and (absent := choice.archive.missing(choice.backup.first_wal)):
         raise FailedError(
             f"Repository {choice.repository.name}: after backup {choice.backup.label}, WAL is missing from {absent[0]} "
             f"on ({len(absent)} segments). A restore would end there. Restore from another repository, or as far as a "
@@ -117,11 +131,12 @@ def contents(connection: Any, database: str) -> dict[str, Any]:
         return {**counts, "newest": opened.execute(NEWEST).fetchone()[0]}
 
 
-def put(choice: Choice, restored: Server, kept: Path | None = None, **target: str) -> None:
+def put(choice: Choice, restored: Server, kept: Path | None = None, *, timeline: str = "latest", **target: str) -> None:
     """Replace the files. What is equal already stays, so that one that was interrupted goes on.
 
     :param restored: the server that will run on them
     :param kept: the folder of what was not archived
+    :param timeline: its number, "latest", or "current" for that of the backup
     :param target: how far it has to recover, as PostgreSQL's settings
     """
     data = restored.data
@@ -132,32 +147,33 @@ def put(choice: Choice, restored: Server, kept: Path | None = None, **target: st
         bring += f' "{kept}"'
     options = [f"--recovery-option={name}={text}" for name, text in {"restore_command": bring, **target}.items()]
     # As a standby: a server that only recovers takes a repository that does not answer for the end of the WAL.
-    where = f"--pg1-path={data}"
-    choice.repository.ask("--delta", where, f"--set={choice.backup.label}", "--type=standby", *options, "restore")
+    options += [f"--pg1-path={data}", f"--set={choice.backup.label}", f"--target-timeline={timeline}"]
+    choice.repository.ask("--delta", "--type=standby", *options, "restore")
 
 
-def archive(repository: Repository, filled: list[Path]) -> None:
-    """Else a later restore would find a gap. What fails is kept, and recovered from here."""
-    for path in filled:
+def archive(repository: Repository, filled: list[Path]) -> list[Path]:
+    """Else a later restore would find a gap. What could not be archived, and is recovered from where it is kept."""
+    for number, path in enumerate(filled):
         try:
             repository.run(f"--stanza={repository.stanza}", "archive-push", str(path), seconds=recovery.SECONDS)
         except FailedError as failure:
             print(f"restore: {path.name} is not archived, but kept in {path.parent}: {failure}", file=sys.stderr)
-            return
+            return filled[number:]
+    return []
 
 
 def run(settings: Settings, places: Places, wanted: Wanted) -> dict[str, Any]:
     choice = choose(named(settings, wanted), wanted.moment)
     kept = settings.data.parent / recovery.KEPT if wanted.own else None
-    if kept:
-        archive(choice.repository, recovery.keep(settings.data, kept))
-    moment = {"recovery_target_time": wanted.moment.isoformat(sep=" ")} if wanted.moment else {}
+    left = archive(choice.repository, recovery.keep(settings.data, kept)) if kept else []
     restored = Server(settings.data, places.run, archives=True)
-    put(choice, restored, kept, recovery_target_action="pause", **moment)
+    moment = {"recovery_target_time": wanted.moment.isoformat(sep=" ")} if wanted.moment else {}
+    put(choice, restored, kept, timeline=choice.timeline, recovery_target_action="pause", **moment)
     with restored.running():
-        position = restored.recovered(choice.repository, choice.backup.first_wal)
+        position = restored.recovered(choice.missing)
         found = contents(restored.connection, settings.database)
         restored.promote()
+    archive(choice.repository, left)  # a damaged server had nothing by which pgBackRest could tell whose they are
     return {**found, **asdict(position)}
 
 

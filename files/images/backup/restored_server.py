@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 
 import recovery
 import server
-from repository import FailedError, Repository
-from wal import Segment
+from repository import FailedError
+from wal import Segment, position
 
 POSTGRESQL = Path("/usr/lib/postgresql/17/bin")
 SURE = 3  # how often the server asks in vain for a file until that is taken for the end; it waits a second in between
@@ -30,7 +30,13 @@ NO_LESS = {
     "max_locks_per_xact": "max_locks_per_transaction",
 }
 # Set by a restore, of no use afterwards.
-SETTINGS = ("restore_command", "recovery_target_time", "recovery_target_lsn", "recovery_target_action")
+SETTINGS = (
+    "restore_command",
+    "recovery_target_action",
+    "recovery_target_lsn",
+    "recovery_target_time",
+    "recovery_target_timeline",
+)
 POSITION = """
 SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp()::text,
        CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() = 'paused' ELSE false END
@@ -113,11 +119,11 @@ class Server:
         except psycopg.Error:
             return None
 
-    def recovered(self, repository: Repository, first_wal: str) -> Position:
+    def recovered(self, missing: Callable[[], list[str]]) -> Position:
         """Wait until it is where it was told to go, or at the end of the WAL. Nothing says that it has come to an end,
         so that it is taken for it when the server asks again and again for the same file.
 
-        :param first_wal: which the backup needs
+        :param missing: segments that are not in the repository, although later ones are
         """
         seen: tuple[Any, ...] = ()
         since = time.monotonic()
@@ -130,7 +136,7 @@ class Server:
             if position and (position.paused or not position.recovering):
                 return position
             if asked.times >= SURE and position and seen and seen[1] == position:
-                complete(repository, first_wal, position.lsn)
+                complete(missing(), position.lsn)
                 return position
             if asked.times > 4 * SURE and not position:
                 raise FailedError(f"{asked.name} is in no repository, and the backup cannot be used without it.")
@@ -151,10 +157,9 @@ class Server:
                 opened.execute(f"ALTER SYSTEM RESET {name}")
 
 
-def complete(repository: Repository, first_wal: str, lsn: str) -> None:
+def complete(missing: list[str], lsn: str) -> None:
     """Fail if the repository has later WAL than the server has come to."""
-    high, low = (int(part, 16) for part in lsn.split("/"))
-    number = Segment.at(high << 32 | low).number
-    later = [name for name in repository.absent_wal(first_wal) if Segment.named(name).number >= number]
+    number = Segment.at(position(lsn)).number
+    later = [name for name in missing if Segment.named(name).number >= number]
     if later:
         raise FailedError(f"The recovery ended at {lsn}: {later[0]} is missing, although later WAL is there.")

@@ -219,6 +219,22 @@ class TestRepository:
         with pytest.raises(repository.FailedError, match="nas: unable to open"):
             self.of([broken])[0].backups()
 
+    def test_the_newest_history_decides_what_is_there(self) -> None:
+        asked: list[tuple[str, ...]] = []
+
+        def run(*arguments: str, **_more: Any) -> str:
+            asked.append(arguments)
+            if "repo-get" in arguments:
+                return "1\t0/A3000100\tbefore 2026-11-28 14:03:00+00\n"
+            files = {f"17-1/{archived(SEGMENT)}": 1, "17-1/00000002.history": NOW.timestamp(), "17-1": 2}
+            return json.dumps({path: {"time": time} for path, time in files.items()})
+
+        ours = repository.Repository(1, "nas", "clinic", "/repositories/nas", run)
+        found = ours.archive()
+        assert asked[-1][-2:] == ("repo-get", "archive/clinic/17-1/00000002.history")
+        assert not found.leads_on(SEGMENT) and found.leads_on(f"00000002{SEGMENT[8:]}")
+        assert ours.archive(NOW - timedelta(seconds=1)).leads_on(SEGMENT), "It was on the first timeline then"
+
     def test_a_program_that_fails_says_why(self) -> None:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ wal, repository, pushes = loaded("backup", "wal", "repository", "pushes")
 
 CLIENT = ROOT / "files/images/postgresql/pgbackrest_push.pl"
 SEGMENT = "0000000100000000000000A3"
+
+
+def missing(names: Iterable[str], since: str, history: Any = None) -> list[str]:
+    return wal.Archive.of(names, history or wal.History()).missing(since)
 
 
 def archived(name: str) -> str:
@@ -54,13 +58,13 @@ class TestNames:
 
     def test_the_next_one_is_in_the_next_log(self) -> None:
         last, first = "0000000100000000000000FF", "000000010000000100000000"
-        assert wal.missing([archived(last), archived(first)], last) == []
+        assert missing([archived(last), archived(first)], last) == []
 
     def test_a_gap(self) -> None:
         names = [f"0000000100000000000000{number:02X}" for number in range(3, 9)]
         there = [archived(name) for name in names if not name.endswith(("05", "06"))]
-        assert wal.missing(there, names[0]) == names[2:4]
-        assert wal.missing(there, names[4]) == []
+        assert missing(there, names[0]) == names[2:4]
+        assert missing(there, names[4]) == []
 
     def test_labels_and_halves_are_no_segments(self) -> None:
         names = [f"0000000100000000000000{number:02X}" for number in (3, 4, 5)]
@@ -70,11 +74,46 @@ class TestNames:
             f"{names[1]}.partial-{'a' * 40}",
             archived(names[2]),
         ]
-        assert wal.missing(there, names[0]) == [names[1]]
+        assert missing(there, names[0]) == [names[1]]
 
     def test_a_new_timeline_goes_on(self) -> None:
         there = ["000000010000000000000003", "000000020000000000000004", "000000020000000000000005"]
-        assert wal.missing(map(archived, there), there[0]) == []
+        assert missing(map(archived, there), there[0]) == []
+
+
+class TestTimelines:
+    """After a restore to a moment there are two segments of one number, and one of them was given up."""
+
+    HISTORY = wal.History.parsed(
+        "00000003.history", "1\t0/3000110\tbefore 2026-11-28 14:03:00+00\n\n2\t0/5000000\tno recovery target given\n"
+    )
+    GIVEN_UP = [f"0000000100000000000000{number:02X}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9)]
+
+    def test_where_each_was_left(self) -> None:
+        assert wal.History(3, ((1, 3), (2, 5))) == self.HISTORY
+
+    def test_what_was_given_up_fills_no_gap(self) -> None:
+        kept = ["000000020000000000000003", "000000020000000000000004", "000000030000000000000005"]
+        names = [*map(archived, self.GIVEN_UP), *map(archived, kept)]
+        assert missing(names, self.GIVEN_UP[0], self.HISTORY) == []
+        names = [name for name in names if not name.startswith(kept[1])]
+        assert missing(names, self.GIVEN_UP[0], self.HISTORY) == ["000000030000000000000004"]
+
+    @pytest.mark.parametrize(
+        ("first", "leads"),
+        [
+            ("000000010000000000000002", True),
+            ("000000010000000000000003", False),
+            ("000000020000000000000003", True),
+            ("000000020000000000000005", False),
+            ("000000030000000000000007", True),
+        ],
+    )
+    def test_which_backups_lead_to_the_newest_state(self, first: str, leads: bool) -> None:
+        assert wal.Archive(frozenset(), self.HISTORY).leads_on(first) is leads
+
+    def test_without_a_history_there_is_one_timeline(self) -> None:
+        assert wal.Archive().leads_on(SEGMENT)
 
 
 class TestPushes:

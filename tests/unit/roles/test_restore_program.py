@@ -12,8 +12,8 @@ import pytest
 
 from support.image_programs import loaded
 
-schedule, repository, recovery, restored_server, restore = loaded(
-    "backup", "schedule", "repository", "recovery", "restored_server", "restore"
+schedule, repository, recovery, restored_server, restore, wal = loaded(
+    "backup", "schedule", "repository", "recovery", "restored_server", "restore", "wal"
 )
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -24,6 +24,8 @@ OTHER, LAST = "0000000100000000000000A4", "0000000100000000000000A5"
 class Repository(repository.Repository):
     """One with backups that ended so many hours ago, and with files."""
 
+    history = wal.History()
+
     def __init__(self, name: str, *ends: int, files: dict[str, bytes] | None = None, error: str = "") -> None:
         super().__init__(1, name, "clinic", "/x")
         self.__dict__ |= {"ends": ends, "files": files or {}, "error": error}
@@ -33,6 +35,9 @@ class Repository(repository.Repository):
             raise repository.FailedError(self.error)
         made = [NOW - timedelta(hours=hours) for hours in sorted(self.ends, reverse=True)]
         return [schedule.Backup(f"{stop:%H}F", "full", stop, stop, 1, 1, SEGMENT) for stop in made]
+
+    def archive(self, _moment: datetime | None = None) -> Any:
+        return wal.Archive(frozenset(), self.history)
 
     def ask(self, *arguments: str, **_more: Any) -> str:
         if self.error:
@@ -52,6 +57,11 @@ class TestWhichBackup:
     def test_the_last_one_before_the_moment(self) -> None:
         found = restore.choose([Repository("nas", 30, 6, 1)], NOW - timedelta(hours=6))
         assert found.backup.stop == NOW - timedelta(hours=6)
+
+    def test_not_one_that_leads_to_what_was_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Repository, "history", wal.History(2, ((1, 0xA3),)))
+        with pytest.raises(repository.FailedError, match="there is no backup"):
+            restore.choose([Repository("nas", 30, 6)], None)
 
     def test_one_that_does_not_answer_does_not_matter_if_another_does(self) -> None:
         found = restore.choose([Repository("nas", error="no route"), Repository("away", 30)], None)
@@ -119,14 +129,12 @@ def test_what_is_not_archived_is_kept_when_the_files_are_replaced(tmp_path: Path
 
 
 @pytest.mark.parametrize(("lsn", "missing"), [("0/A3000100", True), ("0/A4000000", True), ("0/A5000000", False)])
-def test_an_end_before_later_wal_is_found(lsn: str, missing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = Repository("nas")
-    monkeypatch.setattr(Repository, "absent_wal", lambda _self, _since: [OTHER], raising=False)
+def test_an_end_before_later_wal_is_found(lsn: str, missing: bool) -> None:
     if missing:
         with pytest.raises(repository.FailedError, match=f"{OTHER} is missing, although later WAL"):
-            restored_server.complete(held, SEGMENT, lsn)
+            restored_server.complete([OTHER], lsn)
     else:
-        restored_server.complete(held, SEGMENT, lsn)
+        restored_server.complete([OTHER], lsn)
 
 
 def test_the_server_of_a_backup_has_what_its_wal_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
