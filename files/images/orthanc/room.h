@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How much room there is for images. A database whose disk is full stops, and nobody finds an image any more; so images are refused while
- * there is some room left. A modality gets A700 and sends again later, a browser gets 507 (Insufficient Storage).
+ * How much room there is for images. A database whose disk is full stops, and nobody finds an image any more; so images are refused
+ * while there is some room left. A modality gets A700 and sends again later; over HTTP the answer is 500, with the OrthancStatus 19
+ * (CannotWriteFile).
  */
 #pragma once
 

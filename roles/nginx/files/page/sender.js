@@ -4,7 +4,7 @@
 
 const AT_A_TIME = 3
 const NOT_DICOM = 15 // Orthanc's ErrorCode_BadFileFormat
-const FULL = 24 // ErrorCode_FullStorage
+const FULL = [19, 24] // ErrorCode_CannotWriteFile, as a plugin's refusal is said, and ErrorCode_FullStorage
 const AWAY = [0, 502, 503, 504]
 // After these, the next file would fail in the same way.
 const FOR_ALL = ['away', 'session', 'role', 'full', 'locked']
@@ -26,7 +26,7 @@ function problemOf(status, said) {
     if (said.OrthancStatus === NOT_DICOM) {
         return 'no_dicom'
     }
-    return said.OrthancStatus === FULL ? 'full' : byStatus[status] || 'refused'
+    return FULL.includes(said.OrthancStatus) ? 'full' : byStatus[status] || 'refused'
 }
 
 // One answer for a file, a list of them for a zip archive.
