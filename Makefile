@@ -21,7 +21,7 @@ BESIDE_EACH_OTHER ?= --numprocesses 3 --no-loadscope-reorder
 # One more than there are processors, as some of the unit tests wait for a peer or for a program.
 UNIT_PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status drill restore patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs benchmark benchmark-ingest benchmark-backup benchmark-modules benchmark-aws
+.PHONY: help venv venv-test plan deploy compose policy verify reconcile backup backup-status drill restore upgrade patch rotate audit bundle reset-account password-link sessions outputs timer timer-off adopt teardown save-images rehearse test test-unit test-long lint lint-python lint-ansible lint-shell lint-docs lint-package sanity docs release benchmark benchmark-ingest benchmark-backup benchmark-modules benchmark-aws
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
@@ -80,6 +80,9 @@ drill: venv ## Restore the newest backup aside, and compare each image
 restore: venv ## Restore the embedded database (TO=moment FROM=repository INTO=stack)
 	ORTHWEB_STACK='$(or $(INTO),$(ORTHWEB_STACK))' $(PLAYBOOK) playbooks/restore.yml --extra-vars backup_restore_of='$(ORTHWEB_STACK)' \
 	  $(if $(TO),--extra-vars '{"backup_restore_to": "$(TO)"}') $(if $(FROM),--extra-vars backup_restore_from='$(FROM)') $(ARGS)
+
+upgrade: venv ## Bring the archive to this version, from a backup that was tried
+	$(PLAYBOOK) playbooks/upgrade.yml $(ARGS)
 
 patch: venv ## Build security updates into the images; roll back if the checks fail
 	$(PLAYBOOK) playbooks/patch.yml $(ARGS)
@@ -141,6 +144,9 @@ test-unit: venv-test ## Run the fast unit tests, which need neither root nor Doc
 test-long: venv-test ## Run the tests that take minutes each: versions, storages, updates
 	$(PLAYBOOK) tests/prepare.yml
 	$(SUDO) $(VENV)/bin/python -m pytest -m long $(PYTEST_ARGS)
+
+release: venv-test ## Make a release of the collection in this clone (VERSION=1.2.0)
+	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH python -m tools.release '$(VERSION)'
 
 benchmark: venv-test ## Measure the archive that runs here (benchmarks/README.md)
 	$(VENV)/bin/python -m benchmarks.c_store_tls
