@@ -55,6 +55,16 @@ def in_volume(stack: Stack, command: str) -> None:
     docker("run", "--rm", "--network=none", "--user=0", "--volume", volume, "--entrypoint=bash", image, "-ec", command)
 
 
+def archived(stack: Stack) -> list[str]:
+    ls = ["pgbackrest", f"--stanza={stack.name}", "--recurse", "repo-ls", f"archive/{stack.name}"]
+    return [name.rpartition("/")[2] for name in docker("exec", stack.container("backup"), *ls).split()]
+
+
+def is_archived(stack: Stack, segment: str) -> None:
+    """Wait until it is."""
+    within(60, lambda: any(name.startswith(segment) for name in archived(stack)))
+
+
 def test_nothing_is_replaced_without_the_typed_name(stack: Stack) -> None:
     sql(stack, TABLE, database="orthanc")
     put(stack, 1)
@@ -92,8 +102,8 @@ def test_to_a_moment(stack: Stack) -> None:
     put(stack, 8)
     # What is given up is in the repository, too: a newer backup, and segments with the numbers of those still to come.
     docker("exec", stack.container("backup"), "backup", "now", "incr")
-    given_up = [new_wal(stack) for _ in range(20)]
-    within(60, lambda: status(stack)["wal"]["files"] == 0)
+    given_up = [new_wal(stack) for _number in range(20)]
+    is_archived(stack, given_up[-1])
     done = restore(stack, backup_confirm_restore=stack.name, backup_restore_to=moment.isoformat()).ok()
     assert has(stack) == [1, 2]
     assert "1 series, 2 instances." in done.output
@@ -101,14 +111,14 @@ def test_to_a_moment(stack: Stack) -> None:
         "t"
     ]
     put(stack, 9)
-    new_wal(stack)
-    within(60, lambda: status(stack)["wal"]["files"] == 0)
+    is_archived(stack, new_wal(stack))
     # What was given up can be brought back, as it was before that.
     restore(stack, backup_confirm_restore=stack.name, backup_restore_to=before.isoformat()).ok()
     assert has(stack) == [1, 2, 3]
     put(stack, 4)
-    assert new_wal(stack)[8:] in {name[8:] for name in given_up}
-    within(60, lambda: status(stack)["wal"]["files"] == 0)
+    segment = new_wal(stack)
+    assert segment[8:] in {name[8:] for name in given_up}
+    is_archived(stack, segment)
 
 
 def test_a_damaged_one_loses_nothing_that_was_committed(stack: Stack) -> None:
@@ -122,8 +132,7 @@ def test_a_damaged_one_loses_nothing_that_was_committed(stack: Stack) -> None:
     done = restore(stack, backup_confirm_restore=stack.name).ok()
     assert "PostgreSQL does not answer" not in done.output, "Nobody is asked"
     assert has(stack) == [1, 2, 3, 4, 5, 6]
-    within(60, lambda: status(stack)["wal"]["files"] == 0)
-    assert any(name.startswith(filled) for name in archived(stack)), "Else the next restore would end there."
+    is_archived(stack, filled)  # else the next restore would end there
 
 
 def test_one_that_was_interrupted_is_run_again(stack: Stack) -> None:
@@ -155,11 +164,6 @@ def drill(stack: Stack) -> tuple[int, str]:
     return done.code, " ".join(done.output.split())
 
 
-def archived(stack: Stack) -> list[str]:
-    ls = ["pgbackrest", f"--stanza={stack.name}", "--recurse", "repo-ls", f"archive/{stack.name}"]
-    return [name.rpartition("/")[2] for name in docker("exec", stack.container("backup"), *ls).split()]
-
-
 def test_a_drill_finds_everything(stack: Stack) -> None:
     """Of an idle archive, whose WAL ends where the list was made. It leaves nothing behind, nor WAL of its own."""
     new_wal(stack)
@@ -181,7 +185,7 @@ def test_a_drill_finds_everything(stack: Stack) -> None:
 def test_a_drill_finds_what_the_repository_has_lost(stack: Stack, folder: Path, what: str, said: str) -> None:
     """A file that is cut."""
     name = new_wal(stack)
-    within(60, lambda: any(each.startswith(name) for each in archived(stack)))
+    is_archived(stack, name)
     places = {
         "segment": (folder / "archive" / stack.name).glob(f"*/*/{name}-*"),
         "backup": (folder / "backup" / stack.name).glob("*F/bundle/*"),
@@ -238,8 +242,7 @@ def test_a_gap_is_refused(stack: Stack, folder: Path) -> None:
     before = has(stack)
     lost = new_wal(stack)
     assert any(name[8:24] == lost[8:] for name in archived(stack)), "It was on the timeline that was given up, too."
-    new_wal(stack)
-    within(60, lambda: status(stack)["wal"]["files"] == 0)
+    is_archived(stack, new_wal(stack))
     docker("stop", stack.container("backup"))  # it would make another backup
     [file] = (folder / "archive" / stack.name).glob(f"*/*/{lost}-*")
     aside = shutil.move(file, folder / file.name)

@@ -74,7 +74,7 @@ def from_backup(
         restored.recovered(list)
         with restored.connection(settings.database) as there, server.connection(settings.database) as here:
             owner = here.execute(OWNER).fetchone()[0]
-            here.execute(f'SET ROLE "{owner}"')  # Orthanc can remove what is its own only
+            here.execute("SELECT set_config('role', %s, false)", [owner])  # Orthanc can remove what is its own only
             here.commit()
             for uuid, (md5, kind) in wanted.items():
                 if copied(there, here, uuid, md5, kind):
