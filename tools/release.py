@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a release: the version in galaxy.yml, CHANGELOG.md from the fragments, a commit, a tag, and the tarball for Galaxy.
+"""Make a release: version, CHANGELOG.md of the fragments, commit, tag, and the tarball for Galaxy.
 
 Nothing leaves this machine. What cannot be released is refused before anything is changed.
 """
