@@ -56,12 +56,16 @@ def memory_bytes(proc: Path = Path("/proc")) -> int:
     return 0
 
 
-def free_bytes(path: Path) -> int:
-    """Bytes free for an ordinary process where ``path`` is or, if it is not there yet, would be."""
+def disk_bytes(path: Path) -> tuple[int, int]:
+    """The size of the disk where ``path`` is or, if it is not there yet, would be; and how much of it is free.
+
+    Both without what is set aside for root.
+    """
     while not path.exists():
         path = path.parent
     stat = os.statvfs(path)
-    return stat.f_bavail * stat.f_frsize
+    free = stat.f_bavail * stat.f_frsize
+    return (stat.f_blocks - stat.f_bfree) * stat.f_frsize + free, free
 
 
 def first_free_network(candidates: list[str], taken: list[str]) -> str | None:

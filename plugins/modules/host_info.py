@@ -70,6 +70,11 @@ disk_free_mb:
   returned: success
   type: int
   sample: 81000
+disk_used_percent:
+  description: How much of the disk at O(path) is in use, as C(df) counts it.
+  returned: success
+  type: int
+  sample: 45
 effective_user_id:
   description: The user the module ran as; 0 is root.
   returned: success
@@ -98,13 +103,15 @@ def main() -> None:
         free_network = host.first_free_network(module.params["network_candidates"], networks)
     except ValueError as error:
         module.fail_json(msg=f"network_candidates must be networks such as 172.17.0.0/16: {error}.")
+    disk, free = host.disk_bytes(Path(module.params["path"]))
     module.exit_json(
         changed=False,
         listeners=[asdict(listener) for listener in host.listeners()],
         ipv4_networks=networks,
         free_network=free_network,
         memory_mb=host.memory_bytes() // 2**20,
-        disk_free_mb=host.free_bytes(Path(module.params["path"])) // 2**20,
+        disk_free_mb=free // 2**20,
+        disk_used_percent=round(100 * (disk - free) / disk),
         effective_user_id=os.geteuid(),
     )
 

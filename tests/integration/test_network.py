@@ -113,10 +113,10 @@ def address(stack: Stack, part: str, network: str) -> str:
 
 
 def test_verify_asks_each_modality_and_only_warns(stack: Stack, known: Display) -> None:
-    """Of one that is gone, and of certificates that should have been renewed: here, all of them."""
+    """Of one that is gone, of certificates that should have been renewed (here, all), and of a disk that fills up."""
     status = stack.folder / "renewal-status.json"
     status.write_text(json.dumps({"ended": "2026-11-29T03:00:00Z", "problem": "make deploy ended with 2"}))
-    run = stack.play("verify", orthweb_certificate_renew_before_days=399).ok()
+    run = stack.play("verify", orthweb_certificate_renew_before_days=399, acceptance_disk_warning_percent=0).ok()
     status.unlink()
     said = " ".join(run.output.split())
     assert f"display (DISPLAY@{known.where.address}:{DECLARED}) answers." in said
@@ -124,6 +124,7 @@ def test_verify_asks_each_modality_and_only_warns(stack: Stack, known: Display) 
     assert "workstation (" not in said  # it has no host
     assert "The portal's certificate is from OrthWeb, and valid until 20" in said.replace("''", "'")
     assert "WARNING: the first of client-" in said
+    assert re.search(r"WARNING: the disk of /var/lib/docker is \d+ % full; [\d.]+ GiB are free", said)
     assert "WARNING: the weekly renewal failed at 2026-11-29T03:00:00Z: make deploy ended with 2." in said
     assert known.says() == f"echo {CALLED_AET}"
 

@@ -85,7 +85,10 @@ def test_the_first_network_that_meets_no_other(taken: list[str], expected: str |
 
 
 def test_free_disk_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert host.free_bytes(tmp_path / "not" / "there") == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.01)
+    size, free = host.disk_bytes(tmp_path / "not" / "there")
+    there = shutil.disk_usage(tmp_path)
+    assert free == pytest.approx(there.free, rel=0.01)
+    assert size == pytest.approx(there.used + there.free, rel=0.01)
 
 
 def test_memory(tmp_path: Path) -> None:
