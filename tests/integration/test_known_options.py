@@ -19,7 +19,12 @@ import pytest
 from support.stack import Stack, docker
 
 # The plugin that reads a section of the configuration; everything else is Orthanc's own.
-PLUGINS = {"DicomWeb": "libOrthancDicomWeb", "WebViewer": "libOrthancWebViewer", "Gdcm": "libOrthancGdcm"}
+PLUGINS = {
+    "DicomWeb": "libOrthancDicomWeb",
+    "WebViewer": "libOrthancWebViewer",
+    "Gdcm": "libOrthancGdcm",
+    "Room": "postgresql_Storage",  # ours, around Debian's
+}
 POSTGRESQL = ("libOrthancPostgreSQLIndex", "libOrthancPostgreSQLStorage")
 
 
@@ -36,7 +41,9 @@ def is_text_of(option: str, program: bytes) -> bool:
 def programs(stack: Stack) -> dict[str, bytes]:
     """Name → contents, of Orthanc and of its plugins."""
     command = ["docker", "exec", stack.container("orthanc"), "tar", "--create", "--dereference", "--directory=/usr"]
-    packed = run([*command, "sbin/Orthanc", "lib/orthanc"], capture_output=True, check=True, timeout=60).stdout
+    packed = run(
+        [*command, "sbin/Orthanc", "lib/orthanc", "local/lib/orthanc"], capture_output=True, check=True, timeout=60
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         return {
             re.split(r"/|\.so", member.name)[-1 if "/Orthanc" in member.name else -2]: archive.extractfile(
