@@ -11,6 +11,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,11 @@ class Release:
         self.run("git", "commit", "--quiet", "--message", f"Release {self.version}")
         self.run("git", "tag", "--annotate", "--message", f"cellcs.orthweb {self.version}", self.tag)
         target.mkdir(parents=True, exist_ok=True)
-        self.run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(target))
+        with tempfile.TemporaryDirectory() as clean:  # without what git ignores here, such as a deployer's policies
+            self.run("git", "worktree", "add", "--quiet", "--detach", f"{clean}/orthweb", self.tag)
+            build = ("ansible-galaxy", "collection", "build", "--force", "--output-path", str(target))
+            self.run(*build, f"{clean}/orthweb")
+            self.run("git", "worktree", "remove", "--force", f"{clean}/orthweb")
         return target / f"cellcs-orthweb-{self.version}.tar.gz"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from schedule import Backup
 AS_IT_ENDED = {"timeline": "current", "recovery_target": "immediate", "recovery_target_action": "pause"}
 PIECE = 16 << 20  # bytes of a large object that are read at once
 WANTED = "SELECT uuid, compressedhash, filetype FROM attachedfiles WHERE uuid = ANY(%s) AND compressedhash <> ''"
+STILL_THERE = "SELECT FROM attachedfiles WHERE uuid = %s"  # and not removed meanwhile
 OWNER = "SELECT tableowner FROM pg_tables WHERE tablename = 'storagearea' AND schemaname = ANY(current_schemas(false))"
 
 
@@ -90,25 +92,18 @@ def copied(there: Any, here: Any, uuid: str, md5: str, kind: int) -> bool:
     if not found:
         return False
     digest, number = hashlib.md5(usedforsecurity=False), here.execute("SELECT lo_create(0)").fetchone()[0]
-    try:
-        for offset, piece in pieces(there, found[0]):
-            digest.update(piece)
-            here.execute("SELECT lo_put(%s, %s, %s)", [number, offset, piece])
-    except psycopg.DatabaseError:  # absent, or damaged in the backup, too
-        there.rollback()
-        here.rollback()
-        return False
-    if digest.hexdigest() != md5:
+    for offset, piece in pieces(there, found[0]):
+        digest.update(piece)
+        here.execute("SELECT lo_put(%s, %s, %s)", [number, offset, piece])
+    if digest.hexdigest() != md5 or not here.execute(STILL_THERE, [uuid]).fetchone():
         here.rollback()
         return False
     # What was there stays as a large object without a name if it cannot be removed: reconcile finds it.
     before = here.execute("SELECT content FROM storagearea WHERE uuid = %s", [uuid]).fetchone()
     if before:
         here.execute("UPDATE storagearea SET content = %s WHERE uuid = %s", [number, uuid])
-        here.execute(
-            "SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE oid = %s AND pg_has_role(lomowner, 'USAGE')",
-            [before[0]],
-        )
+        with suppress(psycopg.DatabaseError), here.transaction():
+            here.execute("SELECT lo_unlink(%s)", [before[0]])
     else:
         here.execute("INSERT INTO storagearea (uuid, content, type) VALUES (%s, %s, %s)", [uuid, number, kind])
     here.commit()
@@ -116,7 +111,11 @@ def copied(there: Any, here: Any, uuid: str, md5: str, kind: int) -> bool:
 
 
 def pieces(opened: Any, large_object: int) -> Iterator[tuple[int, bytes]]:
+    """Of one that is absent, or damaged in the backup, too, as far as it can be read."""
+    import psycopg
+
     offset = 0
-    while piece := opened.execute("SELECT lo_get(%s, %s, %s)", [large_object, offset, PIECE]).fetchone()[0]:
-        yield offset, piece
-        offset += len(piece)
+    with suppress(psycopg.DatabaseError), opened.transaction():
+        while piece := opened.execute("SELECT lo_get(%s, %s, %s)", [large_object, offset, PIECE]).fetchone()[0]:
+            yield offset, piece
+            offset += len(piece)

@@ -29,6 +29,9 @@ from restored_server import POSTGRESQL, Server
 from schedule import Backup
 
 ROOM = 1.15  # of the database's size
+LEFT = (
+    2 << 30
+)  # bytes that stay free: on the archive's own disk, Orthanc refuses images below that (orthanc_reserved_mb)
 ARCHIVE_SECONDS = 300
 LONGEST = 1 << 30  # bytes that PostgreSQL reads of a large object at once
 BATCH = 200
@@ -91,7 +94,7 @@ def empty(folder: Path) -> None:
 
 
 def make_sure_of_room(folder: Path, backup: Backup) -> None:
-    free, needed = shutil.disk_usage(folder).free, backup.size * ROOM
+    free, needed = shutil.disk_usage(folder).free, backup.size * ROOM + LEFT
     if free < needed:
         raise FailedError(
             f"{needed / 2**30:.1f} GiB are needed to restore the backup aside, and {free / 2**30:.1f} GiB are free in "

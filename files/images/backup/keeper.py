@@ -208,6 +208,10 @@ class Keeper:
                     backup = back_up(self.settings, self.places, repository, kind)
                     complain(f"{repository.name}: {backup.label} is made.")
                     self.ask(repository, again=True)
+                    if backup.label not in {each.label for each in known.made}:
+                        raise FailedError(
+                            f"{backup.label} is not on the newest timeline of which the repository has WAL."
+                        )
             known.error, known.failures = "", 0
         except FailedError as failure:
             known.error = f"{now():%Y-%m-%d %H:%M} {failure}"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from schedule import Backup
-from wal import HISTORY, Archive, History
+from wal import HISTORY, Archive, History, segments_of
 
 Run = Callable[..., str]
 
@@ -97,16 +97,18 @@ class Repository:
         """The WAL that is in the repository itself, and which of its timelines was the newest one at that moment."""
         folder = f"archive/{self.stanza}"
         files = json.loads(self.ask("--recurse", "--output=json", "repo-ls", folder, seconds=600))
-        histories = {
-            name_of(path): path
-            for path, file in files.items()
-            if HISTORY.fullmatch(name_of(path)) and (moment is None or file["time"] <= moment.timestamp())
-        }
-        history = History()
-        if histories:
-            newest = max(histories)
+        segments = segments_of(map(name_of, files))
+        timelines = sorted({segment.timeline for segment in segments}) or [1]
+        histories = {name_of(path): path for path in files if HISTORY.fullmatch(name_of(path))}
+        known = [name for name, path in histories.items() if not moment or files[path]["time"] <= moment.timestamp()]
+        if known:
+            newest = max(known)
             history = History.parsed(newest, self.ask("repo-get", f"{folder}/{histories[newest]}", seconds=120))
-        return Archive.of(map(name_of, files), history)
+        elif histories:
+            history = History(timelines[0])  # the moment was before the first of them
+        else:
+            history = History(timelines[-1])  # a repository that was declared after a restore never gets its history
+        return Archive(segments, history)
 
     def back_up(self, kind: str) -> Backup:
         """Make one, remove those whose time is over, and give what it is."""

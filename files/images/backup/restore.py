@@ -64,7 +64,8 @@ class Choice:
     @property
     def timeline(self) -> str:
         """That of the moment, not of today."""
-        return str(self.archive.history.timeline or "current") if self.moment else "latest"
+        history = self.archive.history
+        return "latest" if self.moment is None else str(history.timeline) if history.left else "current"
 
 
 def choose(repositories: list[Repository], moment: datetime | None) -> Choice:
@@ -87,7 +88,9 @@ def choose(repositories: list[Repository], moment: datetime | None) -> Choice:
             said.append(f"repository {repository.name}: there is no backup of {repository.stanza}")
     if not choices:
         raise FailedError("No backup can be restored. " + "; ".join(said) + ".")
-    return max(choices, key=lambda choice: choice.backup.stop)
+    # One repository may have got a history later than another, and not know of a timeline of that moment.
+    newest = max(choice.archive.history.timeline for choice in choices)
+    return max((each for each in choices if each.archive.history.timeline == newest), key=lambda each: each.backup.stop)
 
 
 def named(settings: Settings, wanted: Wanted) -> list[Repository]:
@@ -163,9 +166,9 @@ def archive(repository: Repository, filled: list[Path]) -> list[Path]:
 
 
 def run(settings: Settings, places: Places, wanted: Wanted) -> dict[str, Any]:
-    choice = choose(named(settings, wanted), wanted.moment)
     kept = settings.data.parent / recovery.KEPT if wanted.own else None
-    left = archive(choice.repository, recovery.keep(settings.data, kept)) if kept else []
+    left = archive(settings.repositories[0], recovery.keep(settings.data, kept)) if kept else []
+    choice = choose(named(settings, wanted), wanted.moment)  # with what was archived just now
     restored = Server(settings.data, places.run, archives=True)
     moment = {"recovery_target_time": wanted.moment.isoformat(sep=" ")} if wanted.moment else {}
     put(choice, restored, kept, timeline=choice.timeline, recovery_target_action="pause", **moment)

@@ -57,11 +57,11 @@ def is_wal(name: str) -> bool:
 class History:
     """Which timeline goes on where: a server that has been restored to a moment writes a new one from there.
 
-    :ivar timeline: the newest one; 0 if there is only the first one
+    :ivar timeline: the newest one
     :ivar left: its ancestors, each with the number of the segment in which it was left, the oldest first
     """
 
-    timeline: int = 0
+    timeline: int = 1
     left: tuple[tuple[int, int], ...] = ()
 
     @classmethod
@@ -77,8 +77,12 @@ class History:
 
     def has(self, segment: Segment) -> bool:
         """Whether it is on the way to the newest state. The same number may be there on a timeline that was left."""
-        newest = self.timeline or 1
-        return segment.timeline == next((each for each, number in self.left if segment.number < number), newest)
+        return segment.timeline == next((each for each, number in self.left if segment.number < number), self.timeline)
+
+
+def segments_of(names: Iterable[str]) -> frozenset[Segment]:
+    """:param names: of the repository's files"""
+    return frozenset(Segment.named(name) for name in names if ARCHIVED.fullmatch(name))
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,6 @@ class Archive:
 
     segments: frozenset[Segment] = frozenset()
     history: History = History()
-
-    @classmethod
-    def of(cls, names: Iterable[str], history: History) -> Archive:
-        """:param names: of the repository's files"""
-        return cls(frozenset(Segment.named(name) for name in names if ARCHIVED.fullmatch(name)), history)
 
     def leads_on(self, first_wal: str) -> bool:
         """Whether a backup that begins with this segment leads to the newest state."""

@@ -26,7 +26,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     galaxy = folder / "galaxy.yml"
     galaxy.write_text(release.FIELD.sub("version: 1.0.0", galaxy.read_text()))
     (folder / "changelogs/fragments/1-one.yml").write_text("---\nbugfixes:\n  - nginx - it starts.\n")
-    (folder / ".gitignore").write_text(".cache/\n")
+    (folder / ".gitignore").write_text(".cache/\nsecret.json\n")
+    (folder / "secret.json").touch()
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "A releaser")
@@ -48,6 +49,7 @@ def test_a_release(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "it starts" in (checkout / "CHANGELOG.md").read_text()
     tarball = checkout / ".cache/release/cellcs-orthweb-1.1.0.tar.gz"
     with tarfile.open(tarball) as packed:
+        assert "secret.json" not in packed.getnames()
         assert '"version": "1.1.0"' in packed.extractfile("MANIFEST.json").read().decode()
     assert str(tarball) in capsys.readouterr().out
 

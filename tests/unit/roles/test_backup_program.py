@@ -219,6 +219,13 @@ class TestRepository:
         with pytest.raises(repository.FailedError, match="nas: unable to open"):
             self.of([broken])[0].backups()
 
+    @pytest.mark.parametrize("timeline", ["00000001", "00000002"])
+    def test_one_that_was_declared_after_a_restore_has_no_history(self, timeline: str) -> None:
+        segment = f"{timeline}{SEGMENT[8:]}"
+        ours, _asked = self.of({f"17-1/{archived(segment)}": {"time": 1}})
+        assert ours.archive().leads_on(segment)
+        assert not ours.archive().leads_on(f"00000003{SEGMENT[8:]}")
+
     def test_the_newest_history_decides_what_is_there(self) -> None:
         asked: list[tuple[str, ...]] = []
 
@@ -287,6 +294,23 @@ class TestKeeper:
         written = json.loads(places.json.read_text())
         assert written["alarms"] == [] and written["repositories"]["nas"]["last"]["full"]["label"] == "one"
         assert places.json.stat().st_mode & 0o777 == 0o644
+
+    def test_one_that_is_of_no_use_is_not_made_again_and_again(self, places: Any) -> None:
+        asked: list[str] = []
+
+        def run(*arguments: str, **_more: Any) -> str:
+            asked.append(arguments[-1])
+            if "repo-get" in arguments:
+                return "1\t0/1000000\tno recovery target specified\n"
+            if "info" in arguments:
+                return json.dumps([{**TestRepository.INFO, "backup": TestRepository.INFO["backup"][:1]}])
+            return json.dumps({f"17-1/{archived(SEGMENT)}": {}, "17-1/00000002.history": {}})
+
+        ours = self.keeper(places, run)
+        ours.work(lambda _stanza: None)
+        ours.work(lambda _stanza: None)
+        assert asked.count("backup") == 1
+        assert "not on the newest timeline" in ours.status()["repositories"]["nas"]["error"]
 
     def test_a_failure_is_said_and_tried_again_later(self, places: Any) -> None:
         asked: list[str] = []

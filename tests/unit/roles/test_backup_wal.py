@@ -23,7 +23,7 @@ SEGMENT = "0000000100000000000000A3"
 
 
 def missing(names: Iterable[str], since: str, history: Any = None) -> list[str]:
-    return wal.Archive.of(names, history or wal.History()).missing(since)
+    return wal.Archive(wal.segments_of(names), history or wal.History()).missing(since)
 
 
 def archived(name: str) -> str:
@@ -76,10 +76,6 @@ class TestNames:
         ]
         assert missing(there, names[0]) == [names[1]]
 
-    def test_a_new_timeline_goes_on(self) -> None:
-        there = ["000000010000000000000003", "000000020000000000000004", "000000020000000000000005"]
-        assert missing(map(archived, there), there[0]) == []
-
 
 class TestTimelines:
     """After a restore to a moment there are two segments of one number, and one of them was given up."""
@@ -111,9 +107,6 @@ class TestTimelines:
     )
     def test_which_backups_lead_to_the_newest_state(self, first: str, leads: bool) -> None:
         assert wal.Archive(frozenset(), self.HISTORY).leads_on(first) is leads
-
-    def test_without_a_history_there_is_one_timeline(self) -> None:
-        assert wal.Archive().leads_on(SEGMENT)
 
 
 class TestPushes:

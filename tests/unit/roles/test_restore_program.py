@@ -63,6 +63,11 @@ class TestWhichBackup:
         with pytest.raises(repository.FailedError, match="there is no backup"):
             restore.choose([Repository("nas", 30, 6)], None)
 
+    def test_not_one_of_a_repository_that_got_the_newest_history_later(self) -> None:
+        nas, away = Repository("nas", 6), Repository("away", 5)
+        nas.__dict__["history"] = wal.History(2, ((1, 0xA4),))
+        assert restore.choose([nas, away], NOW).repository.name == "nas"
+
     def test_one_that_does_not_answer_does_not_matter_if_another_does(self) -> None:
         found = restore.choose([Repository("nas", error="no route"), Repository("away", 30)], None)
         assert found.repository.name == "away"
