@@ -25,7 +25,7 @@ from schedule import Backup
 AS_IT_ENDED = {"timeline": "current", "recovery_target": "immediate", "recovery_target_action": "pause"}
 PIECE = 16 << 20  # bytes of a large object that are read at once
 WANTED = "SELECT uuid, compressedhash, filetype FROM attachedfiles WHERE uuid = ANY(%s) AND compressedhash <> ''"
-STILL_THERE = "SELECT FROM attachedfiles WHERE uuid = %s"  # and not removed meanwhile
+STILL_THERE = "SELECT true FROM attachedfiles WHERE uuid = %s"  # and not removed meanwhile
 OWNER = "SELECT tableowner FROM pg_tables WHERE tablename = 'storagearea' AND schemaname = ANY(current_schemas(false))"
 
 
