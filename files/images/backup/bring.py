@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import server
-from drill import empty, make_sure_of_room
+from drill import aside, empty
 from keeper import Places, Settings, alone
 from repository import FailedError, Repository
 from restore import Choice, put
-from restored_server import Server
 from schedule import Backup
 
 # On its own timeline: what came later may have been given up.
@@ -53,24 +51,20 @@ def bring(settings: Settings, places: Places, uuids: list[str]) -> dict[str, Any
 
 
 def newest_first(repositories: tuple[Repository, ...], said: list[str]) -> list[tuple[Repository, Backup]]:
-    found: list[tuple[datetime, Repository, Backup]] = []
+    found: list[tuple[Repository, Backup]] = []
     for repository in repositories:
         try:
-            found += [(backup.stop, repository, backup) for backup in repository.backups()]
+            found += [(repository, backup) for backup in repository.backups()]
         except FailedError as failure:
             said.append(str(failure))
-    return [(repository, backup) for _stop, repository, backup in sorted(found, key=lambda each: each[0], reverse=True)]
+    return sorted(found, key=lambda each: each[1].stop, reverse=True)
 
 
 def from_backup(
     settings: Settings, places: Places, repository: Repository, backup: Backup, wanted: dict[str, tuple[str, int]]
 ) -> Iterator[str]:
     """Those that the backup has, each of them once it is in the archive."""
-    empty(places.drill)
-    make_sure_of_room(places.drill, backup)
-    run = places.run / "drill"
-    run.mkdir(mode=0o700, exist_ok=True)
-    restored = Server(places.drill / "17", run, archives=False)
+    restored = aside(places, backup)
     put(Choice(repository, backup), restored, **AS_IT_ENDED)
     with restored.running():
         restored.recovered(list)

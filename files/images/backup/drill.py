@@ -29,9 +29,8 @@ from restored_server import POSTGRESQL, Server
 from schedule import Backup
 
 ROOM = 1.15  # of the database's size
-LEFT = (
-    2 << 30
-)  # bytes that stay free: on the archive's own disk, Orthanc refuses images below that (orthanc_reserved_mb)
+# Bytes that stay free: below that, on the archive's own disk, Orthanc refuses images (orthanc_reserved_mb).
+LEFT = 2 << 30
 ARCHIVE_SECONDS = 300
 LONGEST = 1 << 30  # bytes that PostgreSQL reads of a large object at once
 BATCH = 200
@@ -93,23 +92,24 @@ def empty(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def make_sure_of_room(folder: Path, backup: Backup) -> None:
-    free, needed = shutil.disk_usage(folder).free, backup.size * ROOM + LEFT
+def aside(places: Places, backup: Backup) -> Server:
+    """A server for this backup, in the emptied folder for drills, which has to have room for it."""
+    empty(places.drill)
+    free, needed = shutil.disk_usage(places.drill).free, backup.size * ROOM + LEFT
     if free < needed:
         raise FailedError(
             f"{needed / 2**30:.1f} GiB are needed to restore the backup aside, and {free / 2**30:.1f} GiB are free in "
             "the folder for drills (backup_drill_directory)."
         )
+    run = places.run / "drill"
+    run.mkdir(mode=0o700, exist_ok=True)
+    return Server(places.drill / "17", run, archives=False)
 
 
 def tried(settings: Settings, places: Places) -> dict[str, Any]:
-    empty(places.drill)
     choice = choose(list(settings.repositories), None)
-    make_sure_of_room(places.drill, choice.backup)
+    restored = aside(places, choice.backup)
     listed = of_the_database(settings, places.drill) if server.is_up() else of_the_backup(choice, places.drill)
-    run = places.run / "drill"
-    run.mkdir(mode=0o700, exist_ok=True)
-    restored = Server(places.drill / "17", run, archives=False)
     put(choice, restored, recovery_target_lsn=listed.lsn, recovery_target_action="pause")
     with restored.running():
         reached = restored.recovered(choice.missing)
@@ -117,7 +117,7 @@ def tried(settings: Settings, places: Places) -> dict[str, Any]:
             raise FailedError(f"The recovery ended at {reached.lsn}, before {listed.lsn}: WAL is missing.")
         restored.promote()
         found = compared(restored, settings.database, listed)
-        wrong = indexes(run)
+        wrong = indexes(restored.run)
     about = {"repository": choice.repository.name, "backup": choice.backup.label, "lsn": listed.lsn}
     return {**about, **found, "indexes": wrong}
 
